@@ -1,0 +1,99 @@
+"""The command line. `deepdiva --help` loads click and nothing heavier.
+
+A command is one file in this package that defines `command`, and one line in `COMMANDS`. Its
+module is imported when the command is called, and heavy libraries are imported inside the
+functions that use them.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from typing import NamedTuple
+
+import click
+
+from deepdiva import __version__
+from deepdiva.errors import DeepDivaError
+
+
+class Entry(NamedTuple):
+    """A row of the table of commands.
+
+    Attributes:
+        module: where the command lives; its attribute `command` is a `click.Command`.
+        short_help: what `deepdiva --help` says of it.
+    """
+
+    module: str
+    short_help: str
+
+
+COMMANDS = {
+    "render": Entry("deepdiva.cli.render", "Play presets and write what they sound like."),
+}
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+# Refusals of the operating system that the user, and not the program, can mend.
+_ENVIRONMENT = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG}
+)
+
+
+class Failure(click.ClickException):
+    """One red line on stderr, no traceback."""
+
+    def __init__(self, message: str, exit_code: int = EXIT_USER_ERROR) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002  (click's signature)
+        """Print the message."""
+        click.secho(f"Error: {self.message}", fg="red", err=True)
+
+
+class CommandTable(click.Group):
+    """Commands that are imported when they are called, and errors that are shown in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name].module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name].module}.command is no click.Command.")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.short_help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; errors that the user can mend become one line, bugs stay tracebacks."""
+        try:
+            return super().invoke(ctx)
+        except DeepDivaError as error:
+            raise Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in _ENVIRONMENT:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"{where}{error.strerror}.") from error
+        except KeyboardInterrupt:
+            raise Failure("Interrupted.", EXIT_INTERRUPTED) from None
+
+
+@click.group(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="deepdiva")
+def main() -> None:
+    """Match the sound of a synthesizer: audio in, a preset for u-he Diva out."""
