@@ -1,0 +1,1 @@
+"""Evaluation: metrics, contenders, the batch run, its statistics and its report."""
