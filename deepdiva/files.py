@@ -1,0 +1,82 @@
+"""Writing files: whole or not at all, and never over another by accident."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+
+
+def check_target(path: Path | str, force: bool = False) -> Path:
+    """Refuse a file that could not be written, before the work that leads to it begins.
+
+    Args:
+        path: file to be written.
+        force: an existing file may be overwritten.
+
+    Returns:
+        The path with links followed, so that writing replaces what a link points at.
+
+    Raises:
+        MissingFileError: its folder does not exist.
+        InvalidValueError: it is a folder itself.
+        FileExistsAlreadyError: it exists, without `force`.
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise InvalidValueError(f"{path} is a folder: name a file in it.")
+    if not target.parent.is_dir():
+        raise MissingFileError(f"{path} cannot be written: the folder {target.parent} is missing.")
+    if target.exists() and not force:
+        raise FileExistsAlreadyError(
+            f"{path} exists already: choose another name, or overwrite it with --force."
+        )
+    return target
+
+
+def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:
+    """Write a file so that at every moment it is absent, as before, or complete.
+
+    The bytes go to a hidden file beside the target, onto the disk, and only then take its name. A
+    file that is overwritten keeps its permissions.
+
+    Args:
+        path: file to be written.
+        data: all its bytes.
+        force: overwrite an existing file.
+
+    Raises:
+        MissingFileError: its folder does not exist.
+        InvalidValueError: it is a folder itself.
+        FileExistsAlreadyError: it exists, without `force`; also if it came to exist meanwhile.
+        OSError: the system refuses: no permission, no space.
+    """
+    target = check_target(path, force)
+    temporary = target.with_name(f".deepdiva-{secrets.token_hex(8)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        else:
+            _name_anew(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_anew(temporary: Path, target: Path) -> None:
+    """Give a file its name, unless another has it by now."""
+    with contextlib.suppress(OSError):
+        # Unlike a rename, a link fails where the name exists, with no moment in between.
+        target.hardlink_to(temporary)
+        return
+    check_target(target)
+    temporary.replace(target)  # a file system without links
