@@ -1,0 +1,246 @@
+"""What commands share: options that are declared once, files from arguments, and the console.
+
+A group of options is a decorator that hands one object to the command:
+
+    @click.command()
+    @note_options
+    @space_options
+    @seed_option
+    def command(note: Note, space: SpaceChoice, seed: int) -> None:
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.note import Note
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deepdiva.parameters import ParameterTable
+    from deepdiva.preset import Preset
+    from deepdiva.space import ParameterSpace
+
+PRESET_SUFFIX = ".h2p"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _gathered(name: str, build: Callable[..., object], options: dict[str, Option]) -> Option:
+    """A decorator that declares options and hands the command one argument made of them.
+
+    Args:
+        name: of the command's argument.
+        build: gets the options' values by keyword and returns the argument.
+        options: click options under the names of `build`'s keywords, in the order of the help.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(*args: Any, **kwargs: Any) -> Any:
+            kwargs[name] = build(**{keyword: kwargs.pop(keyword) for keyword in options})
+            return function(*args, **kwargs)
+
+        for option in reversed(options.values()):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_NOTE = {field.name: field.default for field in fields(Note)}
+
+note_options = _gathered(
+    "note",
+    Note,
+    {
+        "pitch": click.option(
+            "--note-pitch",
+            "--midi-note-pitch",
+            "pitch",
+            type=int,
+            default=_NOTE["pitch"],
+            show_default=True,
+            help="MIDI note, 0 to 127; 48 is C3, 60 the middle C.",
+        ),
+        "velocity": click.option(
+            "--velocity",
+            "--midi-note-velocity",
+            "velocity",
+            type=int,
+            default=_NOTE["velocity"],
+            show_default=True,
+            help="MIDI velocity, 1 to 127.",
+        ),
+        "length_seconds": click.option(
+            "--note-length",
+            "--note-length-seconds",
+            "length_seconds",
+            type=float,
+            default=_NOTE["length_seconds"],
+            show_default=True,
+            help="Seconds that the key is held.",
+        ),
+        "render_seconds": click.option(
+            "--render-length",
+            "--render-length-seconds",
+            "render_seconds",
+            type=float,
+            default=_NOTE["render_seconds"],
+            show_default=True,
+            help="Seconds of sound; more than the note's leave room for its release.",
+        ),
+        "sample_rate": click.option(
+            "--sample-rate",
+            type=int,
+            default=_NOTE["sample_rate"],
+            show_default=True,
+            help="Samples per second.",
+        ),
+    },
+)
+"""Options for the note; the command gets `note: Note`."""
+
+
+@dataclass(frozen=True)
+class SpaceChoice:
+    """What the user said about the parameters that are searched.
+
+    Attributes:
+        base: preset that holds the others; None for the built-in one.
+        free: names or indices as typed; None for the default ones.
+        lock: `NAME=VALUE` as typed.
+    """
+
+    base: Path | None
+    free: str | None
+    lock: tuple[str, ...]
+
+    def preset(self) -> Preset:
+        """The base preset.
+
+        Raises:
+            MissingFileError: it does not exist.
+            PresetError: it is no preset of Diva.
+        """
+        from deepdiva.preset import Preset
+
+        return Preset.template() if self.base is None else Preset.read(self.base)
+
+    def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
+        """The parameter space around a base preset.
+
+        Raises:
+            UnknownNameError: a parameter that the table does not have.
+            InvalidValueError: a value outside its range, or nothing left free.
+        """
+        from deepdiva.space import SEED_PROJECT_FREE, ParameterSpace, parse_free, parse_lock
+
+        free = SEED_PROJECT_FREE if self.free is None else parse_free(table, self.free)
+        locks = dict(parse_lock(table, text) for text in self.lock)
+        return ParameterSpace(table, preset.values(), free).locked(locks)
+
+
+space_options = _gathered(
+    "space",
+    SpaceChoice,
+    {
+        "base": click.option(
+            "--base",
+            "--base-preset",
+            "base",
+            type=click.Path(path_type=Path),
+            metavar="PRESET",
+            help="Preset that holds every parameter that is not free.  [default: MS-REV1]",
+        ),
+        "free": click.option(
+            "--free",
+            "--random-parameters",
+            "free",
+            metavar="NAMES",
+            help="Free parameters, names or indices: 'VCF1.Freq VCF1.Res', '86 131 148'.  "
+            "[default: the 11 of MS-REV1]",
+        ),
+        "lock": click.option(
+            "--lock",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Hold a parameter at a value, such as OSC.Wave1=2; may be given again.",
+        ),
+    },
+)
+"""Options for the free parameters; the command gets `space: SpaceChoice`."""
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of everything that is drawn at random.",
+)
+jobs_option = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Workers side by side.  [default: one for each core]",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
+
+
+def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
+    """Files named by arguments; a folder stands for the files below it.
+
+    Args:
+        paths: files, taken whatever their suffix, and folders.
+        suffixes: in lower case with the dot; what is taken from a folder.
+
+    Returns:
+        In the order of the arguments, those of a folder sorted; none twice.
+
+    Raises:
+        MissingFileError: a path that does not exist.
+        InvalidValueError: a folder without any such file.
+    """
+    wanted = frozenset(suffixes)
+    files: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in wanted and file.is_file() and file.name[0] != "."
+            )
+            if not inside:
+                raise InvalidValueError(f"{path} holds no {' or '.join(sorted(wanted))} file.")
+            files.update(dict.fromkeys(inside))
+        elif path.exists():
+            files[path] = None
+        else:
+            raise MissingFileError(f"{path} does not exist.")
+    return list(files)
+
+
+def console() -> Console:
+    """Rich console on stderr, so that stdout holds nothing but results."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(result: object) -> None:
+    """Print a result on stdout for scripts."""
+    click.echo(json.dumps(result, indent=2, default=str, allow_nan=False))
