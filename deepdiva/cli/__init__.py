@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import click
 
@@ -45,13 +45,17 @@ _ENVIRONMENT = frozenset(
 class Failure(click.ClickException):
     """One red line on stderr, no traceback."""
 
-    def __init__(self, message: str, exit_code: int = EXIT_USER_ERROR) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = EXIT_USER_ERROR
 
-    def show(self, file: object = None) -> None:  # noqa: ARG002  (click's signature)
+    def show(self, file: IO[Any] | None = None) -> None:
         """Print the message."""
-        click.secho(f"Error: {self.message}", fg="red", err=True)
+        click.secho(f"Error: {self.message}", fg="red", file=file, err=True)
+
+
+class Interruption(Failure):
+    """Ctrl-C."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class CommandTable(click.Group):
@@ -87,7 +91,7 @@ class CommandTable(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             raise Failure(f"{where}{error.strerror}.") from error
         except KeyboardInterrupt:
-            raise Failure("Interrupted.", EXIT_INTERRUPTED) from None
+            raise Interruption("Interrupted.") from None
 
 
 @click.group(

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 PRESET_SUFFIX = ".h2p"
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -51,9 +51,10 @@ def _gathered(name: str, build: Callable[..., object], options: dict[str, Option
             kwargs[name] = build(**{keyword: kwargs.pop(keyword) for keyword in options})
             return function(*args, **kwargs)
 
+        decorated: Callable[..., Any] = command
         for option in reversed(options.values()):
-            command = option(command)
-        return command
+            decorated = option(decorated)
+        return decorated
 
     return decorate
 
@@ -242,5 +243,5 @@ def console() -> Console:
 
 
 def print_json(result: object) -> None:
-    """Print a result on stdout for scripts."""
-    click.echo(json.dumps(result, indent=2, default=str, allow_nan=False))
+    """Print a result on stdout for scripts; it may hold paths."""
+    click.echo(json.dumps(result, indent=2, default=os.fspath, allow_nan=False))
