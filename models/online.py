@@ -1,0 +1,106 @@
+"""Training sounds that are rendered while the network trains: none is stored or seen twice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.models.augmentation import Augmentation, augment, white_noise
+from deepdiva.models.learner import Learner
+from deepdiva.models.sources import Batch, Source
+from deepdiva.note import Note
+from deepdiva.renderer import Renderer
+from deepdiva.space import ParameterSpace
+
+
+@dataclass(frozen=True)
+class Variety:
+    """What differs between two recordings of one patch. Drawn for each sound, never predicted.
+
+    A network that is to know the patch behind a recording must have met all that the recording may
+    have besides the patch (domain randomisation: Tobin et al. 2017, arXiv:1703.06907).
+
+    Attributes:
+        settings: values of parameters that are not free, by name; each is as likely. The base
+            patch's value is among them only if it is named.
+        recording: what recordings differ in.
+    """
+
+    settings: dict[str, tuple[float, ...]] = field(
+        default_factory=lambda: {"VCC.Voicing": (1.0, 2.0)}
+    )
+    recording: Augmentation = field(default_factory=Augmentation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+class OnlineSource(Source):
+    """Batches of fresh random patches, rendered when they are asked for.
+
+    Args:
+        renderer: of the sounds.
+        space: from which patches are drawn, uniformly.
+        note: what is played.
+        learner: hears the sounds and encodes the patches.
+        variety: what else differs between sounds.
+        batch_size: sounds per batch.
+        steps_per_epoch: batches after which an epoch is said to be over.
+        seed: of all draws.
+        stream: 0 for training; another number gives sounds that training never sees.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        space: ParameterSpace,
+        note: Note,
+        learner: Learner,
+        variety: Variety,
+        batch_size: int,
+        steps_per_epoch: int,
+        seed: int,
+        stream: int = 0,
+    ) -> None:
+        self._renderer, self._space, self._note = renderer, space, note
+        self._learner, self._variety = learner, variety
+        self._batch_size, self._steps_per_epoch = batch_size, steps_per_epoch
+        self._seed, self._stream = seed, stream
+        self._noise = white_noise(note.samples)
+        self._varied = {
+            space.table.index(name): np.asarray(values) for name, values in variety.settings.items()
+        }
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._steps_per_epoch
+
+    def sounds(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Sounds and positions of a step: (batch, samples) and (batch, dimensions)."""
+        rng = np.random.default_rng([self._seed, self._stream, step])
+        x = self._space.random(rng, self._batch_size)
+        patches = self._space.patches(x)
+        for column, values in self._varied.items():
+            patches[:, column] = rng.choice(values, len(patches))
+        seeds = rng.integers(0, 2**31, len(patches))
+        sounds = self._renderer.render(patches, self._note, seeds)
+        augment(sounds, self._note.sample_rate, self._variety.recording, self._noise, rng)
+        return sounds, x
+
+    def batch(self, step: int) -> Batch:
+        sounds, x = self.sounds(step)
+        rng = np.random.default_rng([self._seed, self._stream, step, 1])
+        return Batch(self._learner.listen(sounds), self._learner.encode(x, rng))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "online",
+            "renderer": self._renderer.info.name,
+            "renderer_version": self._renderer.info.version,
+            "variety": self._variety.to_dict(),
+            "seed": self._seed,
+        }

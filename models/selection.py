@@ -1,0 +1,72 @@
+"""From many candidates to the one that sounds nearest."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.distance import FULL, DistanceSettings, SpectralDistance
+from deepdiva.note import Note
+from deepdiva.renderer import Renderer
+
+_LANES = 16
+"""Patches that a thread renders together; the embedded engine computes so many side by side."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The nearest of several patches.
+
+    Attributes:
+        index: which of them.
+        patch: shape (len(table),), in units.
+        audio: what it sounds like, shape (samples,).
+        distance: to the sound that was to be matched.
+        distances: of all patches, shape (count,).
+    """
+
+    index: int
+    patch: NDArray[np.float64]
+    audio: NDArray[np.float32]
+    distance: float
+    distances: NDArray[np.float64]
+
+
+def choose(
+    sound: NDArray[np.float32],
+    patches: NDArray[np.float64],
+    renderer: Renderer,
+    note: Note,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    settings: DistanceSettings = FULL,
+) -> Chosen:
+    """Render patches and keep the one whose sound is nearest.
+
+    Args:
+        sound: to be matched, shape (note.samples,).
+        patches: shape (count, len(table)), in units; of equally near ones the first is kept.
+        renderer: renders them; must let go of Python's global lock if `jobs` is above 1.
+        note: what is played.
+        seed: of start phases, drift and noise, the same for all patches.
+        jobs: threads.
+        settings: of the distance.
+    """
+    distance = SpectralDistance(sound, note.sample_rate, settings)
+
+    def score(start: int) -> tuple[NDArray[np.float64], int, NDArray[np.float32]]:
+        audio = renderer.render(patches[start : start + _LANES], note, seed)
+        scores = distance(audio)
+        nearest = int(scores.argmin())
+        return scores, start + nearest, audio[nearest]
+
+    with ThreadPoolExecutor(jobs) as pool:
+        parts = list(pool.map(score, range(0, len(patches), _LANES)))
+    distances = np.concatenate([scores for scores, _, _ in parts])
+    index = int(distances.argmin())
+    audio = next(audio for _, nearest, audio in parts if nearest == index)
+    return Chosen(index, patches[index], audio, float(distances[index]), distances)

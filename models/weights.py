@@ -1,0 +1,184 @@
+"""Weights files: safetensors whose header says what the numbers are for.
+
+A weights file is useless, or worse, without the space, the note and the engine that it was made
+for, so these travel in the file's own header, as JSON under the key `deepdiva`. No code is ever
+run from a weights file.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.files import atomic_write
+from deepdiva.note import Note
+from deepdiva.renderer import RendererInfo
+from deepdiva.space import ParameterSpace
+
+FORMAT = 1
+KEY = "deepdiva"
+DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "posterior_ms_rev1.safetensors"
+"""The trained default for the 11 parameters around MS-REV1, inside the package."""
+
+
+@dataclass(frozen=True)
+class WeightsHeader:
+    """What a weights file says of itself.
+
+    Attributes:
+        model: `cnn`, `lstm` or `posterior`.
+        space: the parameter space, as `ParameterSpace.to_dict` gives it.
+        note: the note, as `Note.to_dict` gives it.
+        features: how a sound becomes the network's input.
+        network: sizes of the network.
+        engine: name and version of the renderer that made the training sounds.
+        training: settings, number of sounds, source of the data.
+        metrics: test losses and metrics of these weights.
+        version: of this package, when the weights were made.
+        git_commit: of this package's checkout, or None.
+        format: of this header.
+    """
+
+    model: str
+    space: dict[str, Any]
+    note: dict[str, Any]
+    features: dict[str, Any]
+    network: dict[str, Any]
+    engine: dict[str, str]
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    version: str = ""
+    git_commit: str | None = None
+    format: int = FORMAT
+
+    def check_engine(self, info: RendererInfo, source: Path | str) -> None:
+        """Refuse to work with another renderer than the one the network has learned.
+
+        Raises:
+            InvalidValueError: another renderer or another version of it.
+        """
+        made_for = (self.engine["name"], self.engine["version"])
+        if made_for != (info.name, info.version):
+            raise InvalidValueError(
+                f"{source} was trained on the sounds of {' '.join(made_for)}, and this is "
+                f"{info.name} {info.version}: its answers would not fit. Train again "
+                "(`deepdiva train`), or take the weights that came with this version."
+            )
+
+    def check_space(self, space: ParameterSpace, source: Path | str) -> None:
+        """Refuse another set of free parameters.
+
+        Raises:
+            InvalidValueError: other free parameters, or another order of them.
+        """
+        made_for = self.parameter_space().names
+        if made_for != space.names:
+            raise InvalidValueError(
+                f"{source} answers {len(made_for)} parameters ({', '.join(made_for)}), and "
+                f"{len(space.names)} are wanted ({', '.join(space.names)}): train a network for "
+                "these (`deepdiva train`)."
+            )
+
+    def parameter_space(self) -> ParameterSpace:
+        """The space that the network answers in."""
+        return ParameterSpace.from_dict(self.space)
+
+    def played_note(self) -> Note:
+        """The note that the network knows."""
+        return Note(**self.note)
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that this package runs from, `+` behind it if files were changed.
+
+    None where there is no git or no checkout.
+    """
+    here = Path(__file__).resolve().parent
+    try:
+        commit, changed = (
+            subprocess.run(
+                ["git", "-C", str(here), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            ).stdout.strip()
+            for arguments in (
+                ("rev-parse", "HEAD"),
+                ("status", "--porcelain", "--untracked-files=no"),
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def write_weights(
+    path: Path, header: WeightsHeader, tensors: Mapping[str, Tensor], force: bool = False
+) -> None:
+    """Write a weights file, whole or not at all.
+
+    Raises:
+        FileExistsAlreadyError: the file exists and `force` is not set.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(plain, metadata={KEY: json.dumps(asdict(header), sort_keys=True)})
+    atomic_write(path, content, force=force)
+
+
+def read_header(path: Path) -> WeightsHeader:
+    """Only the header of a weights file.
+
+    Raises:
+        MissingFileError: no such file.
+        InvalidValueError: no safetensors file, not one of this program, or one of a later format.
+    """
+    return _read(path, tensors=False)[0]
+
+
+def read_weights(path: Path) -> tuple[WeightsHeader, dict[str, Tensor]]:
+    """Header and tensors of a weights file.
+
+    Raises:
+        MissingFileError: no such file.
+        InvalidValueError: no safetensors file, not one of this program, or one of a later format.
+    """
+    return _read(path, tensors=True)
+
+
+def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, dict[str, Tensor]]:
+    if not path.is_file():
+        raise MissingFileError(
+            f"There are no weights at {path}: name a weights file, or train a network "
+            "(`deepdiva train --online --model posterior`)."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys()) if tensors else []
+            content = {name: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        raise InvalidValueError(
+            f"{path} is no safetensors file ({error}): name a file that `deepdiva train` wrote."
+        ) from error
+    if KEY not in metadata:
+        raise InvalidValueError(
+            f"{path} does not say which parameters its weights are for: name a file that "
+            "`deepdiva train` wrote."
+        )
+    fields = json.loads(metadata[KEY])
+    if fields.get("format") != FORMAT:
+        raise InvalidValueError(
+            f"{path} has a header of format {fields.get('format')!r}, and this version of deepdiva "
+            f"reads {FORMAT}: use the version that wrote it, {fields.get('version')!r}."
+        )
+    return WeightsHeader(**fields), content
