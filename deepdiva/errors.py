@@ -37,6 +37,10 @@ class FileExistsAlreadyError(DeepDivaError, FileExistsError):
     """A file that would be overwritten, and nobody said that it may be."""
 
 
+class StorageError(DeepDivaError, OSError):
+    """A folder that cannot be written, or a disk without enough room."""
+
+
 class MissingFeatureError(DeepDivaError, ImportError):
     """An optional dependency or plug-in that is not installed."""
 
