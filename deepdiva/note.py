@@ -58,7 +58,7 @@ class Note:
     @property
     def frequency_hz(self) -> float:
         """Fundamental of the key in equal temperament, a4 = 440 Hz."""
-        return 440.0 * 2.0 ** ((self.pitch - 69) / 12)
+        return 440.0 * math.exp2((self.pitch - 69) / 12)
 
     def to_dict(self) -> dict[str, float]:
         """The five values, ready for JSON; `Note(**values)` is the way back."""
