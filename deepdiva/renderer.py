@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.errors import RenderError
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 
@@ -33,6 +34,56 @@ class RendererInfo:
     version: str
     repeatable: bool
     workers: Literal["threading", "loky"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A patch that the synthesizer could not play.
+
+    Attributes:
+        row: of the patch in its batch.
+        reason: what happened, as the second half of a sentence: `crashed with SIGSEGV`.
+    """
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class RenderBatch:
+    """Audio of a batch in which some patches may have failed.
+
+    Attributes:
+        audio: shape (batch, samples), float32; silence in the rows that failed.
+        failures: in order of their rows.
+    """
+
+    audio: NDArray[np.float32]
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def played(self) -> NDArray[np.bool_]:
+        """Which rows hold audio, shape (batch,)."""
+        mask = np.ones(len(self.audio), dtype=np.bool_)
+        mask[[failure.row for failure in self.failures]] = False
+        return mask
+
+
+class PartialRenderError(RenderError):
+    """Some patches of a batch failed; the others did not.
+
+    Attributes:
+        batch: what was rendered, and what was not.
+    """
+
+    def __init__(self, batch: RenderBatch) -> None:
+        first = batch.failures[0]
+        more = f", and {len(batch.failures) - 1} more failed" if len(batch.failures) > 1 else ""
+        super().__init__(f"Patch {first.row} of {len(batch.audio)} {first.reason}{more}.")
+        self.batch = batch
+
+    def __reduce__(self) -> tuple[type[PartialRenderError], tuple[RenderBatch]]:
+        return type(self), (self.batch,)
 
 
 class Renderer(ABC):
@@ -71,8 +122,30 @@ class Renderer(ABC):
 
         Raises:
             InvalidValueError: patches of another width, or not finite.
-            RenderError: the synthesizer crashed or returned no audio.
+            PartialRenderError: the synthesizer crashed, hung or returned no audio for some patches;
+                a caller that can do without them asks `render_checked`.
+            RenderError: the synthesizer cannot play at all.
         """
+
+    def render_checked(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> RenderBatch:
+        """Play one note with each patch, and go on where one fails.
+
+        Takes what `render` takes, and raises what it raises but for `PartialRenderError`.
+        """
+        try:
+            return RenderBatch(self.render(patches, note, seeds))
+        except PartialRenderError as failures:
+            return failures.batch
+
+    def exact(self) -> Renderer:
+        """The same synthesizer where a render depends on nothing that was rendered before.
+
+        The renderer itself, unless it has a faster way that leaves traces; a new one is the
+        caller's to close.
+        """
+        return self
 
     def close(self) -> None:  # noqa: B027  (most renderers hold nothing)
         """Let go of processes and plug-ins. A closed renderer must not be used again."""

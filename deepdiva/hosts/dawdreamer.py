@@ -1,0 +1,213 @@
+"""Plug-ins through DawDreamer (https://github.com/DBraun/DawDreamer): VST 2 and VST 3, headless.
+
+Of its ways to load a state, only those that open no window are used: `load_preset` for VST 2 and
+`load_vst3_preset` for VST 3. (`load_state` constructs the plug-in's editor, which ends the process
+or crashes it where there is no display.)
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import struct
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import MissingFeatureError, RenderError
+from deepdiva.hosts.host import (
+    QUIET,
+    Host,
+    HostParameter,
+    PluginDescription,
+    plugin_format,
+)
+from deepdiva.hosts.vst2_files import parse_vst2
+from deepdiva.hosts.vst3_factory import instrument_class
+from deepdiva.note import Note
+
+_CONTINUOUS = 0x7FFFFFFF  # JUCE's number of steps of a parameter that has none
+_MOST_STEPS = 128  # a parameter of more steps is treated as continuous
+_SWEEP = 257  # positions at which the display text of a VST 2 parameter is read
+_MOST_FOUND_STEPS = 32  # a coarser display of a VST 2 parameter is taken for steps
+_FIRST_PIECE_SECONDS = 0.02  # of silence between two notes
+_PIECE_SECONDS = 0.25
+# Names of entries that DPF and other frameworks add to the list of a VST 3 plug-in.
+_MIDI_ENTRY = re.compile(r"(MIDI Ch\. ?\d+ |CC ?\d+|MIDI CC)", re.IGNORECASE)
+
+
+class DawDreamerHost(Host):
+    """One plug-in in a DawDreamer engine."""
+
+    def __init__(self, plugin: Path, sample_rate: int, block_size: int, scratch: Path) -> None:
+        self._plugin = plugin
+        self._format = plugin_format(plugin)
+        self._sample_rate = sample_rate
+        self._scratch = scratch
+        self._engine: Any = self.library().RenderEngine(sample_rate, block_size)
+        try:
+            self._processor: Any = self._engine.make_plugin_processor("plugin", str(plugin))
+        except RuntimeError as error:
+            raise RenderError(
+                f"{plugin} cannot be loaded ({error}): it must be a VST 2 or VST 3 plug-in for "
+                "this operating system and processor."
+            ) from error
+        # A graph must be loaded before rendering; an instrument takes no input.
+        self._engine.load_graph([(self._processor, [])])
+        self._sound_off = scratch / "sound-off.mid"
+        self._sound_off.write_bytes(_sound_off_file())
+
+    @staticmethod
+    def library() -> ModuleType:
+        try:
+            return importlib.import_module("dawdreamer")
+        except ImportError as error:
+            raise MissingFeatureError(
+                f"DawDreamer cannot be imported ({error}): pip install 'deepdiva[plugin]'."
+            ) from error
+
+    def describe(self) -> PluginDescription:
+        entries = self._processor.get_parameters_description()
+        name, plugin_version, unique_id = self._identity()
+        return PluginDescription(
+            name=name,
+            path=str(self._plugin),
+            format=self._format,
+            version=plugin_version,
+            host=f"DawDreamer {version('dawdreamer')}",
+            unique_id=unique_id,
+            parameters=tuple(
+                HostParameter(
+                    index=entry["index"],
+                    name=entry["name"],
+                    default=float(np.clip(self._processor.get_parameter(entry["index"]), 0, 1)),
+                    steps=self._steps(entry["index"], entry["numSteps"]),
+                    unit=entry["label"],
+                )
+                for entry in entries
+                if self._format == "vst2" or not _MIDI_ENTRY.match(entry["name"])
+            ),
+            takes_state=True,
+            knows_defaults=True,
+        )
+
+    def set_values(self, indices: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+        self._processor.set_patch(list(zip(indices.tolist(), values.tolist(), strict=True)))
+
+    def values(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.array([self._processor.get_parameter(index) for index in indices.tolist()])
+
+    def load_state(self, container: bytes) -> None:
+        suffix, load = {
+            "vst2": (".fxp", self._processor.load_preset),
+            "vst3": (".vstpreset", self._processor.load_vst3_preset),
+        }[self._format]
+        path = self._scratch / f"state{suffix}"
+        path.write_bytes(container)
+        try:
+            accepted = load(str(path))
+        except RuntimeError as error:
+            raise RenderError(f"{self._plugin} refuses the preset: {error}.") from error
+        if not accepted:
+            raise RenderError(f"{self._plugin} refuses the preset: it was made for another.")
+
+    def state(self) -> bytes:
+        path = self._scratch / "saved-state"
+        self._processor.save_state(str(path))
+        return path.read_bytes()
+
+    def play(self, note: Note) -> NDArray[np.float32]:
+        self._processor.clear_midi()
+        self._processor.add_midi_note(note.pitch, note.velocity, 0.0, note.length_seconds)
+        return self._rendered(note.samples)
+
+    def hush(self, limit_seconds: float) -> float:
+        # All Sound Off ends at once what would otherwise ring; not every plug-in heeds it.
+        self._processor.load_midi(str(self._sound_off))
+        played = 0.0
+        seconds = _FIRST_PIECE_SECONDS
+        while True:
+            piece = self._rendered(max(2, round(seconds * self._sample_rate)))
+            played += seconds
+            peak = float(np.max(np.abs(piece[len(piece) // 2 :])))
+            if not peak > QUIET or played >= limit_seconds:
+                return peak
+            seconds = _PIECE_SECONDS
+
+    def _rendered(self, samples: int) -> NDArray[np.float32]:
+        # DawDreamer cuts seconds * rate down to a whole number; half a sample more is safe.
+        self._engine.render((samples + 0.5) / self._sample_rate)
+        audio: NDArray[np.float32] = self._engine.get_audio()
+        if audio.shape[0] == 0:
+            raise RenderError(f"{self._plugin} has no audio output.")
+        # Further channels, where there are any, are single outputs for mixing elsewhere.
+        return np.asarray(audio[:2].mean(axis=0, dtype=np.float32))
+
+    def _identity(self) -> tuple[str, str, str]:
+        """Name, version and unique id."""
+        if self._format == "vst3":
+            found = instrument_class(self._plugin)
+            return found.name, found.version, found.class_id
+        identity = parse_vst2(self.state()).identity
+        return (
+            self._plugin.stem,
+            _version_text(identity.version),
+            identity.unique_id.decode("latin-1"),
+        )
+
+    def _steps(self, index: int, declared: int) -> tuple[str, ...]:
+        if 1 < declared <= _MOST_STEPS:
+            return tuple(self._texts(index, declared))
+        if declared == _CONTINUOUS and self._format == "vst2":
+            return steps_in_sweep(self._texts(index, _SWEEP))
+        return ()
+
+    def _texts(self, index: int, count: int) -> list[str]:
+        """Display texts at evenly spaced positions from 0 to 1."""
+        before = self._processor.get_parameter(index)
+        texts = []
+        for position in np.linspace(0.0, 1.0, count).tolist():
+            self._processor.set_parameter(index, position)
+            texts.append(str(self._processor.get_parameter_text(index)).strip())
+        self._processor.set_parameter(index, before)
+        return texts
+
+
+def steps_in_sweep(texts: list[str]) -> tuple[str, ...]:
+    """The steps of a parameter, as far as its display betrays them.
+
+    VST 2 does not say which parameters have steps. One whose display shows few texts, each over one
+    stretch of the range, and the k-th of n at k / (n - 1), has them.
+
+    Args:
+        texts: display texts at evenly spaced positions from 0 to 1.
+
+    Returns:
+        The text of each step; empty where the parameter is continuous.
+    """
+    runs = [text for text, _ in itertools.groupby(texts)]
+    count = len(runs)
+    if not 2 <= count <= _MOST_FOUND_STEPS or len(set(runs)) != count:
+        return ()
+    places = np.rint(np.linspace(0, len(texts) - 1, count)).astype(int)
+    return tuple(runs) if [texts[place] for place in places] == runs else ()
+
+
+def _version_text(number: int) -> str:
+    """A VST 2 version for people; most makers pack its places into bytes."""
+    if number > 0xFFFF:
+        return f"{number >> 16}.{number >> 8 & 255}.{number & 255}"
+    return str(number) if number > 0 else ""
+
+
+def _sound_off_file() -> bytes:
+    """A MIDI file with All Sound Off (controller 120) for each of the 16 channels."""
+    events = b"".join(bytes([0, 0xB0 | channel, 120, 0]) for channel in range(16))
+    track = events + b"\x00\xff\x2f\x00"
+    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480)
+    return head + b"MTrk" + struct.pack(">I", len(track)) + track

@@ -1,0 +1,141 @@
+"""The process in which a plug-in lives.
+
+It takes pickled tasks from its standard input, carries them out one after the other, and answers on
+what was its standard output: any number of reports, then `Result` or `Raised`. Whatever a plug-in
+or a host library prints goes to standard error, which the caller collects. When the caller is gone
+the input ends, and so does the process.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from deepdiva.errors import DeepDivaError
+from deepdiva.hosts.host import Host
+from deepdiva.hosts.player import Player
+
+FAILED = 70  # exit code of a forked copy whose action raised
+
+
+@dataclass(frozen=True)
+class PluginSpec:
+    """Which plug-in to load, and by which host.
+
+    Attributes:
+        host: the class, which the worker process imports by its name.
+        plugin: absolute path.
+        block_size: samples that the plug-in is asked for at a time.
+        state: content of a preset file that is loaded right after the plug-in; empty for none.
+    """
+
+    host: type[Host]
+    plugin: Path
+    block_size: int
+    state: bytes = b""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The last answer to a task: what it returned."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The last answer to a task: what it raised."""
+
+    error: BaseException
+
+
+class Bench:
+    """What a task finds in the worker process.
+
+    Attributes:
+        scratch: folder of this process alone; the caller removes it.
+    """
+
+    def __init__(self, scratch: Path, answers: IO[bytes]) -> None:
+        self.scratch = scratch
+        self._answers = answers
+        self._loaded: dict[tuple[PluginSpec, int], Host] = {}
+        self._players: dict[object, Player] = {}
+
+    def host(self, spec: PluginSpec, sample_rate: int) -> Host:
+        """The plug-in, loaded when it is first asked for; one at a time."""
+        key = (spec, sample_rate)
+        if key not in self._loaded:
+            self._loaded.clear()
+            self._players.clear()
+            host = spec.host(spec.plugin, sample_rate, spec.block_size, self.scratch)
+            if spec.state:
+                host.load_state(spec.state)
+            self._loaded[key] = host
+        return self._loaded[key]
+
+    def player(self, key: object, make: Callable[[], Player]) -> Player:
+        """A player that outlives the task; another key replaces it."""
+        if key not in self._players:
+            self._players.clear()
+            self._players[key] = make()
+        return self._players[key]
+
+    def report(self, message: object) -> None:
+        """Tell the caller something before the task is done."""
+        pickle.dump(message, self._answers)
+        self._answers.flush()
+
+    def apart(self, action: Callable[[], None]) -> int:
+        """Carry out an action in a forked copy of this process.
+
+        Returns:
+            As `subprocess` counts: 0, an exit code, or minus the signal that ended the copy.
+        """
+        child = os.fork()
+        if child == 0:
+            code = FAILED
+            try:
+                action()
+                code = 0
+            except BaseException:  # noqa: BLE001  (nothing may return into the parent's stack)
+                traceback.print_exc()
+            os._exit(code)
+        _, status = os.waitpid(child, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+class Task(ABC):
+    """Something that a worker process is asked to do. Tasks are pickled on their way."""
+
+    @abstractmethod
+    def run(self, bench: Bench) -> Any:
+        """Do it, in the worker process; the result is pickled on its way back."""
+
+
+def serve() -> None:
+    """Carry out tasks until the input ends. The one argument is the scratch folder."""
+    tasks = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    bench = Bench(Path(sys.argv[1]), answers)
+    while True:
+        try:
+            task: Task = pickle.load(tasks)
+        except EOFError:
+            return
+        answer: Result | Raised
+        try:
+            answer = Result(task.run(bench))
+        except DeepDivaError as error:
+            answer = Raised(error)
+        except Exception:  # noqa: BLE001  (a bug's traceback must reach the caller)
+            answer = Raised(RuntimeError(f"in a worker process:\n{traceback.format_exc()}"))
+        bench.report(answer)
