@@ -1,0 +1,261 @@
+"""Making a whole data set, in parallel, and going on after a kill.
+
+A batch is made of blocks in hidden files; once all are written the files take their names and the
+batch enters `dataset.json`. A run that is killed at any moment leaves complete batches, hidden
+files that the next run removes, and at worst one batch that has its names and no entry, which is
+made again with the same bytes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+
+from deepdiva.data.backends import (
+    Workers,
+    connected,
+    make_packed_batch,
+    make_packed_block,
+    packed,
+)
+from deepdiva.data.batch import WAV_FOLDER, BatchMaker, BatchRecord, BlockReport
+from deepdiva.data.description import FILE_NAME, Description
+from deepdiva.data.settings import DatasetSettings
+from deepdiva.errors import (
+    DeepDivaError,
+    FileExistsAlreadyError,
+    InvalidValueError,
+    StorageError,
+)
+from deepdiva.renderer import Renderer
+
+OnProgress = Callable[[int, int], None]
+"""Told of sounds that are made by now, and of how many there will be."""
+
+
+@dataclass
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        description: of the data set as it now is.
+        sounds: made in this run.
+        wall_seconds: it took.
+        render_seconds: spent in the renderer, summed over workers; 0 on a cluster.
+        check_seconds: spent on levels, features and checksums, summed over workers; 0 on a cluster.
+        disk_seconds: spent on writing, summed over workers; 0 on a cluster.
+        sync_seconds: spent by the main thread until the disk had everything; 0 on a cluster.
+    """
+
+    description: Description
+    sounds: int = 0
+    wall_seconds: float = 0.0
+    render_seconds: float = 0.0
+    check_seconds: float = 0.0
+    disk_seconds: float = 0.0
+    sync_seconds: float = 0.0
+
+
+def generate(
+    folder: Path,
+    settings: DatasetSettings,
+    renderer: Renderer,
+    batches: int = 1,
+    *,
+    first_batch: int = 0,
+    workers: Workers | None = None,
+    on_progress: OnProgress | None = None,
+) -> RunSummary:
+    """Make a data set, or what is still missing of it.
+
+    Args:
+        folder: of the data set; made if it does not exist.
+        settings: what is drawn, played and kept.
+        renderer: plays it.
+        batches: how many batches the data set is to have, from 0 to this less 1.
+        first_batch: the batches before this are left to somebody else.
+        workers: who does it.
+        on_progress: told after every block, or on a cluster after every batch.
+
+    Raises:
+        FileExistsAlreadyError: the folder holds another data set, or files of these names.
+        InvalidValueError: a number of batches below 1, or a first batch outside them.
+        RenderError: the renderer failed, or a sound was refused too often.
+        StorageError: the folder cannot be written, or there is not enough room.
+    """
+    if not 0 <= first_batch < batches:
+        raise InvalidValueError(
+            f"{first_batch} of {batches} batches are completed already: there must be at least one "
+            "batch, and one left to make."
+        )
+    folder = folder.resolve()
+    workers = workers or Workers()
+    maker = BatchMaker(settings, renderer, folder)
+    started = time.perf_counter()
+    try:
+        description = _prepare(folder, maker, batches)
+        wanted = range(first_batch, batches)
+        missing = [number for number in wanted if number not in description.records]
+        _check_room(folder, len(missing) * maker.bytes_per_batch)
+        run = _Run(maker, description, missing, on_progress)
+        if workers.is_cluster:
+            run.on_cluster(workers)
+        else:
+            run.on_this_machine(workers)
+    except DeepDivaError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or folder} cannot be written ({error.strerror}): complete batches "
+            "are kept, and the same command goes on with them once this is mended."
+        ) from error
+    run.summary.wall_seconds = time.perf_counter() - started
+    return run.summary
+
+
+class _Run:
+    """The batches that are missing, on their way into the folder."""
+
+    def __init__(
+        self,
+        maker: BatchMaker,
+        description: Description,
+        missing: list[int],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.maker = maker
+        self.missing = missing
+        self._on_progress = on_progress
+        self.summary = RunSummary(description)
+        self.total = len(missing) * maker.settings.sample_size
+
+    def on_this_machine(self, workers: Workers) -> None:
+        """Blocks go to threads or processes; this thread completes the batches."""
+        backend = workers.backend or self.maker.renderer.info.workers
+        token = secrets.token_hex(4)
+        pool = joblib.Parallel(
+            n_jobs=workers.jobs or joblib.cpu_count(),
+            backend=backend,
+            batch_size=1,
+            pre_dispatch="2 * n_jobs",
+            return_as="generator_unordered",
+        )
+        waiting: dict[int, list[BlockReport]] = defaultdict(list)
+        self._tell()
+        try:
+            with self.maker.settled(), closing(pool(self._blocks(backend, token))) as reports:
+                for report in reports:
+                    self._count(report)
+                    waiting[report.batch].append(report)
+                    if len(waiting[report.batch]) == self.maker.blocks:
+                        began = time.perf_counter()
+                        done = waiting.pop(report.batch)
+                        record = self.maker.publish(report.batch, token, done)
+                        self._enter(report.batch, record)
+                        self.summary.sync_seconds += time.perf_counter() - began
+        finally:
+            for batch in waiting:
+                self.maker.discard(batch, token)
+
+    def on_cluster(self, workers: Workers) -> None:
+        """Whole batches go to workers; one that is lost is made again by another."""
+        carried = packed(self.maker)
+        tasks = (joblib.delayed(make_packed_batch)(carried, batch) for batch in self.missing)
+        with connected(workers):
+            pool = joblib.Parallel(
+                n_jobs=workers.jobs or -1,
+                batch_size=1,
+                pre_dispatch="all",
+                return_as="generator_unordered",
+            )
+            self._tell()
+            with closing(pool(tasks)) as records:
+                for batch, record in records:
+                    self._enter(batch, record)
+                    self.summary.sounds += record.sounds
+                    self._tell()
+
+    def _blocks(self, backend: str, token: str) -> Iterator[object]:
+        """The tasks, made as they are needed."""
+        numbers = [(batch, block) for batch in self.missing for block in range(self.maker.blocks)]
+        if backend == "threading":
+            for batch, block in numbers:
+                yield joblib.delayed(self.maker.make_block)(batch, block, token)
+            return
+        carried = packed(self.maker)
+        for batch, block in numbers:
+            yield joblib.delayed(make_packed_block)(carried, batch, block, token)
+
+    def _count(self, report: BlockReport) -> None:
+        summary = self.summary
+        summary.sounds += report.sounds
+        summary.render_seconds += report.render_seconds
+        summary.check_seconds += report.check_seconds
+        summary.disk_seconds += report.disk_seconds
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self.summary.sounds, self.total)
+
+    def _enter(self, batch: int, record: BatchRecord) -> None:
+        """The batch is complete: say so in `dataset.json`."""
+        self.summary.description = self.summary.description.with_record(batch, record)
+        self.summary.description.write(self.maker.folder)
+
+
+def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
+    """Make or enter the folder, and clear away what a killed run has left.
+
+    Returns:
+        The description with those former batches whose files are all there.
+    """
+    description = Description.begin(maker.settings, maker.renderer.info, batches)
+    if (folder / FILE_NAME).exists():
+        description = description.continued(Description.read(folder), folder)
+        complete = {
+            number: record
+            for number, record in description.records.items()
+            if record.is_complete(folder)
+        }
+        description = Description(
+            description.settings, description.renderer, description.batches, complete
+        )
+    elif folder.exists():
+        _check_free(folder, maker, batches)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink(missing_ok=True)
+    description.write(folder)
+    return description
+
+
+def _check_free(folder: Path, maker: BatchMaker, batches: int) -> None:
+    """Refuse a folder without a description that holds files of the names that will be used."""
+    names = [file.path for batch in range(batches) for file in maker.files(batch).values()]
+    if maker.settings.save_audio:
+        names.append(folder / WAV_FOLDER)
+    for path in names:
+        if path.exists():
+            raise FileExistsAlreadyError(
+                f"{path} exists already, and no {FILE_NAME} beside it says what it is: choose "
+                "another --folder-name or --file-prefix."
+            )
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise StorageError(
+            f"{folder} has room for {free / 1e9:.1f} GB and the data set takes "
+            f"{needed / 1e9:.1f} GB more: make room, make fewer sounds, or store less of each "
+            "(--store float16, --store features)."
+        )

@@ -1,0 +1,108 @@
+"""Sounds that one may not want: silent, clipping, or with numbers that are not finite.
+
+They are found by level, recorded with each sound, counted, and kept or redrawn as the settings
+say. Nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import IntFlag
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import InvalidValueError
+
+SILENT_PEAK = 1e-4
+"""A sound whose peak stays below this, -80 dB of full scale, is silent."""
+
+CLIPPING_PEAK = 1.0
+"""A sound whose peak exceeds this would clip in a file of whole numbers. float32 holds it."""
+
+Treatment = Literal["keep", "redraw"]
+
+
+class Fault(IntFlag):
+    """What is wrong with a sound; stored with each sound as a sum."""
+
+    SILENT = 1
+    CLIPPING = 2
+    NON_FINITE = 4
+
+
+FAULT_NAMES = {Fault.SILENT: "silent", Fault.CLIPPING: "clipping", Fault.NON_FINITE: "non_finite"}
+
+
+@dataclass(frozen=True)
+class QualityPolicy:
+    """What to do with faulty sounds.
+
+    Attributes:
+        silent: `keep` or `redraw` sounds with a peak below `SILENT_PEAK`.
+        clipping: `keep` or `redraw` sounds with a peak above `CLIPPING_PEAK`.
+        non_finite: `keep` or `redraw` sounds that hold NaN or infinity.
+        redraws: how often a sound is drawn anew before the run gives up, 1 to 65,535.
+
+    Raises:
+        InvalidValueError: another word, or a number outside its range.
+    """
+
+    silent: Treatment = "keep"
+    clipping: Treatment = "keep"
+    non_finite: Treatment = "redraw"
+    redraws: int = 100
+
+    def __post_init__(self) -> None:
+        for name in FAULT_NAMES.values():
+            if getattr(self, name) not in ("keep", "redraw"):
+                raise InvalidValueError(
+                    f"{name} is {getattr(self, name)!r}: it must be 'keep' or 'redraw'."
+                )
+        if not 1 <= self.redraws <= 65535:
+            raise InvalidValueError(f"redraws is {self.redraws!r}: it must be from 1 to 65535.")
+
+    @property
+    def refused(self) -> int:
+        """Sum of the faults for which a sound is redrawn."""
+        return sum(
+            fault.value for fault, name in FAULT_NAMES.items() if getattr(self, name) == "redraw"
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The policy with the levels that define its words, ready for JSON."""
+        return {**asdict(self), "silent_peak": SILENT_PEAK, "clipping_peak": CLIPPING_PEAK}
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of a batch of sounds, in full scale.
+
+    Attributes:
+        peak: largest magnitude, shape (batch,).
+        rms: root of the mean square, shape (batch,).
+        faults: sum of `Fault`, shape (batch,).
+    """
+
+    peak: NDArray[np.float32]
+    rms: NDArray[np.float32]
+    faults: NDArray[np.uint8]
+
+
+def levels(audio: NDArray[np.float32]) -> Levels:
+    """Measure sounds, shape (batch, samples).
+
+    Row by row: a sound fits into a core's cache and is then read from memory only once.
+    """
+    peak = np.empty(len(audio), np.float32)
+    energy = np.empty(len(audio), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row, sound in enumerate(audio):
+            peak[row] = max(sound.max(), -sound.min())
+            energy[row] = np.einsum("i,i->", sound, sound)
+    finite = np.isfinite(peak)
+    faults = np.where(peak < SILENT_PEAK, Fault.SILENT, 0)
+    faults |= np.where(finite & (peak > CLIPPING_PEAK), Fault.CLIPPING, 0)
+    faults |= np.where(finite, 0, Fault.NON_FINITE)
+    return Levels(peak, np.sqrt(energy / audio.shape[1]), faults.astype(np.uint8))

@@ -1,0 +1,100 @@
+"""All that decides the bytes of a data set, apart from the renderer and the number of batches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deepdiva.data.quality import QualityPolicy
+from deepdiva.data.sampling import BLOCK, Sampling, Uniform
+from deepdiva.errors import InvalidValueError
+from deepdiva.features import MelSettings, MfccSettings
+from deepdiva.note import Note
+from deepdiva.space import ParameterSpace
+
+Store = Literal["float32", "float16", "features"]
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """What is drawn, how it is played, and what of it is kept.
+
+    Attributes:
+        space: the free parameters, and the base patch that holds the others.
+        sample_size: sounds in a batch, 1 to 10 million.
+        note: what is played.
+        seed: of everything that is drawn, 0 or more.
+        file_prefix: what the names of all files begin with, such as `train_`; letters, digits,
+            `_`, `-` and `.`.
+        sampling: the distribution of the patches.
+        quality: what happens to silent, clipping and non-finite sounds.
+        store: audio as float32 or float16, or only its features.
+        save_audio: also write each sound as a WAV file.
+
+    Raises:
+        InvalidValueError: a value outside its range.
+    """
+
+    space: ParameterSpace
+    sample_size: int
+    note: Note = field(default_factory=Note)
+    seed: int = 0
+    file_prefix: str = ""
+    sampling: Sampling = field(default_factory=Uniform)
+    quality: QualityPolicy = field(default_factory=QualityPolicy)
+    store: Store = "float32"
+    save_audio: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sample_size <= 10_000_000:
+            raise InvalidValueError(
+                f"sample_size is {self.sample_size!r}: a batch holds 1 to 10,000,000 sounds; make "
+                "more batches instead."
+            )
+        if self.seed < 0:
+            raise InvalidValueError(f"seed is {self.seed!r}: it must be 0 or more.")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]*", self.file_prefix) or self.file_prefix[:1] == ".":
+            raise InvalidValueError(
+                f"file_prefix is {self.file_prefix!r}: it may hold letters, digits, '_', '-' and "
+                "'.', and must not begin with '.'."
+            )
+        if self.store not in ("float32", "float16", "features"):
+            raise InvalidValueError(
+                f"store is {self.store!r}: it must be 'float32', 'float16' or 'features'."
+            )
+        if self.store == "features" and self.quality.non_finite == "keep":
+            raise InvalidValueError(
+                "Sounds that are not finite have no features: redraw them, or store the audio."
+            )
+
+    @property
+    def mel(self) -> MelSettings:
+        """The mel spectrogram that is stored instead of the audio."""
+        return MelSettings(sample_rate=self.note.sample_rate)
+
+    @property
+    def mfcc(self) -> MfccSettings:
+        """The MFCCs that are stored instead of the audio."""
+        return MfccSettings(MelSettings(sample_rate=self.note.sample_rate, hop_length=1024))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings in words and numbers, ready for JSON.
+
+        Two data sets with the same of these, and the same renderer, have the same sounds.
+        """
+        features = {"mel": self.mel.to_dict(), "mfcc": self.mfcc.to_dict()}
+        return {
+            "note": self.note.to_dict(),
+            "space": self.space.to_dict(),
+            "sample_size": self.sample_size,
+            "seed": self.seed,
+            "draws": f"numpy default_rng(SeedSequence(seed, (batch, block, attempt))), {BLOCK} a "
+            "block: points, then one render seed for each sound",
+            "sampling": self.sampling.to_dict(),
+            "quality": self.quality.to_dict(),
+            "store": self.store,
+            "features": features if self.store == "features" else None,
+            "save_audio": self.save_audio,
+            "file_prefix": self.file_prefix,
+        }
