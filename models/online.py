@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +16,9 @@ from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
 
+DrawRenderer = Callable[[np.random.Generator], Renderer]
+"""Gives the renderer of the next sounds: the same one always, or one with constants of its own."""
+
 
 @dataclass(frozen=True)
 class Variety:
@@ -27,12 +31,17 @@ class Variety:
         settings: values of parameters that are not free, by name; each is as likely. The base
             patch's value is among them only if it is named.
         recording: what recordings differ in.
+        engine_width: how far the engine's uncertain constants leave their best values: 0 not at
+            all, 1 over all that is known of them.
+        engine_group: sounds that share such constants.
     """
 
     settings: dict[str, tuple[float, ...]] = field(
         default_factory=lambda: {"VCC.Voicing": (1.0, 2.0)}
     )
     recording: Augmentation = field(default_factory=Augmentation)
+    engine_width: float = 0.5
+    engine_group: int = 32
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -43,7 +52,7 @@ class OnlineSource(Source):
     """Batches of fresh random patches, rendered when they are asked for.
 
     Args:
-        renderer: of the sounds.
+        draw_renderer: gives the renderer of each group of sounds.
         space: from which patches are drawn, uniformly.
         note: what is played.
         learner: hears the sounds and encodes the patches.
@@ -56,7 +65,7 @@ class OnlineSource(Source):
 
     def __init__(
         self,
-        renderer: Renderer,
+        draw_renderer: DrawRenderer,
         space: ParameterSpace,
         note: Note,
         learner: Learner,
@@ -66,7 +75,7 @@ class OnlineSource(Source):
         seed: int,
         stream: int = 0,
     ) -> None:
-        self._renderer, self._space, self._note = renderer, space, note
+        self._draw_renderer, self._space, self._note = draw_renderer, space, note
         self._learner, self._variety = learner, variety
         self._batch_size, self._steps_per_epoch = batch_size, steps_per_epoch
         self._seed, self._stream = seed, stream
@@ -87,7 +96,11 @@ class OnlineSource(Source):
         for column, values in self._varied.items():
             patches[:, column] = rng.choice(values, len(patches))
         seeds = rng.integers(0, 2**31, len(patches))
-        sounds = self._renderer.render(patches, self._note, seeds)
+        sounds = np.empty((len(patches), self._note.samples), dtype=np.float32)
+        for start in range(0, len(patches), self._variety.engine_group):
+            group = slice(start, start + self._variety.engine_group)
+            renderer = self._draw_renderer(rng)
+            sounds[group] = renderer.render(patches[group], self._note, seeds[group])
         augment(sounds, self._note.sample_rate, self._variety.recording, self._noise, rng)
         return sounds, x
 
@@ -99,8 +112,6 @@ class OnlineSource(Source):
     def describe(self) -> dict[str, Any]:
         return {
             "kind": "online",
-            "renderer": self._renderer.info.name,
-            "renderer_version": self._renderer.info.version,
             "variety": self._variety.to_dict(),
             "seed": self._seed,
         }

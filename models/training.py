@@ -138,21 +138,22 @@ def train(
     run.start(resume)
     began, seen = time.perf_counter(), 0
     steps = source.steps_per_epoch
-    with ahead(
-        source, range(run.state.epoch * steps, settings.epochs * steps), workers, 2 * workers
-    ) as batches:
-        while run.state.epoch < settings.epochs and not run.out_of_patience():
-            losses = []
-            for step, loss, size in run.epoch(batches):
-                losses.append((loss, size))
-                seen += size
-                if on_progress is not None:
-                    rate = seen / (time.perf_counter() - began)
-                    on_progress(run.progress(step, rate, loss))
-            run.finish_epoch(losses, time.perf_counter() - began)
-            if keep is not None and run.state.epoch % settings.save_every == 0:
-                row = run.state.history[-1]
-                keep(run.state.epoch, run.state.network, _metrics(row))
+    todo = range(run.state.epoch * steps, settings.epochs * steps)
+    try:
+        with ahead(source, todo, workers, 2 * workers) as batches:
+            while run.state.epoch < settings.epochs and not run.out_of_patience():
+                losses = []
+                for step, loss, size in run.epoch(batches):
+                    losses.append((loss, size))
+                    seen += size
+                    if on_progress is not None:
+                        rate = seen / (time.perf_counter() - began)
+                        on_progress(run.progress(step, rate, loss))
+                run.finish_epoch(losses, time.perf_counter() - began)
+                if keep is not None and run.state.epoch % settings.save_every == 0:
+                    keep(run.state.epoch, run.state.network, _metrics(run.state.history[-1]))
+    finally:
+        run.draw()
     best = run.state.history[run.state.best_epoch - 1]
     return TrainingResult(
         run.state.best_network,
@@ -251,6 +252,12 @@ class _Run:
                 f"{self._settings.learning_rate:g}) and start again."
             )
 
+    def draw(self) -> None:
+        """Draw the losses so far."""
+        if self.state.history:
+            title = f"{self._learner.name}, epoch {self.state.epoch}"
+            write_curve(self._folder, self.state.history, title)
+
     def finish_epoch(self, losses: list[tuple[float, int]], seconds: float) -> None:
         """Judge the weights by the test sounds and write the checkpoint and the losses."""
         state = self.state
@@ -277,7 +284,6 @@ class _Run:
             state.best_network = state.network
         write_checkpoint(self._folder, state)
         write_table(self._folder, state.history)
-        write_curve(self._folder, state.history, f"{self._learner.name}, epoch {state.epoch}")
 
     @torch.no_grad()
     def _judge(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The distribution of patches: laws of probability, and a posterior that is known in closed form."""
+"""The distribution of patches: laws of probability, and a posterior known in closed form."""
 
 from __future__ import annotations
 
