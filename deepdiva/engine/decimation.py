@@ -1,0 +1,51 @@
+"""From the oversampled rate back to the note's."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from deepdiva.engine.oscillators import FAST
+
+_TAPS_PER_FACTOR = 32
+_PASSBAND = 0.455
+"""Cycles per output sample up to which the filter is flat: 20 kHz at 44.1 kHz."""
+
+
+@lru_cache(maxsize=4)
+def low_pass(factor: int) -> NDArray[np.float32]:
+    """Symmetric low-pass for a decimation, shape (factor * 32 + 1,), unit gain at 0 Hz.
+
+    A Kaiser window of 70 dB around the sinc whose cutoff lies between passband and Nyquist.
+    """
+    reach = factor * _TAPS_PER_FACTOR // 2
+    time = np.arange(-reach, reach + 1) / factor
+    cutoff = 0.5 * (_PASSBAND + 0.5) * 2.0
+    taps = np.sinc(cutoff * time) * np.kaiser(len(time), 6.76)
+    return np.asarray(taps / taps.sum(), dtype=np.float32)
+
+
+@njit(**FAST)
+def decimate(fine, taps, factor, coarse):  # type: ignore[no-untyped-def]
+    """Filter each row of `fine` and keep every `factor`-th sample, without delay.
+
+    Args:
+        fine: (batch, samples * factor) float32.
+        taps: (odd,) float32, symmetric.
+        factor: whole number from 2 on.
+        coarse: (batch, samples) float32, overwritten.
+    """
+    reach = taps.shape[0] // 2
+    length = fine.shape[1]
+    padded = np.zeros(length + 2 * reach, np.float32)
+    for row in range(fine.shape[0]):
+        padded[reach : reach + length] = fine[row]
+        for i in range(coarse.shape[1]):
+            total = np.float32(0.0)
+            at = i * factor
+            for k in range(taps.shape[0]):
+                total += taps[k] * padded[at + k]
+            coarse[row, i] = total
