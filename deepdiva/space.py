@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepdiva.errors import InvalidValueError, UnknownNameError
+from deepdiva.errors import InvalidValueError
 from deepdiva.parameters import DIVA, Parameter, ParameterTable
 
 SEED_PROJECT_FREE = (
@@ -323,10 +324,5 @@ def parse_lock(table: ParameterTable, text: str) -> tuple[str, float]:
 
 def _lookup(table: ParameterTable, word: str) -> Parameter:
     """The parameter of a name or of an index in digits."""
-    if word not in table and word.isdecimal():
-        return table[int(word)]
-    if word.lstrip("-").isdecimal():
-        raise UnknownNameError(
-            f"{table.name} has no parameter {word}: indices run from 0 to {len(table) - 1}."
-        )
-    return table[word]
+    is_index = word not in table and re.fullmatch(r"-?[0-9]{1,9}", word)
+    return table[int(word) if is_index else word]
