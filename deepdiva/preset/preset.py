@@ -218,6 +218,11 @@ class Preset:
         return None if span is None else self._text(span)
 
     @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Section and key of every value, parameters and others, in the order of the file."""
+        return tuple(self._outline.values)
+
+    @property
     def version(self) -> str:
         """The format version that the file states (`#Vers`); it does not change the meaning."""
         return self._outline.header.get("#Vers", "")
