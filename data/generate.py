@@ -182,6 +182,7 @@ class _Run:
                     self._enter(batch, record)
                     self.summary.sounds += record.sounds
                     self._tell()
+        _clear(self.maker.folder)  # what lost workers have left
 
     def _blocks(self, backend: str, token: str) -> Iterator[object]:
         """The tasks, made as they are needed."""
@@ -232,10 +233,15 @@ def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
     elif folder.exists():
         _check_free(folder, maker, batches)
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".*.part"):
-        leftover.unlink(missing_ok=True)
+    _clear(folder)
     description.write(folder)
     return description
+
+
+def _clear(folder: Path) -> None:
+    """Remove the hidden files that killed runs and lost workers have left."""
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def _check_free(folder: Path, maker: BatchMaker, batches: int) -> None:
