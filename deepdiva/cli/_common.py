@@ -17,18 +17,20 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
+from deepdiva.renderers import RENDERERS, make_renderer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.parameters import ParameterTable
     from deepdiva.preset import Preset
+    from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
 
 PRESET_SUFFIX = ".h2p"
@@ -181,6 +183,63 @@ space_options = _gathered(
     },
 )
 """Options for the free parameters; the command gets `space: SpaceChoice`."""
+
+
+@dataclass(frozen=True)
+class RendererChoice:
+    """What the user said about the synthesizer that renders.
+
+    Attributes:
+        name: one of `RENDERERS`; None for the usual one.
+        plugin: path of a plug-in; None for the embedded engine, or for Diva where it is installed.
+    """
+
+    name: str | None
+    plugin: Path | None
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded engine renders."""
+        return self.name == "embedded" or (self.name is None and self.plugin is None)
+
+    def open(
+        self, preset: Preset, *, workers: int = 1, mode: Literal["reuse", "fresh"] = "reuse"
+    ) -> Renderer:
+        """A renderer for patches of a preset, for the caller to close.
+
+        Takes and raises what `make_renderer` does.
+        """
+        return make_renderer(self.name, self.plugin, workers=workers, mode=mode, preset=preset)
+
+    def ignored(self, preset: Preset) -> dict[str, str]:
+        """What a preset asks for and the renderer does not do: reasons by parameter."""
+        if not self.is_embedded:
+            return {}
+        from deepdiva.engine.honoured import ignored
+
+        return {entry.parameter: entry.reason for entry in ignored(preset.values())}
+
+
+renderer_options = _gathered(
+    "renderer",
+    RendererChoice,
+    {
+        "name": click.option(
+            "--renderer",
+            "name",
+            type=click.Choice(RENDERERS),
+            help="What renders.  [default: embedded; with --plugin dawdreamer]",
+        ),
+        "plugin": click.option(
+            "--plugin",
+            "--vst-path",
+            "plugin",
+            type=click.Path(path_type=Path),
+            help="VST plug-in that renders in place of the embedded engine.",
+        ),
+    },
+)
+"""Options for the synthesizer; the command gets `renderer: RendererChoice`."""
 
 seed_option = click.option(
     "--seed",
