@@ -31,6 +31,8 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "render": Entry("deepdiva.cli.render", "Play presets and write what they sound like."),
+    "inspect": Entry("deepdiva.cli.inspect", "Show what a preset holds, or how two differ."),
+    "parameters": Entry("deepdiva.cli.parameters", "List Diva's parameters and their ranges."),
 }
 
 EXIT_USER_ERROR = 2

@@ -1,0 +1,128 @@
+"""`deepdiva parameters`: what can be set, and to what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepdiva.cli._common import json_option, print_json
+from deepdiva.cli._tables import by_section, results_console, table_of
+from deepdiva.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from deepdiva.parameters import Parameter
+
+SHOWN_CHOICES = 4
+
+
+@click.command("parameters")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@json_option
+def command(words: tuple[str, ...], as_json: bool) -> None:
+    """List Diva's parameters, with their ranges and choices.
+
+    WORD is looked for in names, titles and descriptions; several must all occur. A name or an index
+    shows one parameter in full.
+    """
+    found = matching(" ".join(words))
+    if as_json:
+        print_json([described(parameter) for parameter in found])
+    elif len(found) == 1:
+        show_one(found[0])
+    else:
+        show_many(found)
+
+
+def matching(text: str) -> tuple[Parameter, ...]:
+    """The parameter of a name or an index, or all in which the words occur.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from deepdiva.parameters import DIVA
+
+    if text in DIVA:
+        return (DIVA[text],)
+    if text.isdecimal() and len(text) < 9:
+        return (DIVA[int(text)],)
+    found = DIVA.search(text)
+    if not found:
+        raise UnknownNameError(
+            f"No parameter of Diva has to do with {text!r}: `deepdiva parameters` without a word "
+            "lists all."
+        )
+    return found
+
+
+def show_many(parameters: tuple[Parameter, ...]) -> None:
+    """Print a line or two for each parameter."""
+    table = table_of("", "Parameter", "Values", "MS-REV1", "What it does")
+    for group in by_section(parameters).values():
+        table.add_section()
+        for parameter in group:
+            table.add_row(
+                str(parameter.index),
+                parameter.name,
+                choices(parameter, SHOWN_CHOICES),
+                parameter.label(parameter.default),
+                parameter.description,
+            )
+    results_console().print(table)
+
+
+def show_one(parameter: Parameter) -> None:
+    """Print everything about one parameter."""
+    lines = {
+        "index": str(parameter.index),
+        "title": parameter.title,
+        "host name": parameter.host_name,
+        "kind": parameter.kind,
+        "values": choices(parameter, len(parameter.choices)),
+        "MS-REV1": parameter.label(parameter.default),
+        "in a file": parameter.spelling or "only in the extended format",
+        "what it does": parameter.description,
+    }
+    screen = results_console()
+    screen.print(parameter.name, style="bold")
+    for heading, text in lines.items():
+        screen.print(f"{heading:>12}  {text}", soft_wrap=True)
+
+
+def choices(parameter: Parameter, most: int) -> str:
+    """Range or choices in words; of a longer list than `most` the first and the last."""
+    if parameter.kind in ("float", "int"):
+        return f"{parameter.minimum:g} to {parameter.maximum:g} {parameter.unit}".rstrip()
+    labels = [
+        f"{choice.value:g}"
+        if choice.label == f"{choice.value:g}"
+        else f"{choice.value:g} {choice.label}"
+        for choice in parameter.choices
+    ]
+    if len(labels) > most:
+        return f"{labels[0]}, {labels[1]} ... {labels[-1]}"
+    return ", ".join(labels)
+
+
+def described(parameter: Parameter) -> dict[str, Any]:
+    """A parameter for `--json`; `position` is where a host puts the choice, in [0, 1]."""
+    positions = parameter.choice_positions.tolist()
+    return {
+        "index": parameter.index,
+        "name": parameter.name,
+        "section": parameter.section,
+        "key": parameter.key,
+        "title": parameter.title,
+        "host_name": parameter.host_name,
+        "kind": parameter.kind,
+        "minimum": parameter.minimum,
+        "maximum": parameter.maximum,
+        "unit": parameter.unit,
+        "choices": [
+            {"value": choice.value, "label": choice.label, "position": position}
+            for choice, position in zip(parameter.choices, positions, strict=True)
+        ],
+        "default": parameter.default,
+        "spelling": parameter.spelling,
+        "description": parameter.description,
+    }
