@@ -26,7 +26,7 @@ from deepdiva.data.sampling import BLOCK, draw_block, stream
 from deepdiva.data.settings import DatasetSettings
 from deepdiva.errors import RenderError
 from deepdiva.features import MelSpectrogram, Mfcc
-from deepdiva.renderer import Renderer
+from deepdiva.renderer import RenderBatch, Renderer
 
 PIECE_BYTES = 96 * 2**20
 """Audio that one worker holds at a time, unless 16 sounds are more."""
@@ -296,9 +296,10 @@ class BatchMaker:
         points, seeds = draws.attempt(0)
         points, seeds = points[rows].copy(), seeds[rows].copy()
         watch.lap("check")
-        audio = self._play(points, seeds)
+        played = self._play(points, seeds)
+        audio = played.audio
         watch.lap("render")
-        found = levels(audio)
+        found = levels(played)
         redraws = np.zeros(len(points), np.uint16)
         refused: Counter[str] = Counter()
         attempt = 0
@@ -310,10 +311,11 @@ class BatchMaker:
             new_points, new_seeds = draws.attempt(attempt)
             points[bad], seeds[bad] = new_points[rows][bad], new_seeds[rows][bad]
             watch.lap("check")
-            audio[bad] = self._play(points[bad], seeds[bad])
+            played = self._play(points[bad], seeds[bad])
+            audio[bad] = played.audio
             watch.lap("render")
             redraws[bad] = attempt
-            again = levels(audio[bad])
+            again = levels(played)
             found.peak[bad], found.rms[bad] = again.peak, again.rms
             found.faults[bad] = again.faults
         samples = np.empty(len(points), SAMPLE_DTYPE)
@@ -328,8 +330,8 @@ class BatchMaker:
             columns["audio"] = audio.astype(settings.store, copy=False)
         return columns, refused
 
-    def _play(self, points: NDArray[np.float32], seeds: NDArray[np.uint32]) -> NDArray[np.float32]:
-        return self.renderer.render(
+    def _play(self, points: NDArray[np.float32], seeds: NDArray[np.uint32]) -> RenderBatch:
+        return self.renderer.render_checked(
             self.settings.space.patches(points), self.settings.note, seeds.astype(np.int64)
         )
 

@@ -24,8 +24,8 @@ FORMAT_VERSION = 1
 
 _LAYOUT = {
     "patches": "float32 (sounds, free parameters): normalised positions, ordered as space.free",
-    "samples": "record (sounds,): render seed, redraws, faults (1 silent, 2 clipping, 4 not "
-    "finite), peak and rms of full scale",
+    "samples": "record (sounds,): render seed, redraws, faults (sum of 1 silent, 2 clipping, 4 not "
+    "finite, 8 failed), peak and rms of full scale",
     "audio": "float32 or float16 (sounds, samples): mono, full scale 1.0",
     "melspectrogram": "float32 (sounds, n_mels, time, 1): instead of audio, in [0, 1]",
     "mfcc_unscaled": "float32 (sounds, time, n_mfcc): instead of audio",

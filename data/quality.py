@@ -1,4 +1,4 @@
-"""Sounds that one may not want: silent, clipping, or with numbers that are not finite.
+"""Sounds that one may not want: silent, clipping, not finite, or never played at all.
 
 They are found by level, recorded with each sound, counted, and kept or redrawn as the settings
 say. Nothing is dropped in silence.
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
+from deepdiva.renderer import RenderBatch
 
 SILENT_PEAK = 1e-4
 """A sound whose peak stays below this, -80 dB of full scale, is silent."""
@@ -30,9 +31,15 @@ class Fault(IntFlag):
     SILENT = 1
     CLIPPING = 2
     NON_FINITE = 4
+    FAILED = 8
 
 
-FAULT_NAMES = {Fault.SILENT: "silent", Fault.CLIPPING: "clipping", Fault.NON_FINITE: "non_finite"}
+FAULT_NAMES = {
+    Fault.SILENT: "silent",
+    Fault.CLIPPING: "clipping",
+    Fault.NON_FINITE: "non_finite",
+    Fault.FAILED: "failed",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class QualityPolicy:
         silent: `keep` or `redraw` sounds with a peak below `SILENT_PEAK`.
         clipping: `keep` or `redraw` sounds with a peak above `CLIPPING_PEAK`.
         non_finite: `keep` or `redraw` sounds that hold NaN or infinity.
+        failed: `redraw` patches that the synthesizer could not play, or `keep` silence in their
+            place. A plug-in that plays nothing has failed in the eyes of its host.
         redraws: how often a sound is drawn anew before the run gives up, 1 to 65,535.
 
     Raises:
@@ -52,6 +61,7 @@ class QualityPolicy:
     silent: Treatment = "keep"
     clipping: Treatment = "keep"
     non_finite: Treatment = "redraw"
+    failed: Treatment = "redraw"
     redraws: int = 100
 
     def __post_init__(self) -> None:
@@ -90,11 +100,12 @@ class Levels:
     faults: NDArray[np.uint8]
 
 
-def levels(audio: NDArray[np.float32]) -> Levels:
-    """Measure sounds, shape (batch, samples).
+def levels(batch: RenderBatch) -> Levels:
+    """Measure sounds.
 
     Row by row: a sound fits into a core's cache and is then read from memory only once.
     """
+    audio = batch.audio
     peak = np.empty(len(audio), np.float32)
     energy = np.empty(len(audio), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -105,4 +116,5 @@ def levels(audio: NDArray[np.float32]) -> Levels:
     faults = np.where(peak < SILENT_PEAK, Fault.SILENT, 0)
     faults |= np.where(finite & (peak > CLIPPING_PEAK), Fault.CLIPPING, 0)
     faults |= np.where(finite, 0, Fault.NON_FINITE)
+    faults |= np.where(batch.played, 0, Fault.FAILED)
     return Levels(peak, np.sqrt(energy / audio.shape[1]), faults.astype(np.uint8))

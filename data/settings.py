@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from deepdiva.data.quality import QualityPolicy
@@ -11,6 +13,7 @@ from deepdiva.data.sampling import BLOCK, Sampling, Uniform
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MfccSettings
 from deepdiva.note import Note
+from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 
 Store = Literal["float32", "float16", "features"]
@@ -23,6 +26,8 @@ class DatasetSettings:
     Attributes:
         space: the free parameters, and the base patch that holds the others.
         sample_size: sounds in a batch, 1 to 10 million.
+        base_preset: where the base patch and whatever is no parameter (detune pots) come from; the
+            built-in MS-REV1 if None. The renderer must have been made for the same.
         note: what is played.
         seed: of everything that is drawn, 0 or more.
         file_prefix: what the names of all files begin with, such as `train_`; letters, digits,
@@ -38,6 +43,7 @@ class DatasetSettings:
 
     space: ParameterSpace
     sample_size: int
+    base_preset: Preset | None = None
     note: Note = field(default_factory=Note)
     seed: int = 0
     file_prefix: str = ""
@@ -84,8 +90,15 @@ class DatasetSettings:
         Two data sets with the same of these, and the same renderer, have the same sounds.
         """
         features = {"mel": self.mel.to_dict(), "mfcc": self.mfcc.to_dict()}
+        preset = None
+        if self.base_preset is not None:
+            preset = {
+                "name": Path(self.base_preset.source).name,
+                "sha256": hashlib.sha256(self.base_preset.data).hexdigest(),
+            }
         return {
             "note": self.note.to_dict(),
+            "base_preset": preset,
             "space": self.space.to_dict(),
             "sample_size": self.sample_size,
             "seed": self.seed,
