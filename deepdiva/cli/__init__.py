@@ -33,6 +33,8 @@ COMMANDS = {
     "render": Entry("deepdiva.cli.render", "Play presets and write what they sound like."),
     "inspect": Entry("deepdiva.cli.inspect", "Show what a preset holds, or how two differ."),
     "parameters": Entry("deepdiva.cli.parameters", "List Diva's parameters and their ranges."),
+    "dataset": Entry("deepdiva.cli.dataset", "Make sounds with known patches to learn from."),
+    "features": Entry("deepdiva.cli.features", "Compute mel spectrograms or MFCCs of a data set."),
 }
 
 EXIT_USER_ERROR = 2

@@ -38,7 +38,7 @@ PRESET_SUFFIX = ".h2p"
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _gathered(name: str, build: Callable[..., object], options: dict[str, Option]) -> Option:
+def gathered(name: str, build: Callable[..., object], options: dict[str, Option]) -> Option:
     """A decorator that declares options and hands the command one argument made of them.
 
     Args:
@@ -63,7 +63,7 @@ def _gathered(name: str, build: Callable[..., object], options: dict[str, Option
 
 _NOTE = {field.name: field.default for field in fields(Note)}
 
-note_options = _gathered(
+note_options = gathered(
     "note",
     Note,
     {
@@ -154,7 +154,7 @@ class SpaceChoice:
         return ParameterSpace(table, preset.values(), free).locked(locks)
 
 
-space_options = _gathered(
+space_options = gathered(
     "space",
     SpaceChoice,
     {
@@ -220,7 +220,7 @@ class RendererChoice:
         return {entry.parameter: entry.reason for entry in ignored(preset.values())}
 
 
-renderer_options = _gathered(
+renderer_options = gathered(
     "renderer",
     RendererChoice,
     {
