@@ -33,8 +33,8 @@ class EncoderSettings:
     encoding: int = 256
 
     def to_dict(self) -> dict[str, object]:
-        """Ready for JSON."""
-        return asdict(self)
+        """Ready for JSON, which has lists for tuples; `from_dict` is the way back."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> EncoderSettings:

@@ -20,6 +20,20 @@ DrawRenderer = Callable[[np.random.Generator], Renderer]
 """Gives the renderer of the next sounds: the same one always, or one with constants of its own."""
 
 
+def embedded_renderers(width: float) -> DrawRenderer:
+    """Embedded engines whose uncertain constants are drawn anew each time.
+
+    Args:
+        width: 0 keeps the best values, 1 draws from all that is known of them.
+    """
+    from deepdiva.engine import EmbeddedRenderer, EngineConstants
+
+    if width == 0.0:
+        engine = EmbeddedRenderer()
+        return lambda _: engine
+    return lambda rng: EmbeddedRenderer(constants=EngineConstants.draw(rng, width))
+
+
 @dataclass(frozen=True)
 class Variety:
     """What differs between two recordings of one patch. Drawn for each sound, never predicted.
