@@ -74,7 +74,7 @@ def play(plugin: Path, note: Note) -> NDArray[np.float32]:
     synth.add_midi_note(note.pitch, note.velocity, 0.0, note.length_seconds)
     engine.render(note.render_seconds)
     audio: NDArray[np.float32] = engine.get_audio().mean(axis=0)
-    peak = np.abs(audio).max()
+    peak = float(np.abs(audio).max())
     if not np.isfinite(peak) or peak < 1e-3:
         raise RenderError(f"{plugin} played no sound (peak {peak}).")
     return (audio * (PEAK / peak)).astype(np.float32)
