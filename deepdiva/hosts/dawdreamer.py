@@ -145,8 +145,10 @@ class DawDreamerHost(Host):
         audio: NDArray[np.float32] = self._engine.get_audio()
         if audio.shape[0] == 0:
             raise RenderError(f"{self._plugin} has no audio output.")
+        if audio.shape[0] == 1:
+            return np.asarray(audio[0])
         # Further channels, where there are any, are single outputs for mixing elsewhere.
-        return np.asarray(audio[:2].mean(axis=0, dtype=np.float32))
+        return np.asarray((audio[0] + audio[1]) * np.float32(0.5))
 
     def _identity(self) -> tuple[str, str, str]:
         """Name, version and unique id."""

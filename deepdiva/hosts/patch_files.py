@@ -1,0 +1,121 @@
+"""A patch of any plug-in on disk: the plug-in's own preset file, and a JSON of the values.
+
+The first is what the musician loads. The second says which parameter stands where, for people and
+scripts, and can be read back.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import MissingFileError, PresetError
+from deepdiva.files import atomic_write, check_target
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.parameters import ParameterTable
+
+_FORMAT = "deepdiva-patch"
+_VERSION = 1
+
+
+def preset_suffix(renderer: PluginRenderer) -> str:
+    """`.h2p` for Diva, `.vstpreset` for other VST 3 plug-ins, `.fxp` for VST 2."""
+    if renderer.is_diva:
+        return ".h2p"
+    return ".vstpreset" if renderer.description.format == "vst3" else ".fxp"
+
+
+def write_patch(
+    renderer: PluginRenderer, patch: NDArray[np.float64], path: Path, force: bool = False
+) -> tuple[Path, Path]:
+    """Write a patch as the plug-in's preset file and as JSON beside it.
+
+    Args:
+        renderer: of the plug-in, not Diva.
+        patch: shape (len(renderer.table),), in units.
+        path: of the preset file; the JSON has the same name with `.json`.
+        force: overwrite existing files.
+
+    Returns:
+        Paths of the preset file and of the JSON.
+
+    Raises:
+        FileExistsAlreadyError: one of them exists, without `force`; then neither is written.
+        PresetError: the plug-in does not take back what it saved.
+        RenderError: the host cannot save states.
+    """
+    values = path.with_suffix(".json")
+    for target in (path, values):
+        check_target(target, force)
+    saved = renderer.save(patch, path.stem)
+    atomic_write(path, saved.data, force)
+    atomic_write(values, patch_json(renderer, patch), force)
+    return path, values
+
+
+def patch_json(renderer: PluginRenderer, patch: NDArray[np.float64]) -> bytes:
+    """The values of a patch with all that is needed to understand them."""
+    plugin = renderer.description
+    document = {
+        "format": _FORMAT,
+        "format_version": _VERSION,
+        "plugin": {
+            "name": plugin.name,
+            "version": plugin.version,
+            "format": plugin.format,
+            "unique_id": plugin.unique_id,
+            "host": plugin.host,
+        },
+        "parameters": {
+            parameter.name: {
+                "value": float(value),
+                "normalised": float(parameter.to_normalised(value)),
+                "label": parameter.label(float(value)),
+            }
+            for parameter, value in zip(renderer.table, patch, strict=True)
+        },
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_patch(path: Path, table: ParameterTable) -> NDArray[np.float64]:
+    """Read the JSON of a patch.
+
+    Args:
+        path: of the file.
+        table: of the plug-in that is to play it.
+
+    Returns:
+        Shape (len(table),), in units.
+
+    Raises:
+        MissingFileError: there is no such file.
+        PresetError: another kind of file, or the patch of a plug-in with other parameters.
+        InvalidValueError: a value outside its range.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path} does not exist.")
+    try:
+        document: Any = json.loads(path.read_bytes())
+        is_patch = document["format"] == _FORMAT and document["format_version"] == _VERSION
+        values = {name: float(entry["value"]) for name, entry in document["parameters"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PresetError(f"{path} is no patch that DeepDiva wrote: {error}.") from error
+    if not is_patch:
+        raise PresetError(
+            f"{path} is {document['format']} {document['format_version']}: it must be {_FORMAT} "
+            f"{_VERSION}."
+        )
+    different = sorted(set(values) ^ set(table.names))
+    if different:
+        raise PresetError(
+            f"{path} was made for another plug-in than {table.name}: only one of them has "
+            f"{', '.join(different[:8])}{' ...' if len(different) > 8 else ''}."
+        )
+    patch = np.array([values[name] for name in table.names])
+    table.check(patch)
+    return patch
