@@ -40,8 +40,10 @@ def test_help_lists_every_command_with_its_short_help():
 
 
 def test_table_names_every_module_of_the_folder():
-    modules = {f"deepdiva.cli.{path.stem}" for path in CLI.glob("[a-z]*.py")}
-    assert {entry.module for entry in COMMANDS.values()} == modules
+    stems = {path.stem for path in CLI.glob("[a-z]*.py")}
+    # `dataset_inspect` holds `deepdiva dataset inspect`.
+    tops = {stem for stem in stems if stem.partition("_")[0] not in stems - {stem}}
+    assert {entry.module for entry in COMMANDS.values()} == {f"deepdiva.cli.{top}" for top in tops}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
