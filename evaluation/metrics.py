@@ -36,6 +36,9 @@ from deepdiva.evaluation.pitch import pitch_error_cents
 Audio = NDArray[np.float32]
 Scores = dict[str, float | None]
 
+VERSION = 1
+"""Grows when a definition changes: figures of different versions are not mixed."""
+
 SILENT_PEAK = 1e-4
 """A sound whose peak is below it (-80 dB of full scale) counts as silence."""
 

@@ -1,0 +1,189 @@
+"""The folder of a run: where everything lies, and what the run was.
+
+run.json                             settings, renderer, sounds, contenders
+targets/SOUND.wav                    what had to be matched
+results/CONTENDER/SOUND.json         scores, values, errors
+presets/CONTENDER/SOUND.h2p          what the contender answered
+previews/CONTENDER/SOUND.wav         what that sounds like
+report.html summary.json summary.md results.csv
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+from deepdiva.evaluation.result import Result
+from deepdiva.files import atomic_write
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SoundEntry:
+    """One sound in `run.json`.
+
+    Attributes:
+        name: of the sound.
+        fingerprint: of its samples and patch.
+        source: file or test set.
+        report: what was done to the recording.
+        values: name of each free parameter to its true value; empty where unknown.
+        floor: noise floor where the patch is known, else None.
+    """
+
+    name: str
+    fingerprint: str
+    source: str
+    report: list[str]
+    values: dict[str, float]
+    floor: float | None
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Contents of `run.json`: enough to understand every figure of the run.
+
+    Attributes:
+        format: version of this file.
+        deepdiva: version of the package.
+        panel: version of the metrics' definitions.
+        renderer: name and version of what played the presets.
+        test_set: what the user named.
+        settings: note, parameter space, strikes, seed.
+        sounds: in order.
+        contenders: name to description, in order.
+    """
+
+    format: int
+    deepdiva: str
+    panel: int
+    renderer: dict[str, Any]
+    test_set: str
+    settings: dict[str, Any]
+    sounds: list[SoundEntry]
+    contenders: dict[str, dict[str, Any]]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
+        """Rebuild the contents of `run.json`.
+
+        Raises:
+            InvalidValueError: another format.
+        """
+        if values.get("format") != FORMAT or set(values) != {field.name for field in fields(cls)}:
+            raise InvalidValueError(
+                f"run.json is of format {values.get('format')!r}, and this version reads format "
+                f"{FORMAT}: evaluate again into a new folder."
+            )
+        sounds = [SoundEntry(**entry) for entry in values["sounds"]]
+        return cls(**{**values, "sounds": sounds})
+
+    def common(self) -> dict[str, Any]:
+        """What all results of the folder must share, by name."""
+        values = asdict(self)
+        del values["contenders"], values["test_set"]
+        for sound in values["sounds"]:
+            del sound[
+                "floor"
+            ]  # measured again, it may differ on a synthesizer that cannot be seeded
+        return values
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run, and reading and writing of its small files."""
+
+    path: Path
+
+    def result_path(self, contender: str, sound: str) -> Path:
+        """Where the result of a contender on a sound lies."""
+        return self.path / "results" / contender / f"{sound}.json"
+
+    def preset_path(self, contender: str, sound: str) -> Path:
+        """Where the preset lies."""
+        return self.path / "presets" / contender / f"{sound}.h2p"
+
+    def preview_path(self, contender: str, sound: str) -> Path:
+        """Where the preset's first strike lies."""
+        return self.path / "previews" / contender / f"{sound}.wav"
+
+    def target_path(self, sound: str) -> Path:
+        """Where the target lies."""
+        return self.path / "targets" / f"{sound}.wav"
+
+    def create(self, contenders: list[str]) -> None:
+        """Make the folder and what it holds, as far as it is missing."""
+        for below in ("results", "presets", "previews"):
+            for contender in contenders:
+                (self.path / below / contender).mkdir(parents=True, exist_ok=True)
+        (self.path / "targets").mkdir(exist_ok=True)
+
+    def write_result(self, result: Result) -> None:
+        """Store a result, over an older one."""
+        path = self.result_path(result.contender, result.sound)
+        atomic_write(path, result.to_json(), force=True)
+
+    def read_result(self, contender: str, sound: str) -> Result | None:
+        """A stored result, or None where there is none."""
+        path = self.result_path(contender, sound)
+        if not path.exists():
+            return None
+        return Result.from_dict(json.loads(path.read_bytes()))
+
+    def write_info(self, info: RunInfo) -> None:
+        """Store `run.json`, over an older one."""
+        text = json.dumps(asdict(info), indent=1, allow_nan=False)
+        atomic_write(self.path / "run.json", text.encode(), force=True)
+
+    def read_info(self) -> RunInfo:
+        """Read `run.json`.
+
+        Raises:
+            MissingFileError: there is none.
+            InvalidValueError: it is of another format.
+        """
+        path = self.path / "run.json"
+        if not path.exists():
+            raise MissingFileError(f"{self.path} holds no run.json: it is no folder of a run.")
+        return RunInfo.from_dict(json.loads(path.read_bytes()))
+
+    def admit(self, info: RunInfo, *, force: bool) -> RunInfo:
+        """Check that results of `info` may lie here, beside those that do already.
+
+        Args:
+            info: what is about to be run.
+            force: results of other settings may be thrown away.
+
+        Returns:
+            `info`, with the contenders that the folder held before it in front.
+
+        Raises:
+            FileExistsAlreadyError: the folder holds other things, or results of other settings.
+        """
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return info
+        if not (self.path / "run.json").exists():
+            raise FileExistsAlreadyError(
+                f"{self.path} is not empty and holds no run: name a new folder with --output."
+            )
+        if force:
+            return info
+        before = self.read_info()
+        old, new = before.common(), info.common()
+        differing = [key for key in new if old[key] != new[key]] + [
+            f"contender {name}"
+            for name in info.contenders
+            if before.contenders.get(name, info.contenders[name]) != info.contenders[name]
+        ]
+        if differing:
+            raise FileExistsAlreadyError(
+                f"{self.path} holds a run that differs in {', '.join(differing)}: name a new "
+                "folder with --output, or throw the old results away with --force."
+            )
+        contenders = {**before.contenders, **info.contenders}
+        return replace(before, contenders=contenders)

@@ -1,0 +1,64 @@
+"""The shuffle probe of a run: every match against every target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.audio import read_audio
+from deepdiva.distance import SEARCH, SpectralDistance
+from deepdiva.evaluation.folder import RunFolder
+from deepdiva.evaluation.statistics import ShuffleProbe, probe_shuffle
+
+MOST_SOUNDS = 100
+"""The probe costs the square of it; longer test sets are probed by their first sounds."""
+
+
+def probe_contenders(
+    folder: RunFolder, sounds: Sequence[str], contenders: Sequence[str], *, jobs: int, seed: int
+) -> dict[str, ShuffleProbe]:
+    """Probe contenders that have a result for all of the sounds.
+
+    The distance is the cheap form of the primary one, `deepdiva.distance.SEARCH`. A contender's
+    missing preview (a failure) counts as silence.
+
+    Args:
+        folder: of the run.
+        sounds: names of at least two sounds.
+        contenders: names.
+        jobs: threads.
+        seed: of the intervals.
+
+    Returns:
+        Contender to probe, empty with fewer than two sounds.
+    """
+    names = list(sounds)[:MOST_SOUNDS]
+    if len(names) < 2:
+        return {}
+    matches = {
+        contender: np.stack([_preview(folder, contender, sound) for sound in names])
+        for contender in contenders
+    }
+
+    def column(sound: str) -> dict[str, NDArray[np.float64]]:
+        audio, rate = read_audio(folder.target_path(sound))
+        distance = SpectralDistance(audio[:, 0], rate, SEARCH)
+        return {contender: distance(batch) for contender, batch in matches.items()}
+
+    with joblib.parallel_config(backend="threading", n_jobs=jobs):
+        columns = joblib.Parallel()(joblib.delayed(column)(sound) for sound in names)
+    return {
+        contender: probe_shuffle(np.stack([c[contender] for c in columns], axis=1), seed=seed)
+        for contender in contenders
+    }
+
+
+def _preview(folder: RunFolder, contender: str, sound: str) -> NDArray[np.float32]:
+    """First strike of a match; silence where there is none."""
+    path = folder.preview_path(contender, sound)
+    if path.exists():
+        return read_audio(path)[0][:, 0]
+    return np.zeros_like(read_audio(folder.target_path(sound))[0][:, 0])

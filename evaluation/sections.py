@@ -1,0 +1,324 @@
+"""The parts of a report above the sounds: introduction, tables, plots, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from deepdiva.evaluation import metrics, plots
+from deepdiva.evaluation.measure import Measure
+from deepdiva.evaluation.statistics import Interval
+from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, ContenderSummary, Summary
+from deepdiva.evaluation.tables import number, percent
+
+EXPLANATION = """
+<p>Every match was written as a preset, read back from disk and played again. It was struck
+<strong>{strikes}&nbsp;times</strong>, each time with other start phases, drift and noise, because
+these stand in no preset; a score is the mean over the strikes.</p>
+<p>Intervals are of 95&nbsp;%, by bootstrap over the sounds. A contender that failed is scored as
+silence, and so is a preset that makes no sound: nothing is left out.</p>
+<p>The <em>noise floor</em> of a sound is the distance that new strikes of one and the same patch
+have from each other: of the patch that made the target where it is known, otherwise of the nearest
+match. Below it, matches cannot be told apart.</p>
+<p><em>Own target nearer</em> is the shuffle probe: how often a match is nearer to its own target
+than to another sound's. An answer that is always the same gets 50&nbsp;%.</p>
+"""
+
+
+def introduction(summary: Summary) -> str:
+    """What was run, in two sentences, and a warning where it is not all there."""
+    info = summary.info
+    note = info.settings["note"]
+    free = info.settings["space"]["free"]
+    text = (
+        f"<p>{len(info.sounds)} sounds, {len(summary.contenders)} contenders, {len(free)} free "
+        f"parameters. Note {note['pitch']}, velocity {note['velocity']}, "
+        f"{note['render_seconds']:g}&nbsp;s at {note['sample_rate']:,}&nbsp;Hz; presets played by "
+        f"{escape(info.renderer['name'])} {escape(info.renderer['version'])}.</p>"
+    )
+    if not summary.complete:
+        text += (
+            '<p class="warning"><strong>Unfinished run.</strong> Some contenders have not answered '
+            "all sounds; the same command goes on where it stopped.</p>"
+        )
+    return text
+
+
+def result(summary: Summary) -> str:
+    """The table of contenders, and how to read it."""
+    primary = metrics.PANEL[0].measure
+    others = [m for m in summary.measures if m not in (primary, SECONDS, RENDERS)]
+    figures = [primary, SECONDS, RENDERS, *others]
+    header = "".join(
+        [
+            _sortable("Contender"),
+            _measure_header(primary),
+            _sortable("At noise floor", descending=True),
+            _sortable("Own target nearer", descending=True),
+            _sortable("Silent", descending=True),
+            _sortable("Failed", descending=True),
+            *(_measure_header(measure) for measure in figures[1:]),
+        ]
+    )
+    best = {
+        (measure.key, statistic): min(
+            measure.sign * getattr(contender.averages[measure.key], statistic).value
+            for contender in summary.contenders
+            if measure.key in contender.averages
+        )
+        for measure in figures
+        for statistic in ("mean", "median")
+    }
+    rows = []
+    for place, contender in enumerate(summary.contenders):
+        cells = [
+            f'<th scope="row">{dot(place)}{escape(contender.name)}</th>',
+            _average_cell(contender, primary, best),
+            _share_cell(contender.at_floor),
+            _share_cell(contender.probe.nearer if contender.probe else None),
+            _count_cell(contender.counts["silent"]),
+            _count_cell(contender.counts["failed"]),
+            *(_average_cell(contender, measure, best) for measure in figures[1:]),
+        ]
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    definitions = "".join(
+        f"<div><dt>{escape(m.heading)} {'↓' if m.better == 'lower' else '↑'}</dt>"
+        f"<dd>{escape(m.summary)}</dd></div>"
+        for m in figures
+    )
+    explanation = EXPLANATION.format(strikes=summary.info.settings["strikes"])
+    return f"""
+<div class="controls">
+<label>Figures over the sounds
+<select id="statistic"><option value="mean">mean</option><option value="median">median</option>
+</select></label>
+</div>
+<div class="scroll stick" role="region" aria-label="Contenders" tabindex="0">
+<table class="sortable" id="contenders">
+<thead><tr>{header}</tr></thead>
+<tbody>
+{"".join(rows)}
+</tbody>
+</table>
+</div>
+<details class="explain"><summary>How to read this</summary>
+{explanation}
+<dl>{definitions}</dl>
+</details>
+"""
+
+
+def pictures(summary: Summary) -> str:
+    """The three plots."""
+    figures = (
+        (plots.distributions(summary), "Every dot is a sound; the box holds the middle half."),
+        (
+            plots.distance_against_time(summary),
+            "Lower and further left is better. Bars are 95&nbsp;% intervals of the median.",
+        ),
+        (
+            plots.extremes(summary),
+            f"Best and worst sounds of {escape(summary.contenders[0].name)}.",
+        ),
+    )
+    return "\n".join(
+        f"<figure>{svg}<figcaption>{caption}</figcaption></figure>" for svg, caption in figures
+    )
+
+
+def comparisons(summary: Summary) -> str:
+    """Contenders in pairs, the shuffle probe, and errors by parameter, as far as there are any."""
+    parts = [_pairs(summary), _probes(summary), _parameters(summary)]
+    return "\n".join(part for part in parts if part)
+
+
+def dot(place: int) -> str:
+    """The colour of a contender."""
+    return f'<span class="dot" style="background:{plots.colour(place)}" aria-hidden="true"></span>'
+
+
+def contender_headers(names: Sequence[str]) -> str:
+    """Column headings that carry the contenders' colours."""
+    return "".join(
+        f'<th scope="col" class="plain" style="border-top-color:{plots.colour(place)}">'
+        f"{escape(name)}</th>"
+        for place, name in enumerate(names)
+    )
+
+
+def _pairs(summary: Summary) -> str:
+    if not summary.pairs:
+        return ""
+    names = [contender.name for contender in summary.contenders]
+    cells: dict[tuple[str, str], str] = {}
+    unequal = False
+    for pair in summary.pairs:
+        won = pair.pairing.won
+        budgets = f"{number(pair.renders[0])} against {number(pair.renders[1])} renders"
+        unequal = unequal or pair.renders[0] != pair.renders[1]
+        lost = Interval(1 - won.value, 1 - won.high, 1 - won.low)
+        opposite = {"better": "lost", "worse": "won", "unclear": ""}[pair.pairing.verdict]
+        own = {"better": "won", "worse": "lost", "unclear": ""}[pair.pairing.verdict]
+        for row, column, share, style in (
+            (pair.first, pair.second, won, own),
+            (pair.second, pair.first, lost, opposite),
+        ):
+            cells[row, column] = (
+                f'<td class="{style}" title="{budgets}">'
+                f"{_share(share.value)}{_spread(share, _share)}</td>"
+            )
+    header = contender_headers(names)
+    rows = "".join(
+        f'<tr><th scope="row">{dot(place)}{escape(row)}</th>'
+        + "".join(cells.get((row, column), "<td>·</td>") for column in names)
+        + "</tr>"
+        for place, row in enumerate(names)
+    )
+    budget = (
+        " <strong>Budgets differ:</strong> the table of contenders holds each one's renders, and a "
+        "win with more of them says less."
+        if unequal
+        else " All had the same number of renders."
+    )
+    return f"""
+<section aria-labelledby="pairs">
+<h2 id="pairs">In pairs</h2>
+<p class="dim">Share of sounds on which the contender of the row has the smaller spectral distance
+than that of the column. Green and red: the mean difference lies beyond its 95&nbsp;% interval.
+{budget}</p>
+<div class="scroll stick" role="region" aria-label="Pairs" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">better than →</th>{header}</tr></thead>
+<tbody>{rows}</tbody></table>
+</div>
+</section>"""
+
+
+def _probes(summary: Summary) -> str:
+    rows = []
+    for place, contender in enumerate(summary.contenders):
+        probe = contender.probe
+        if probe is None:
+            continue
+        deaf = probe.nearer.low <= 0.5
+        verdict = (
+            '<span class="bad">answers all alike, as far as these sounds show</span>'
+            if deaf
+            else '<span class="good">answers the sound it was asked about</span>'
+        )
+        rows.append(
+            f'<tr><th scope="row">{dot(place)}{escape(contender.name)}</th>'
+            f"<td>{number(probe.own)}</td><td>{number(probe.other)}</td>"
+            f"<td>{percent(probe.nearer)}</td><td>{percent(probe.first)}</td><td>{verdict}</td></tr>"
+        )
+    if not rows:
+        return ""
+    return f"""
+<section aria-labelledby="probe">
+<h2 id="probe">Does it listen?</h2>
+<p class="dim">The shuffle probe: every match is scored against the other sounds' targets too, by
+the cheap form of the distance. Who always gives the same answer is as near to them as to its
+own.</p>
+<div class="scroll stick" role="region" aria-label="Shuffle probe" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">Contender</th>
+<th scope="col" class="plain">to own target</th><th scope="col" class="plain">to others</th>
+<th scope="col" class="plain">own nearer</th><th scope="col" class="plain">own nearest of all</th>
+<th scope="col" class="plain">so it</th></tr></thead>
+<tbody>{"".join(rows)}</tbody></table>
+</div>
+</section>"""
+
+
+def _parameters(summary: Summary) -> str:
+    if not any(contender.parameter_errors for contender in summary.contenders):
+        return ""
+    free = summary.info.settings["space"]["free"]
+    header = contender_headers([contender.name for contender in summary.contenders])
+    rows = []
+    for entry in free:
+        is_class = entry["kind"] in ("enum", "bool")
+        errors = [c.parameter_errors.get(entry["name"]) for c in summary.contenders]
+        least = min(error for error in errors if error is not None)
+        cells = "".join(
+            f"<td{_best(error == least)}>{_error(error, is_class)}</td>" for error in errors
+        )
+        rows.append(f'<tr><th scope="row">{escape(entry["name"])}</th>{cells}</tr>')
+    exchanged = sum(contender.exchanged for contender in summary.contenders)
+    said = f" {exchanged} matches were compared so." if exchanged else " No match was."
+    return f"""
+<section aria-labelledby="parameters">
+<h2 id="parameters">By parameter</h2>
+<p class="dim">Mean absolute error on the scale from 0 to 1; for waves and octave the share that is
+right. Several patches make the same sound, so an error is not always a fault. Where the two
+oscillators can change places without a difference, the nearer version counts.{said}</p>
+<div class="scroll stick" role="region" aria-label="Errors by parameter" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">Parameter</th>{header}</tr></thead>
+<tbody>{"".join(rows)}</tbody></table>
+</div>
+</section>"""
+
+
+def _error(error: float | None, is_class: bool) -> str:
+    if error is None or not is_class:
+        return number(error)
+    return f"{1 - error:.0%} right"
+
+
+def _sortable(label: str, *, descending: bool = False) -> str:
+    first = ' data-first="descending"' if descending else ""
+    return f'<th scope="col"{first}><button type="button">{escape(label)}</button></th>'
+
+
+def _measure_header(measure: Measure) -> str:
+    return _sortable(measure.heading, descending=measure.better == "higher")
+
+
+def _average_cell(
+    contender: ContenderSummary, measure: Measure, best: dict[tuple[str, str], float]
+) -> str:
+    average = contender.averages.get(measure.key)
+    if average is None:
+        return f'<td data-value="">{number(None)}</td>'
+    spans = "".join(
+        f'<span class="{statistic}">{_interval(average, statistic, measure, best)}</span>'
+        for statistic in ("mean", "median")
+    )
+    keys = f'data-mean="{average.mean.value!r}" data-median="{average.median.value!r}"'
+    return f"<td {keys}>{spans}</td>"
+
+
+def _interval(
+    average: Average, statistic: str, measure: Measure, best: dict[tuple[str, str], float]
+) -> str:
+    interval: Interval = getattr(average, statistic)
+    leads = measure.sign * interval.value == best[measure.key, statistic]
+    return f"<span{_best(leads)}>{number(interval.value)}</span>{_spread(interval, number)}"
+
+
+def _spread(interval: Interval, written: Callable[[float], str]) -> str:
+    if interval.low == interval.high:
+        return ""
+    return f'<span class="spread">{written(interval.low)} to {written(interval.high)}</span>'
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _share_cell(share: Interval | None) -> str:
+    if share is None:
+        return f'<td data-value="">{number(None)}</td>'
+    return f'<td data-value="{share.value!r}">{_share(share.value)}{_spread(share, _share)}</td>'
+
+
+def _count_cell(count: int) -> str:
+    style = ' class="bad"' if count else ""
+    return f'<td data-value="{count}"{style}>{count}</td>'
+
+
+def _best(leads: bool) -> str:
+    return ' class="best"' if leads else ""
+
+
+def options(pairs: Sequence[tuple[str, str]]) -> str:
+    """Entries of a selection: value and what it is called."""
+    return "".join(f'<option value="{escape(v)}">{escape(label)}</option>' for v, label in pairs)

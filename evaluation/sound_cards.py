@@ -1,0 +1,271 @@
+"""The lower half of a report: the index of sounds, and for each what there is to hear and see."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.audio import read_audio
+from deepdiva.evaluation import media, metrics, plots
+from deepdiva.evaluation.folder import RunFolder, SoundEntry
+from deepdiva.evaluation.result import Result
+from deepdiva.evaluation.sections import contender_headers, dot, options
+from deepdiva.evaluation.summary import Floor, Summary, value
+from deepdiva.evaluation.tables import number
+from deepdiva.parameters import Parameter, ParameterTable
+
+LEAD_COLUMNS = 2
+"""Columns of the index before the contenders: name and noise floor."""
+
+_TICKS_HZ = ((100.0, "100 Hz"), (1000.0, "1 kHz"), (10000.0, "10 kHz"))
+
+
+def index(summary: Summary) -> str:
+    """Controls, the table of sounds and contenders, and the place for the cards."""
+    header = [
+        '<th scope="col"><button type="button">Sound</button></th>',
+        '<th scope="col" data-first="descending"><button type="button">Noise floor</button></th>',
+    ]
+    for place, contender in enumerate(summary.contenders):
+        header.append(
+            f'<th scope="col" data-contender data-first="descending" '
+            f'style="border-top-color:{plots.colour(place)}">'
+            f'<button type="button">{escape(contender.name)}</button></th>'
+        )
+    rows = [_row(summary, place, sound) for place, sound in enumerate(summary.info.sounds)]
+    measures = options([(measure.key, measure.heading) for measure in summary.measures])
+    shows = options(
+        [
+            ("all", "all sounds"),
+            ("trouble", "silent or failed"),
+            ("above", "no contender at the noise floor"),
+        ]
+    )
+    return f"""
+<div class="controls">
+<label class="grow">Find a sound <input type="search" id="search" autocomplete="off"></label>
+<label>Show <select id="show">{shows}</select></label>
+<label>Figures <select id="measure">{measures}</select></label>
+<p id="count" role="status"></p>
+</div>
+<div class="scroll tall stick" role="region" aria-label="Index of sounds" tabindex="0">
+<table class="sortable" id="index">
+<thead><tr>{"".join(header)}</tr></thead>
+<tbody>
+{"".join(rows)}
+</tbody>
+</table>
+</div>
+<p class="dim">A click on a heading sorts the table and the sounds below; a name opens its sound.
+✕ marks a failure, scored as silence.</p>
+"""
+
+
+def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable) -> str:
+    """Everything about one sound: players, spectrograms, parameters, figures."""
+    sound = summary.info.sounds[place]
+    results = [summary.results[contender.name].get(sound.name) for contender in summary.contenders]
+    target, rate = _read(folder, None, sound.name)
+    heard = [
+        _read(folder, result.contender, sound.name)[0]
+        if result is not None and result.status != "failed"
+        else None
+        for result in results
+    ]
+    gain = media.listening_gain(
+        [float(np.abs(audio).max()) for audio in (target, *heard) if audio is not None]
+    )
+    pictures = [
+        None if audio is None else media.spectrogram_db(audio, rate) for audio in (target, *heard)
+    ]
+    top_db = float(np.max([picture.max() for picture in pictures if picture is not None]))
+
+    takes = [
+        _take("Target", _target_words(sound, gain), _player(target, rate, gain, "target"),
+              _picture(pictures[0], rate, top_db, "target"))
+    ]  # fmt: skip
+    for order, contender in enumerate(summary.contenders):
+        result, audio = results[order], heard[order]
+        name = contender.name
+        takes.append(
+            _take(
+                f"{dot(order)}{escape(name)}",
+                _match_words(result, folder, summary.floors[sound.name]),
+                "" if audio is None else _player(audio, rate, gain, name),
+                _picture(pictures[order + 1], rate, top_db, name),
+            )
+        )
+    best = min(
+        (score for result in results if result and (score := result.scores[metrics.PRIMARY])),
+        default=None,
+    )
+    return f"""
+<details class="sound" id="sound-{place}">
+<summary><h3>{escape(sound.name)}</h3>
+<span class="dim">best {number(best)}, noise floor {_floor(summary.floors[sound.name])}</span>
+</summary>
+<div class="inside">
+{"".join(takes)}
+<div class="tables">
+{_parameter_table(summary, sound, results, table)}
+{_figure_table(summary, results)}
+</div>
+</div>
+</details>"""
+
+
+def _row(summary: Summary, place: int, sound: SoundEntry) -> str:
+    floor = summary.floors[sound.name].distance
+    results = [cells.get(sound.name) for cells in _cells(summary)]
+    scores = [result.scores[metrics.PRIMARY] if result else None for result in results]
+    defined = [score for score in scores if score is not None]
+    marks = []
+    if any(result and result.status != "ok" for result in results):
+        marks.append("trouble")
+    if floor is not None and all(score > floor for score in defined):
+        marks.append("above")
+    cells = []
+    for result, score in zip(results, scores, strict=True):
+        best = ' class="best"' if score is not None and score == min(defined) else ""
+        cross = " ✕" if result and result.status == "failed" else ""
+        shown = "" if score is None else repr(score)
+        cells.append(f'<td data-value="{shown}"{best}>{number(score)}{cross}</td>')
+    return (
+        f'<tr data-sound="{escape(sound.name)}" data-card="sound-{place}" '
+        f'data-marks="{" ".join(marks)}">'
+        f'<th scope="row"><a href="#sound-{place}">{escape(sound.name)}</a></th>'
+        f'<td data-value="{"" if floor is None else repr(floor)}">{number(floor)}</td>'
+        f"{''.join(cells)}</tr>"
+    )
+
+
+def _cells(summary: Summary) -> list[dict[str, Result]]:
+    return [summary.results[contender.name] for contender in summary.contenders]
+
+
+def _read(folder: RunFolder, contender: str | None, sound: str) -> tuple[NDArray[np.float32], int]:
+    """Samples and rate of a target (no contender) or a preview."""
+    path = folder.target_path(sound) if contender is None else folder.preview_path(contender, sound)
+    audio, rate = read_audio(path)
+    return audio[:, 0], rate
+
+
+def _take(who: str, words: str, player: str, picture: str) -> str:
+    return (
+        f'<div class="take"><div><p class="who">{who}</p>{words}</div>'
+        f"<div>{player}</div>{picture}</div>"
+    )
+
+
+def _target_words(sound: SoundEntry, gain: float) -> str:
+    words = [*sound.report]
+    if gain < 1:
+        words.append(f"All are played {-20 * np.log10(gain):.1f} dB quieter, so that none clips.")
+    return "".join(f'<p class="dim">{escape(sentence)}</p>' for sentence in words)
+
+
+def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
+    if result is None:
+        return '<p class="dim">not answered yet</p>'
+    score = result.scores[metrics.PRIMARY]
+    badge = "" if result.status == "ok" else f' <span class="badge">{result.status}</span>'
+    reached = (
+        ' <span class="good">at the noise floor</span>'
+        if floor.distance is not None and score is not None and score <= floor.distance
+        else ""
+    )
+    words = f'<p class="dim">distance {number(score)}{reached}{badge}</p>'
+    if result.error:
+        return f'{words}<p class="bad">{escape(result.error)}</p>'
+    preset = folder.preset_path(result.contender, result.sound)
+    address = media.data_uri("application/octet-stream", preset.read_bytes())
+    name = escape(f"{result.sound} ({result.contender}).h2p")
+    return (
+        f'{words}<p><a download="{name}" href="{address}">Preset</a> '
+        f'<span class="dim">in {number(result.seconds)} s</span></p>'
+    )
+
+
+def _player(audio: NDArray[np.float32], rate: int, gain: float, name: str) -> str:
+    address = media.data_uri("audio/mpeg", media.mp3(audio * np.float32(gain), rate))
+    return f'<audio controls preload="none" aria-label="{escape(name)}" src="{address}"></audio>'
+
+
+def _picture(decibels: NDArray[np.float64] | None, rate: int, top_db: float, name: str) -> str:
+    if decibels is None:
+        return '<p class="dim">no sound</p>'
+    width, height = media.SPECTROGRAM_SIZE
+    address = media.data_uri("image/png", media.spectrogram_png(decibels, top_db))
+    ticks = "".join(
+        f'<span class="hertz" style="bottom:{100 * position:.1f}%" aria-hidden="true">{text}</span>'
+        for hertz, text in _TICKS_HZ
+        if (position := media.frequency_position(hertz, rate)) < 1
+    )
+    return (
+        f'<div class="picture"><img width="{width}" height="{height}" loading="lazy" '
+        f'alt="Spectrogram of {escape(name)}" src="{address}">{ticks}'
+        '<span class="head" aria-hidden="true"></span></div>'
+    )
+
+
+def _floor(floor: Floor) -> str:
+    if floor.distance is None:
+        return "unknown"
+    return number(floor.distance) + ("" if floor.known else " (estimated)")
+
+
+def _parameter_table(
+    summary: Summary, sound: SoundEntry, results: list[Result | None], table: ParameterTable
+) -> str:
+    known = '<th scope="col" class="plain">Target</th>' if sound.values else ""
+    header = contender_headers([contender.name for contender in summary.contenders])
+    rows = []
+    for entry in summary.info.settings["space"]["free"]:
+        name = entry["name"]
+        parameter = table[name]
+        cells = ""
+        if sound.values:
+            cells = f"<td>{_setting(parameter, sound.values[name])}</td>"
+        for result in results:
+            if result is None or name not in result.values:
+                cells += f"<td>{number(None)}</td>"
+                continue
+            wrong = parameter.is_class and result.errors.get(name, 0.0) > 0
+            style = ' class="off"' if wrong else ""
+            cells += f"<td{style}>{_setting(parameter, result.values[name])}</td>"
+        unit = f" [{parameter.unit}]" if parameter.unit and not parameter.is_class else ""
+        rows.append(f'<tr><th scope="row">{escape(name + unit)}</th>{cells}</tr>')
+    marked = " Marked: a class that is not the target's." if sound.values else ""
+    return f"""<div><p class="dim">Free parameters.{marked}</p>
+<div class="scroll stick" role="region" aria-label="Parameters" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">Parameter</th>{known}{header}</tr></thead>
+<tbody>{"".join(rows)}</tbody></table></div></div>"""
+
+
+def _setting(parameter: Parameter, value: float) -> str:
+    """A value as a preset's panel shows it; the unit stands in the row's heading."""
+    if parameter.choices:
+        return escape(parameter.label(value))
+    return f"{value:.2f}"
+
+
+def _figure_table(summary: Summary, results: list[Result | None]) -> str:
+    header = contender_headers([contender.name for contender in summary.contenders])
+    rows = []
+    for measure in summary.measures:
+        figures = [None if result is None else value(result, measure) for result in results]
+        defined = [measure.sign * figure for figure in figures if figure is not None]
+        cells = "".join(
+            f'<td class="best">{number(figure)}</td>'
+            if figure is not None and measure.sign * figure == min(defined)
+            else f"<td>{number(figure)}</td>"
+            for figure in figures
+        )
+        arrow = "↓" if measure.better == "lower" else "↑"
+        rows.append(f'<tr><th scope="row">{escape(measure.heading)} {arrow}</th>{cells}</tr>')
+    return f"""<div><p class="dim">Figures of this sound.</p>
+<div class="scroll stick" role="region" aria-label="Figures" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">Measure</th>{header}</tr></thead>
+<tbody>{"".join(rows)}</tbody></table></div></div>"""

@@ -1,0 +1,265 @@
+"""The figures of a run: means with intervals, noise floors, pairs of contenders, probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from deepdiva.evaluation import metrics, parameters
+from deepdiva.evaluation.folder import RunFolder, RunInfo
+from deepdiva.evaluation.measure import Measure
+from deepdiva.evaluation.probe import probe_contenders
+from deepdiva.evaluation.result import Result
+from deepdiva.evaluation.statistics import (
+    Interval,
+    Pairing,
+    ShuffleProbe,
+    bootstrap,
+    compare_paired,
+    proportion,
+)
+
+SECONDS = Measure("seconds", "Time", "s", "lower", 0.0, "Wall time from sound to preset.")
+RENDERS = Measure("renders", "Renders", "", "lower", 0.0, "Candidates rendered to find the match.")
+
+MEASURES: tuple[Measure, ...] = (
+    *(metric.measure for metric in metrics.PANEL),
+    parameters.PARAMETER_ERROR,
+    parameters.CLASS_ACCURACY,
+    SECONDS,
+    RENDERS,
+)
+"""Every column of figures that a result has."""
+
+
+@dataclass(frozen=True)
+class Average:
+    """One measure of one contender over the sounds.
+
+    Attributes:
+        sounds: for how many the measure is defined.
+        mean: with its interval.
+        median: with its interval.
+    """
+
+    sounds: int
+    mean: Interval
+    median: Interval
+
+
+@dataclass(frozen=True)
+class ContenderSummary:
+    """One contender over all sounds.
+
+    Attributes:
+        name: of the contender.
+        description: what it was; see `Contender.describe`.
+        counts: sounds by status: `ok`, `silent`, `failed`, and `missing` in an unfinished run.
+        averages: measure key to average; measures that are never defined are left out.
+        at_floor: share of sounds matched no worse than the noise floor; None without floors.
+        parameter_errors: free parameter to its mean error; empty where no truth is known.
+        exchanged: sounds compared with the oscillators exchanged.
+        probe: None for an unfinished contender, or fewer than two sounds.
+    """
+
+    name: str
+    description: dict[str, Any]
+    counts: dict[str, int]
+    averages: dict[str, Average]
+    at_floor: Interval | None
+    parameter_errors: dict[str, float]
+    exchanged: int
+    probe: ShuffleProbe | None
+
+
+@dataclass(frozen=True)
+class PairSummary:
+    """Two contenders on the primary metric; the first is seen against the second.
+
+    Attributes:
+        first: name of the one with the better median.
+        second: name of the other.
+        pairing: sound by sound.
+        renders: mean renders of both; a comparison on unequal budgets says less.
+    """
+
+    first: str
+    second: str
+    pairing: Pairing
+    renders: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least distance that can be expected of a match to one sound.
+
+    Attributes:
+        distance: see `deepdiva.evaluation.scoring`; None where nothing could be measured.
+        known: measured on the patch that made the target; otherwise on the nearest match.
+    """
+
+    distance: float | None
+    known: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All figures of a run.
+
+    Attributes:
+        info: what the run was.
+        results: contender to sound to result; unfinished cells are missing.
+        floors: sound to noise floor.
+        contenders: best median of the primary metric first.
+        pairs: all pairs of contenders.
+    """
+
+    info: RunInfo
+    results: dict[str, dict[str, Result]]
+    floors: dict[str, Floor]
+    contenders: list[ContenderSummary]
+    pairs: list[PairSummary]
+
+    @property
+    def measures(self) -> list[Measure]:
+        """Measures that at least one contender has."""
+        defined = {key for contender in self.contenders for key in contender.averages}
+        return [measure for measure in MEASURES if measure.key in defined]
+
+    @property
+    def complete(self) -> bool:
+        """Every contender has answered every sound."""
+        return not any(contender.counts["missing"] for contender in self.contenders)
+
+
+def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
+    """Read the results of a run and work out its figures.
+
+    Args:
+        folder: of a run, finished or not.
+        jobs: threads for the shuffle probe.
+
+    Raises:
+        MissingFileError: the folder holds no run.
+    """
+    info = folder.read_info()
+    sounds = [sound.name for sound in info.sounds]
+    results = {
+        contender: {
+            sound: result
+            for sound in sounds
+            if (result := folder.read_result(contender, sound)) is not None
+        }
+        for contender in info.contenders
+    }
+    results = {contender: cells for contender, cells in results.items() if cells}
+    seed = int(info.settings["seed"])
+    floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
+    finished = [name for name, cells in results.items() if len(cells) == len(sounds)]
+    probes = probe_contenders(folder, sounds, finished, jobs=jobs, seed=seed)
+    contenders = [
+        _contender(name, info, cells, floors, probes.get(name), seed)
+        for name, cells in results.items()
+    ]
+    contenders.sort(key=lambda contender: contender.averages[metrics.PRIMARY].median.value)
+    order = [contender.name for contender in contenders]
+    pairs = [
+        _pair(first, second, results[first], results[second], seed)
+        for first, second in combinations(order, 2)
+        if results[first].keys() & results[second].keys()
+    ]
+    return Summary(info, results, floors, contenders, pairs)
+
+
+def value(result: Result, measure: Measure) -> float | None:
+    """A result's figure in one measure."""
+    if measure is SECONDS:
+        return result.seconds
+    if measure is RENDERS:
+        return result.renders
+    return result.scores.get(measure.key)
+
+
+def _floor(sound: str, known: float | None, results: dict[str, dict[str, Result]]) -> Floor:
+    if known is not None:
+        return Floor(known, known=True)
+    cells = [
+        cells[sound]
+        for cells in results.values()
+        if sound in cells and cells[sound].restrike is not None
+    ]
+    if not cells:
+        return Floor(None, known=False)
+    best = min(cells, key=lambda result: result.scores[metrics.PRIMARY] or 0.0)
+    return Floor(best.restrike, known=False)
+
+
+def _contender(
+    name: str,
+    info: RunInfo,
+    cells: dict[str, Result],
+    floors: dict[str, Floor],
+    probe: ShuffleProbe | None,
+    seed: int,
+) -> ContenderSummary:
+    averages = {}
+    for measure in MEASURES:
+        figures = [f for result in cells.values() if (f := value(result, measure)) is not None]
+        if figures:
+            averages[measure.key] = Average(
+                sounds=len(figures),
+                mean=bootstrap(figures, np.mean, seed=seed),
+                median=bootstrap(figures, np.median, seed=seed),
+            )
+    counts = {
+        status: sum(result.status == status for result in cells.values())
+        for status in ("ok", "silent", "failed")
+    }
+    counts["missing"] = len(info.sounds) - len(cells)
+    reached = [
+        distance <= floor
+        for sound, result in cells.items()
+        if (floor := floors[sound].distance) is not None
+        and (distance := result.scores[metrics.PRIMARY]) is not None
+    ]
+    errors = [result.errors for result in cells.values() if result.errors]
+    return ContenderSummary(
+        name=name,
+        description=info.contenders[name],
+        counts=counts,
+        averages=averages,
+        at_floor=proportion(sum(reached), len(reached)) if reached else None,
+        parameter_errors={
+            parameter: float(np.mean([each[parameter] for each in errors]))
+            for parameter in (errors[0] if errors else {})
+        },
+        exchanged=sum(result.exchanged for result in cells.values()),
+        probe=probe,
+    )
+
+
+def _pair(
+    first: str,
+    second: str,
+    first_cells: dict[str, Result],
+    second_cells: dict[str, Result],
+    seed: int,
+) -> PairSummary:
+    shared = [sound for sound in first_cells if sound in second_cells]
+    scores = [
+        np.array([cells[sound].scores[metrics.PRIMARY] for sound in shared], dtype=np.float64)
+        for cells in (first_cells, second_cells)
+    ]
+    renders = [
+        float(np.mean([cells[sound].renders or 0 for sound in shared]))
+        for cells in (first_cells, second_cells)
+    ]
+    return PairSummary(
+        first=first,
+        second=second,
+        pairing=compare_paired(scores[1], scores[0], sign=metrics.PANEL[0].measure.sign, seed=seed),
+        renders=(renders[0], renders[1]),
+    )

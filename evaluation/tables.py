@@ -1,0 +1,182 @@
+"""A summary as JSON for programs, CSV for spreadsheets, and Markdown for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from deepdiva.evaluation import metrics
+from deepdiva.evaluation.statistics import Interval
+from deepdiva.evaluation.summary import (
+    MEASURES,
+    RENDERS,
+    SECONDS,
+    ContenderSummary,
+    Summary,
+    value,
+)
+
+FORMAT = "deepdiva evaluation 1"
+"""First entry of `summary.json`; grows when its layout changes."""
+
+
+def to_json(summary: Summary) -> bytes:
+    """The summary as UTF-8 JSON: what `deepdiva compare` reads."""
+    document = {
+        "format": FORMAT,
+        "run": asdict(summary.info),
+        "measures": [asdict(measure) for measure in summary.measures],
+        "contenders": [asdict(contender) for contender in summary.contenders],
+        "pairs": [asdict(pair) for pair in summary.pairs],
+        "floors": {sound: asdict(floor) for sound, floor in summary.floors.items()},
+        "status": {
+            contender: {sound: result.status for sound, result in cells.items()}
+            for contender, cells in summary.results.items()
+        },
+        "values": {
+            measure.key: {
+                contender: {sound: value(result, measure) for sound, result in cells.items()}
+                for contender, cells in summary.results.items()
+            }
+            for measure in summary.measures
+        },
+    }
+    return json.dumps(document, indent=1, allow_nan=False).encode()
+
+
+def to_csv(summary: Summary) -> bytes:
+    """One line for each sound and contender, for spreadsheets and data frames."""
+    file = io.StringIO()
+    names = [entry["name"] for entry in summary.info.settings["space"]["free"]]
+    writer = csv.writer(file)
+    writer.writerow(
+        ["sound", "contender", "status", "error", "floor", "restrike"]
+        + [measure.key for measure in MEASURES]
+        + [f"value {name}" for name in names]
+        + [f"error {name}" for name in names]
+        + ["exchanged"]
+    )
+    for contender, cells in summary.results.items():
+        for sound, result in cells.items():
+            writer.writerow(
+                [sound, contender, result.status, result.error or ""]
+                + [summary.floors[sound].distance, result.restrike]
+                + [value(result, measure) for measure in MEASURES]
+                + [result.values.get(name) for name in names]
+                + [result.errors.get(name) for name in names]
+                + [int(result.exchanged)]
+            )
+    return file.getvalue().encode()
+
+
+def to_markdown(summary: Summary) -> str:
+    """The tables of the summary, for READMEs and release notes."""
+    info = summary.info
+    note = info.settings["note"]
+    played = (
+        f"{len(info.sounds)} sounds, {info.settings['strikes']} strikes of each match, "
+        f"note {note['pitch']}, {note['render_seconds']:g} s; "
+        f"renderer {info.renderer['name']} {info.renderer['version']}, deepdiva {info.deepdiva}. "
+        "Mean and 95 % interval over the sounds (bootstrap), median beside it; a failure counts "
+        "as silence."
+    )
+    lines = [f"# Evaluation on {info.test_set}", "", played, ""]
+    if not summary.complete:
+        lines += ["**Unfinished run:** some contenders lack sounds.", ""]
+    primary = metrics.PANEL[0].measure
+    rows = []
+    for contender in summary.contenders:
+        average = contender.averages[primary.key]
+        counts = contender.counts
+        rows.append(
+            [
+                contender.name,
+                f"{average.mean.value:.3f} ({average.mean.low:.3f} to {average.mean.high:.3f})",
+                f"{average.median.value:.3f}",
+                percent(contender.at_floor),
+                percent(contender.probe.nearer if contender.probe else None),
+                number(contender.averages[SECONDS.key].median.value),
+                number(_median(contender, RENDERS.key)),
+                f"{counts['silent']} / {counts['failed']} / {counts['missing']}",
+            ]
+        )
+    lines += markdown_table(
+        [
+            "contender",
+            f"{primary.label.lower()}, mean",
+            "median",
+            "at noise floor",
+            "own target nearer",
+            "median s",
+            "median renders",
+            "silent / failed / missing",
+        ],
+        rows,
+    )
+    others = [m for m in summary.measures if m.key not in (primary.key, "seconds", "renders")]
+    lines += ["", "Means of the other measures (arrows point to better):", ""]
+    lines += markdown_table(
+        ["measure"] + [contender.name for contender in summary.contenders],
+        [
+            [f"{measure.heading} {'↓' if measure.better == 'lower' else '↑'}"]
+            + [number(_mean(contender, measure.key)) for contender in summary.contenders]
+            for measure in others
+        ],
+    )
+    if summary.pairs:
+        lines += ["", f"Pairs on {primary.label.lower()}, sound by sound:", ""]
+        lines += markdown_table(
+            ["pair", "sounds won", "mean difference", "95 % interval", "the first is"],
+            [
+                [
+                    f"{pair.first} against {pair.second}",
+                    percent(pair.pairing.won),
+                    f"{pair.pairing.change.value:+.3f}",
+                    f"{pair.pairing.change.low:+.3f} to {pair.pairing.change.high:+.3f}",
+                    pair.pairing.verdict,
+                ]
+                for pair in summary.pairs
+            ],
+        )
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    return [
+        "| " + " | ".join(header) + " |",
+        "|" + "---|" * len(header),
+        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows),
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, no exponent; a dash for None."""
+    if value is None:
+        return "-"
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = max(0, 2 - int(np.floor(np.log10(abs(value)))))
+    return f"{value:.{min(digits, 4)}f}"
+
+
+def percent(share: Interval | None) -> str:
+    """A share with its interval; a dash for None."""
+    if share is None:
+        return "-"
+    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
+
+
+def _mean(contender: ContenderSummary, key: str) -> float | None:
+    average = contender.averages.get(key)
+    return average.mean.value if average else None
+
+
+def _median(contender: ContenderSummary, key: str) -> float | None:
+    average = contender.averages.get(key)
+    return average.median.value if average else None
