@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def contact_sheet(dataset: Dataset, count: int = 36) -> bytes:
         axis.axis("off")
     for axis, number, picture in zip(axes, numbers, pictures, strict=False):
         peak = float(dataset.samples["peak"][number])
-        level = f"{20 * np.log10(peak):.0f} dB" if peak > 0 else "silent"
+        level = f"{round(20 * math.log10(peak))} dB" if peak > 0 else "silent"
         axis.imshow(picture, aspect="auto", cmap="magma", vmin=0.0, vmax=1.0)
         axis.set_title(f"{number}  {level}", fontsize=7, pad=2)
     buffer = io.BytesIO()

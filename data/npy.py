@@ -87,7 +87,8 @@ class NpyFile:
         Raises:
             OSError: the system refuses: no permission, no space.
         """
-        descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0))
+        binary = getattr(os, "O_BINARY", 0)
+        descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | binary, 0o666)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             file.seek(len(self.header) + first * self.row_bytes)
             _write_all(file, self._bytes(rows))

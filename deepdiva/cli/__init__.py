@@ -35,6 +35,8 @@ COMMANDS = {
     "parameters": Entry("deepdiva.cli.parameters", "List Diva's parameters and their ranges."),
     "dataset": Entry("deepdiva.cli.dataset", "Make sounds with known patches to learn from."),
     "features": Entry("deepdiva.cli.features", "Compute mel spectrograms or MFCCs of a data set."),
+    "doctor": Entry("deepdiva.cli.doctor", "Check what is installed, and how plug-ins do."),
+    "testset": Entry("deepdiva.cli.testset", "List, get or make test sets."),
 }
 
 EXIT_USER_ERROR = 2

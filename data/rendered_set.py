@@ -1,0 +1,132 @@
+"""Test sets that a renderer plays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.data.batch import wav_bytes
+from deepdiva.data.sampling import stream
+from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet, file_sha256
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.files import atomic_write
+from deepdiva.note import Note
+from deepdiva.preset import Preset
+from deepdiva.renderer import Renderer
+from deepdiva.space import ParameterSpace
+
+
+class Played(NamedTuple):
+    """A sound of a test set before it is played.
+
+    Attributes:
+        name: unique in the set, usable as a file name.
+        patch: shape (len(table),), in units.
+        seed: to render it with.
+    """
+
+    name: str
+    patch: NDArray[np.float64]
+    seed: int
+
+
+def drawn(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[Played]:
+    """Patches drawn uniformly over a space, on the 0.01 grid that preset files hold.
+
+    Args:
+        space: the free parameters and the base patch.
+        count: how many, at least 1.
+        seed: of the draws; the first k of a longer list are the shorter list.
+        prefix: of the names; a number follows.
+
+    Raises:
+        InvalidValueError: fewer than one.
+    """
+    if count < 1:
+        raise InvalidValueError(f"A test set of {count} sounds: it must hold at least 1.")
+    width = max(2, len(str(count - 1)))
+    sounds = []
+    for number in range(count):
+        rng = stream(seed, 0, number, 0)
+        patch = np.round(space.patches(space.random(rng, 1))[0], 2)
+        sounds.append(Played(f"{prefix}{number:0{width}}", patch, int(rng.integers(2**31))))
+    return sounds
+
+
+def of_presets(presets: Sequence[Preset], seed: int) -> list[Played]:
+    """The patches of presets as they are, named after their files.
+
+    Raises:
+        InvalidValueError: two presets of one name.
+    """
+    sounds: dict[str, Played] = {}
+    for preset in presets:
+        name = re.sub(r"[^A-Za-z0-9_.() -]", "_", Path(preset.source).stem)
+        if name in sounds:
+            raise InvalidValueError(f"Two presets are named {name!r}: rename one of them.")
+        sounds[name] = Played(name, preset.values(), seed)
+    return list(sounds.values())
+
+
+def play(
+    folder: Path,
+    name: str,
+    origin: str,
+    sounds: Sequence[Played],
+    space: ParameterSpace,
+    note: Note,
+    renderers: Sequence[Renderer],
+    force: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> SoundSet:
+    """Render a test set into a folder.
+
+    Args:
+        folder: made if it does not exist.
+        name: of the set.
+        origin: where the patches come from.
+        sounds: the patches.
+        space: what was varied, and the base patch.
+        note: what is played.
+        renderers: one for all sounds, or one for each.
+        force: overwrite a test set that is there.
+        on_progress: told of sounds that are done, and of all.
+
+    Raises:
+        FileExistsAlreadyError: the folder holds a test set or one of its files, without `force`.
+        RenderError: a sound could not be played; nothing describes the folder then.
+    """
+    files = [f"{sound.name}.wav" for sound in sounds]
+    taken = [folder / file for file in (FILE_NAME, *files) if (folder / file).exists()]
+    if taken and not force:
+        raise FileExistsAlreadyError(
+            f"{taken[0]} exists already: choose another folder, or overwrite it with --force."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE_NAME).unlink(missing_ok=True)  # it must not describe a mixture
+    listed = []
+    for number, (sound, file) in enumerate(zip(sounds, files, strict=True)):
+        renderer = renderers[number if len(renderers) > 1 else 0]
+        audio = renderer.render(sound.patch[np.newaxis], note, sound.seed)[0]
+        path = folder / file
+        atomic_write(path, wav_bytes(audio, note.sample_rate), force)
+        listed.append(ListedSound(sound.name, file, file_sha256(path), sound.patch, sound.seed))
+        if on_progress is not None:
+            on_progress(number + 1, len(sounds))
+    info = renderers[0].info
+    made = SoundSet(
+        name=name,
+        folder=folder,
+        origin=origin,
+        note=note,
+        space=space,
+        renderer={"name": info.name, "version": info.version},
+        sounds=tuple(listed),
+    )
+    made.write(force)
+    return made

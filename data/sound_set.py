@@ -1,0 +1,203 @@
+"""Test sets: named sounds with a note, and the patches that made them where these are known.
+
+On disk a test set is a folder of WAV files and a `testset.json` that says all about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.audio import read_audio
+from deepdiva.errors import AudioError, InvalidValueError, MissingFileError
+from deepdiva.files import atomic_write
+from deepdiva.note import Note
+from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.space import ParameterSpace
+
+FILE_NAME = "testset.json"
+FORMAT = "deepdiva-testset"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ListedSound:
+    """One sound of a test set.
+
+    Attributes:
+        name: unique in the set.
+        file: its WAV file in the set's folder.
+        sha256: of that file.
+        patch: what made it, shape (len(table),), in units; None where nobody knows.
+        seed: with which it was rendered; None where nobody knows.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    patch: NDArray[np.float64] | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SoundSet:
+    """A test set on disk.
+
+    Attributes:
+        name: of the set.
+        folder: that holds its files.
+        origin: where the sounds come from, and their licence.
+        note: what was played. A recording may be longer; `audio` cuts it.
+        space: the parameters that were varied, around the base patch of the others.
+        renderer: name and version of what played it; empty where it was a recording.
+        sounds: that are there.
+        missing: names of sounds that belong to the set and are not there.
+    """
+
+    name: str
+    folder: Path
+    origin: str
+    note: Note
+    space: ParameterSpace
+    renderer: Mapping[str, str]
+    sounds: tuple[ListedSound, ...]
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, folder: Path | str, table: ParameterTable = DIVA) -> SoundSet:
+        """Open a test set.
+
+        Args:
+            folder: that holds its `testset.json`.
+            table: parameters of the synthesizer that it was made with.
+
+        Raises:
+            MissingFileError: it is none, or a sound of it is missing.
+            InvalidValueError: its description is damaged, or of another synthesizer or version.
+        """
+        folder = Path(folder)
+        path = folder / FILE_NAME
+        if not path.is_file():
+            raise MissingFileError(
+                f"{path} does not exist: {folder} is no test set. Name one of deepdiva testset "
+                "list, or a folder that deepdiva testset make has made."
+            )
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            form = f"{values['format']} {values['format_version']}"
+            if form != f"{FORMAT} {FORMAT_VERSION}":
+                raise InvalidValueError(
+                    f"{path} is of the format {form!r}: this program reads {FORMAT} "
+                    f"{FORMAT_VERSION}."
+                )
+            space = ParameterSpace.from_dict(values["space"], table)
+            found = cls(
+                name=values["name"],
+                folder=folder,
+                origin=values["origin"],
+                note=Note(**values["note"]),
+                space=space,
+                renderer=values["renderer"],
+                sounds=tuple(_listed(entry, space) for entry in values["sounds"]),
+                missing=tuple(values["missing"]),
+            )
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidValueError(
+                f"{path} does not describe a test set ({error!r}): get or make the set again."
+            ) from error
+        for sound in found.sounds:
+            if not (folder / sound.file).is_file():
+                raise MissingFileError(
+                    f"{folder / sound.file} is missing: get or make the test set again."
+                )
+        return found
+
+    def write(self, force: bool = False) -> None:
+        """Write `testset.json` into the folder.
+
+        Raises:
+            FileExistsAlreadyError: there is one, without `force`.
+        """
+        atomic_write(self.folder / FILE_NAME, self.to_json().encode(), force)
+
+    def to_json(self) -> str:
+        """The text of `testset.json`."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "name": self.name,
+                "origin": self.origin,
+                "note": self.note.to_dict(),
+                "renderer": dict(self.renderer),
+                "space": self.space.to_dict(),
+                "missing": list(self.missing),
+                "sounds": [_entry(sound, self.space) for sound in self.sounds],
+            },
+            indent=1,
+        )
+
+    def path(self, sound: ListedSound) -> Path:
+        """The file of a sound."""
+        return self.folder / sound.file
+
+    def audio(self, sound: ListedSound) -> NDArray[np.float32]:
+        """A sound as the note says: mono, cut or padded with silence to its length.
+
+        Returns:
+            Shape (note.samples,).
+
+        Raises:
+            AudioError: another sample rate than the note's, or no sound file.
+        """
+        samples, sample_rate = read_audio(self.path(sound))
+        if sample_rate != self.note.sample_rate:
+            raise AudioError(
+                f"{self.path(sound)} has {sample_rate} samples per second and the set's note "
+                f"{self.note.sample_rate}: get or make the set again."
+            )
+        mono = np.zeros(self.note.samples, np.float32)
+        cut = samples[: len(mono)].mean(axis=1)
+        mono[: len(cut)] = cut
+        return mono
+
+    def damaged(self) -> list[Path]:
+        """Files whose SHA-256 is not the one that is listed."""
+        return [
+            self.path(sound)
+            for sound in self.sounds
+            if file_sha256(self.path(sound)) != sound.sha256
+        ]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(sound: ListedSound, space: ParameterSpace) -> dict[str, Any]:
+    """A sound in JSON; of its patch only what differs from the base, by name."""
+    entry: dict[str, Any] = {"name": sound.name, "file": sound.file, "sha256": sound.sha256}
+    if sound.patch is None:
+        return {**entry, "patch": None, "seed": None}
+    varied = np.flatnonzero(sound.patch != space.base)
+    patch = {space.table[int(place)].name: float(sound.patch[place]) for place in varied}
+    return {**entry, "patch": patch, "seed": sound.seed}
+
+
+def _listed(entry: Mapping[str, Any], space: ParameterSpace) -> ListedSound:
+    patch = None
+    if entry["patch"] is not None:
+        patch = space.base.copy()
+        for name, value in entry["patch"].items():
+            patch[space.table.index(name)] = value
+        space.table.check(patch)
+    return ListedSound(entry["name"], entry["file"], entry["sha256"], patch, entry["seed"])

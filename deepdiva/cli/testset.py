@@ -1,0 +1,201 @@
+"""`deepdiva testset`: sounds to measure with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepdiva.cli._common import (
+    RendererChoice,
+    SpaceChoice,
+    console,
+    force_option,
+    json_option,
+    note_options,
+    print_json,
+    renderer_options,
+    seed_option,
+    space_options,
+)
+from deepdiva.note import Note
+
+if TYPE_CHECKING:
+    from deepdiva.data.rendered_set import Played
+    from deepdiva.data.sound_set import SoundSet
+    from deepdiva.renderer import Renderer
+    from deepdiva.space import ParameterSpace
+
+
+@click.group("testset")
+def command() -> None:
+    """List, get or make test sets: named sounds with a note, and their patches where known."""
+
+
+@command.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the known test sets, and what of them is in the cache."""
+    from deepdiva.data.test_sets import KNOWN, cache_folder, cached
+
+    entries: list[dict[str, Any]] = []
+    for known in KNOWN.values():
+        there = cached(known.name)
+        entries.append(
+            {
+                "name": known.name,
+                "about": known.about,
+                "sounds": known.count,
+                "here": len(there.sounds) if there else 0,
+                "folder": there.folder if there else None,
+            }
+        )
+    if as_json:
+        print_json(entries)
+        return
+    for entry in entries:
+        here = f"{entry['here']} in {entry['folder']}" if entry["here"] else "none here yet"
+        click.echo(f"{entry['name']}: {entry['about']}; {here}")
+    click.echo(f"Cache: {cache_folder()} (set DEEPDIVA_CACHE to move it).")
+
+
+@command.command("get")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder that holds the sounds, or some of them.  [default: fetched or rendered]",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder to put them into.  [default: the cache]",
+)
+@json_option
+def get_command(name: str, source: Path | None, folder: Path | None, as_json: bool) -> None:
+    """Bring the test set NAME here, checked, in place of an older copy.
+
+    From the cache `deepdiva evaluate NAME` finds it by itself.
+    """
+    from deepdiva.data.test_sets import cache_folder, known_set
+
+    known = known_set(name)
+    got = known.fetch(folder or cache_folder() / name, source)
+    tell(got, as_json)
+
+
+@command.command("make")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", "title", help="Of the set.  [default: of the folder]")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Patches that are drawn, uniformly over the free parameters.",
+)
+@click.option(
+    "--from-presets",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Play the presets of a folder as they are, instead of drawing patches.",
+)
+@space_options
+@note_options
+@renderer_options
+@seed_option
+@force_option
+@json_option
+def make_command(
+    folder: Path,
+    title: str | None,
+    count: int,
+    from_presets: Path | None,
+    space: SpaceChoice,
+    note: Note,
+    renderer: RendererChoice,
+    seed: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make a test set in FOLDER: a WAV file of each sound, and testset.json about them."""
+    from rich.progress import Progress
+
+    from deepdiva.data.rendered_set import drawn, play
+
+    preset = space.preset()
+    renderers: list[Renderer] = []
+    try:
+        renderers.append(renderer.open(preset, mode="fresh"))
+        around = space.space(preset, renderers[0].table)
+        if from_presets is None:
+            sounds = drawn(around, count, seed, "sound_")
+            origin = f"patches drawn uniformly with seed {seed}"
+        else:
+            sounds, players = preset_sounds(from_presets, around, renderer, seed)
+            renderers += players
+            origin = f"the presets of {from_presets.resolve().name}"
+        with Progress(console=console(), transient=True) as progress:
+            task = progress.add_task("Rendering", total=len(sounds))
+            made = play(
+                folder,
+                title or folder.resolve().name,
+                origin,
+                sounds,
+                around,
+                note,
+                renderers[1:] or renderers,
+                force=force,
+                on_progress=lambda done, _: progress.update(task, completed=done),
+            )
+    finally:
+        for player in renderers:
+            player.close()
+    tell(made, as_json)
+
+
+def preset_sounds(
+    folder: Path, space: ParameterSpace, choice: RendererChoice, seed: int
+) -> tuple[list[Played], list[Renderer]]:
+    """The presets of a folder, and for each a renderer that has what is no parameter from it.
+
+    Raises:
+        InvalidValueError: the synthesizer is not Diva.
+    """
+    from deepdiva.data.rendered_set import of_presets
+    from deepdiva.data.sampling import preset_files
+    from deepdiva.errors import InvalidValueError
+    from deepdiva.parameters import DIVA
+    from deepdiva.preset import Preset
+
+    if space.table != DIVA:
+        raise InvalidValueError(
+            f"{folder} holds presets of Diva, and {choice.plugin} is {space.table.name}: leave out "
+            "--from-presets."
+        )
+    presets = [Preset.read(path) for path in preset_files(folder)]
+    return of_presets(presets, seed), [choice.open(preset, mode="fresh") for preset in presets]
+
+
+def tell(there: SoundSet, as_json: bool) -> None:
+    """Print where a test set is, and what is missing from it."""
+    if as_json:
+        print_json(
+            {
+                "name": there.name,
+                "folder": there.folder,
+                "sounds": [sound.name for sound in there.sounds],
+                "missing": list(there.missing),
+                "origin": there.origin,
+                "note": there.note.to_dict(),
+            }
+        )
+        return
+    click.echo(f"{there.folder}: {len(there.sounds)} sounds; {there.origin}.")
+    if there.missing:
+        click.echo(f"{len(there.missing)} are missing: {', '.join(there.missing)}.")
