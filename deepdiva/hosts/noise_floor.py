@@ -15,6 +15,8 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 
+_SEED = 0  # of the patches in between
+
 
 @dataclass(frozen=True)
 class NoiseFloor:
@@ -40,7 +42,7 @@ def noise_floor(
         renderer: of the search.
         patch: shape (len(renderer.table),), in units.
         note: of the search.
-        repeats: renders of the patch, at least 2. Each is followed by one of the table's default,
+        repeats: renders of the patch, at least 2. Each is followed by one of a random patch,
             without which many synthesizers would come back to the same phases.
 
     Raises:
@@ -49,8 +51,12 @@ def noise_floor(
     """
     if repeats < 2:
         raise InvalidValueError(f"repeats is {repeats}: it takes at least 2 to compare.")
-    # The defaults may be silent, in which case they fail; only the patch itself matters here.
-    patches = np.tile([patch, renderer.table.defaults()], (repeats, 1))
+    rng = np.random.default_rng(_SEED)
+    patches = np.empty((2 * repeats, len(renderer.table)))
+    patches[::2] = patch
+    # Some of these may be silent, in which case they fail; only the patch itself matters here.
+    for parameter in renderer.table:
+        patches[1::2, parameter.index] = parameter.to_unit(rng.random(repeats))
     batch = renderer.render_checked(patches, note, seeds=np.arange(2 * repeats))
     renders = batch.audio[::2][batch.played[::2]]
     if len(renders) < 2:

@@ -1,0 +1,119 @@
+"""`deepdiva doctor`: what is installed, which plug-ins work, how fast, and what to do if not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from deepdiva.cli._common import (
+    RendererChoice,
+    console,
+    json_option,
+    note_options,
+    print_json,
+    renderer_options,
+)
+from deepdiva.note import Note
+
+if TYPE_CHECKING:
+    from deepdiva.hosts.checkup import Check
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
+
+EXIT_PROBLEM = 1
+
+_MARKS = {
+    "fine": "[green]fine[/green]",
+    "note": "[yellow]note[/yellow]",
+    "problem": "[red]problem[/red]",
+}
+
+
+@click.command("doctor")
+@note_options
+@renderer_options
+@json_option
+@click.pass_context
+def command(context: click.Context, note: Note, renderer: RendererChoice, as_json: bool) -> None:
+    """Examine what rendering needs, and play a few notes.
+
+    Looks at the packages, the plug-in hosts, the usual plug-in folders and the embedded engine; and
+    loads Diva where it is found, or the plug-in of --plugin. Plug-ins run in processes of their
+    own: one that crashes is a finding. The exit code is 1 if there is a problem.
+    """
+    checks = []
+    screen = console()
+    with screen.status("Looking") as status:
+        for check in examine(note, renderer):
+            checks.append(check)
+            status.update(f"{check.topic}: {check.subject}")
+    problems = sum(check.status == "problem" for check in checks)
+    if as_json:
+        print_json({"problems": problems, "checks": [asdict(check) for check in checks]})
+    else:
+        show(checks)
+    if problems:
+        context.exit(EXIT_PROBLEM)
+
+
+def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:
+    """All checks, in the order in which one thing rests upon another."""
+    from deepdiva.engine import EmbeddedRenderer
+    from deepdiva.hosts import checkup
+    from deepdiva.hosts.discovery import find_plugins
+
+    yield from checkup.check_packages()
+    yield from checkup.check_renderer("embedded engine", EmbeddedRenderer(), note)
+    yield from checkup.check_hosts()
+    plugins = find_plugins()
+    yield from checkup.check_folders(plugins)
+    renderer = chosen(choice, any(plugin.looks_like_diva for plugin in plugins))
+    if renderer is not None:
+        try:
+            yield from checkup.check_plugin(renderer, note)
+        finally:
+            renderer.close()
+
+
+def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
+    """The plug-in to examine: the user's, or Diva; None where there is neither.
+
+    Raises:
+        MissingFileError: the user named a plug-in that does not exist.
+    """
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
+    from deepdiva.renderers import make_renderer
+
+    if choice.plugin is None and not has_diva:
+        return None
+    name = "dawdreamer" if choice.is_embedded else choice.name
+    renderer = make_renderer(name, choice.plugin)
+    return renderer if isinstance(renderer, PluginRenderer) else None
+
+
+def show(checks: list[Check]) -> None:
+    """Print the findings as a table, and below it what to do."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "Looked at", "Found"):
+        table.add_column(heading, overflow="fold")
+    topic = ""
+    for check in checks:
+        if check.topic != topic:
+            topic = check.topic
+            table.add_section()
+            table.add_row("", f"[bold]{escape(topic)}[/bold]", "")
+        found = escape(check.finding)
+        if check.remedy:
+            found += f"\n[cyan]-> {escape(check.remedy)}[/cyan]"
+        table.add_row(_MARKS[check.status], escape(check.subject), found)
+    screen = Console(highlight=False, emoji=False)
+    screen.print(table)
+    problems = sum(check.status == "problem" for check in checks)
+    screen.print("No problem found." if not problems else f"[red]{problems} to mend.[/red]")
