@@ -30,6 +30,8 @@ _OPTIONS = {
 }
 _INLINE = {**_OPTIONS, "cache": False, "forceinline": True}
 
+_PASTE = {**_OPTIONS, "cache": False, "inline": "always"}
+
 _HALF = np.uint64(16)
 _ROW = np.uint64(32)
 
@@ -88,7 +90,7 @@ def _turn(
 
 @njit(**_INLINE)
 def _split4(a_re, a_im, b_re, b_im, c_re, c_im, d_re, d_im):  # type: ignore[no-untyped-def]
-    """a + b r + c r^2 + d r^3 at r = 1, -1, i and -i."""
+    """Values of a + b r + c r^2 + d r^3 at r = 1, -1, i and -i."""
     even_re, even_im = a_re + c_re, a_im + c_im
     odd_re, odd_im = b_re + d_re, b_im + d_im
     gap_re, gap_im = a_re - c_re, a_im - c_im
@@ -169,12 +171,12 @@ def _block4(work, at, step, c1, s1, c2, s2, c3, s3):  # type: ignore[no-untyped-
 
 
 @njit(**_INLINE)
-def _pass4(work, twiddles, first_block, blocks, quarter, lanes):  # type: ignore[no-untyped-def]
+def _pass4(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
     """Split every block into four, in place."""
     step = np.uint64(quarter * 32)
     count = np.uint64(lanes)
-    for block in range(blocks):
-        twiddle = twiddles[first_block + block]
+    for block in range(twiddles.shape[0]):
+        twiddle = twiddles[block]
         c1, c2, c3 = twiddle[0], twiddle[2], twiddle[4]
         s1, s2, s3 = twiddle[1], twiddle[3], twiddle[5]
         for n in range(quarter):
@@ -201,20 +203,18 @@ def _powers(re, im, mirror_re, mirror_im, floor_power):  # type: ignore[no-untyp
 
 
 @njit(**_INLINE)
-def _last_pass(work, twiddles, first_block, mirrors, floor_power, power, lanes):  # type: ignore[no-untyped-def]
+def _last_pass(work, twiddles, mirrors, floor_power, power, lanes):  # type: ignore[no-untyped-def]
     """Split the last blocks into single bins and write the powers of both frames of each lane."""
     count = np.uint64(lanes)
     for pair in range(mirrors.shape[0]):
-        twiddle = twiddles[first_block + mirrors[pair, 0]]
+        twiddle = twiddles[mirrors[pair, 0]]
         c1, c2, c3 = twiddle[0], twiddle[2], twiddle[4]
         s1, s2, s3 = twiddle[1], twiddle[3], twiddle[5]
         base = np.uint64(mirrors[pair, 0] * 128)
         mirror_base = np.uint64(mirrors[pair, 1] * 128)
         target = np.uint64(mirrors[pair, 2] * 32)
         for lane in range(count):
-            a, ai, b, bi, c, ci, d, di = _block4(
-                work, base + lane, _ROW, c1, s1, c2, s2, c3, s3
-            )
+            a, ai, b, bi, c, ci, d, di = _block4(work, base + lane, _ROW, c1, s1, c2, s2, c3, s3)
             # Opposite angles: the mirror images of c and d, at i and -i, change places.
             e, ei, f, fi, h, hi, g, gi = _block4(
                 work, mirror_base + lane, _ROW, c1, -s1, c2, -s2, c3, -s3
@@ -229,7 +229,7 @@ def _last_pass(work, twiddles, first_block, mirrors, floor_power, power, lanes):
             power[out], power[out + _HALF] = _powers(d, di, h, hi, floor_power)
 
 
-@njit(**_INLINE)
+@njit(**_PASTE)
 def _first_pass(rows, start, window, work, lanes):  # type: ignore[no-untyped-def]
     """Window and split the 32 frames that begin in row `start`.
 
@@ -255,40 +255,35 @@ def _first_pass(rows, start, window, work, lanes):  # type: ignore[no-untyped-de
     if size == 2048:
         _first_pass2(rows, start, window, work, 1024, lanes)
         return 256
-    if size == 4096:
-        _first_pass4(rows, start, window, work, 1024, lanes)
-        return 256
-    _first_pass2(rows, start, window, work, 4096, lanes)
-    return 1024
+    _first_pass4(rows, start, window, work, 1024, lanes)
+    return 256
 
 
-@njit(**_INLINE)
-def _inner_pass(work, twiddles, first_block, blocks, quarter, lanes):  # type: ignore[no-untyped-def]
+@njit(**_PASTE)
+def _inner_pass(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
     """Split every block into four, for each of the sizes that occur."""
     if quarter == 4:
-        _pass4(work, twiddles, first_block, blocks, 4, lanes)
+        _pass4(work, twiddles, 4, lanes)
     elif quarter == 16:
-        _pass4(work, twiddles, first_block, blocks, 16, lanes)
+        _pass4(work, twiddles, 16, lanes)
     elif quarter == 64:
-        _pass4(work, twiddles, first_block, blocks, 64, lanes)
-    elif quarter == 256:
-        _pass4(work, twiddles, first_block, blocks, 256, lanes)
+        _pass4(work, twiddles, 64, lanes)
     else:
-        _pass4(work, twiddles, first_block, blocks, 1024, lanes)
+        _pass4(work, twiddles, 256, lanes)
 
 
-@njit(**_INLINE)
+@njit(**_PASTE)
 def _power_spectra(rows, start, plan, floor_power, work, power):  # type: ignore[no-untyped-def]
     """Power spectra, plus `floor_power`, of the 32 frames that begin in row `start`."""
     size = plan.window.shape[0]
     quarter = _first_pass(rows, start, plan.window, work, plan.lanes)
-    first_block = 0
+    twiddles = plan.twiddles
     while quarter > 1:
         blocks = size // (4 * quarter)
-        _inner_pass(work, plan.twiddles, first_block, blocks, quarter, plan.lanes)
-        first_block += blocks
+        _inner_pass(work, twiddles[:blocks], quarter, plan.lanes)
+        twiddles = twiddles[blocks:]
         quarter //= 4
-    _last_pass(work, plan.twiddles, first_block, plan.mirrors, floor_power, power, plan.lanes)
+    _last_pass(work, twiddles, plan.mirrors, floor_power, power, plan.lanes)
 
 
 @njit(**_INLINE)

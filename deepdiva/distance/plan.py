@@ -64,7 +64,7 @@ def fourier_plan(size: int, hop: int) -> FourierPlan:
     """Compute the tables of one STFT size.
 
     Args:
-        size: samples of a frame, a power of two from 64 to 8,192.
+        size: samples of a frame, a power of two from 64 to 4,096.
         hop: samples from one frame to the next.
     """
     window = np.sin(np.pi * np.arange(size) / size) ** 2
@@ -97,9 +97,7 @@ def _radices(size: int) -> list[int]:
     return [2] * (exponent % 2) + [4] * (exponent // 2)
 
 
-def _mirrors(
-    blocks: NDArray[np.int64], size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _mirrors(blocks: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair each last block with the one that holds the negative frequencies of its bins.
 
     Two blocks are their own mirrors: bins 0, size/2, ±size/4 and the odd multiples of size/8.

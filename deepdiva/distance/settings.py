@@ -13,7 +13,7 @@ class DistanceSettings:
     """Definition of a multi-scale spectral distance.
 
     Attributes:
-        sizes: STFT sizes in samples, powers of two from 64 to 8,192, each once.
+        sizes: STFT sizes in samples, powers of two from 64 to 4,096, each once.
         overlap: share of a frame that the next one repeats, 0 to below 1; with it the hop,
             `size * (1 - overlap)`, must be a whole number of samples.
         linear_weight: weight of the linear term, 0 or more.
@@ -36,9 +36,9 @@ class DistanceSettings:
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise InvalidValueError(f"sizes are {self.sizes!r}: name at least one, each once.")
         for size in self.sizes:
-            if not 64 <= size <= 8192 or size & (size - 1):
+            if not 64 <= size <= 4096 or size & (size - 1):
                 raise InvalidValueError(
-                    f"STFT size {size!r}: it must be a power of two from 64 to 8192."
+                    f"STFT size {size!r}: it must be a power of two from 64 to 4096."
                 )
         if not 0.0 <= self.overlap < 1.0 or any(
             not (size * (1.0 - self.overlap)).is_integer() for size in self.sizes
