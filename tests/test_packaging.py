@@ -17,18 +17,28 @@ import deepdiva
 ROOT = Path(__file__).parents[1]
 ROOMS = ("search", "models", "data", "evaluation")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-JUNK = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*", *ROOMS)
+
+
+def sources():
+    """Files of the five folders, relative to the root; what git ignores is left out."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(
+        [*command, "deepdiva", *ROOMS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file() and not path.is_symlink():
+            yield Path(name)
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A copy of what the wheel is made from, so that the build leaves nothing in the work tree."""
     copy = tmp_path_factory.mktemp("tree")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in (Path("pyproject.toml"), Path("README.md"), Path("LICENSE"), *sources()):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
-    shutil.copytree(ROOT / "deepdiva", copy / "deepdiva", ignore=JUNK)
     for room in ROOMS:
-        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
         (copy / "deepdiva" / room).symlink_to(Path("..", room))
     return copy
 
@@ -44,15 +54,9 @@ def wheel(tree, tmp_path_factory):
 
 def files_to_ship():
     """Modules and data files of the tree, under the names they are installed by."""
-    for folder in ("deepdiva", *ROOMS):
-        installed = "deepdiva" if folder == "deepdiva" else f"deepdiva/{folder}"
-        for path in (ROOT / folder).rglob("*"):
-            inside = path.relative_to(ROOT / folder)
-            if path.is_dir() or "__pycache__" in inside.parts or path.suffix == ".md":
-                continue
-            if folder == "deepdiva" and inside.parts[0] in ROOMS:
-                continue
-            yield f"{installed}/{inside.as_posix()}"
+    for path in sources():
+        if path.suffix != ".md":
+            yield (path if path.parts[0] == "deepdiva" else "deepdiva" / path).as_posix()
 
 
 def test_wheel_holds_every_module_and_data_file_and_nothing_else(wheel):
@@ -116,13 +120,14 @@ def declared():
 def test_every_library_that_is_imported_is_declared():
     distributions = importlib.metadata.packages_distributions()
     imported = set()
-    for folder in ("deepdiva", *ROOMS):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Import):
-                    imported.update(alias.name.split(".")[0] for alias in node.names)
-                elif isinstance(node, ast.ImportFrom):
-                    imported.add(node.module.split(".")[0])
+    for path in sources():
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
     # librenderman is built by its users and stands in no index.
     foreign = imported - sys.stdlib_module_names - {"deepdiva", "librenderman"}
     undeclared = {
