@@ -1,0 +1,152 @@
+"""The run folder: every generation on disk, so that a killed search goes on where it stood.
+
+A search draws everything from its seed and from the distances that it was told. So nothing of a
+strategy needs to be stored: on resuming, the search runs again from the start, is told the recorded
+distances instead of rendering, and stands after a moment where it stood, to the bit.
+
+The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
+generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.files import atomic_write
+from deepdiva.search.evaluator import Scores
+
+RUN = "run.json"
+GENERATIONS = "generations.jsonl"
+
+
+class Journal:
+    """Generations of one search in a folder; a context manager.
+
+    Args:
+        folder: made if missing.
+        description: everything that decides the search, ready for JSON.
+        resume: go on with what the folder holds.
+        force: throw away what the folder holds; `resume` goes before.
+
+    Raises:
+        FileExistsAlreadyError: the folder holds a run, without `resume` or `force`.
+        InvalidValueError: the run in the folder is another search.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        description: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        force: bool = False,
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        # Through JSON and back: tuples become lists there.
+        wanted = json.loads(json.dumps(description))
+        run = folder / RUN
+        if resume and run.exists():
+            _compare(json.loads(run.read_text("utf-8")), wanted, folder)
+        else:
+            check_run(folder, force=force)
+            (folder / GENERATIONS).unlink(missing_ok=True)
+            atomic_write(run, json.dumps(wanted, indent=1).encode(), force)
+        self._lines = _whole_lines(folder / GENERATIONS)
+        self._next = 0
+        self._file: IO[bytes] = (folder / GENERATIONS).open("ab")
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def recall(self, points: NDArray[np.float64]) -> tuple[Scores, float] | None:
+        """Scores of the next recorded generation, and seconds since the search began.
+
+        Args:
+            points: what is to be scored, shape (batch, dimensions).
+
+        Returns:
+            None after the last recorded generation.
+
+        Raises:
+            InvalidValueError: the recorded generation holds other points.
+        """
+        if self._next == len(self._lines):
+            return None
+        line = json.loads(self._lines[self._next])
+        self._next += 1
+        if not np.array_equal(np.array(line["points"]), points):
+            raise InvalidValueError(
+                f"{self.folder} cannot be resumed: this version searches other points than those "
+                f"in generation {self._next}. Start again in another folder."
+            )
+        distances = np.array(line["distances"], dtype=np.float64)
+        return Scores(distances, int(distances.argmin()), line["full"]), line["seconds"]
+
+    def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
+        """Append a generation; when this returns, it is on the disk.
+
+        Args:
+            points: shape (batch, dimensions).
+            scores: of these points.
+            seconds: since the search began.
+        """
+        line = {
+            "seconds": seconds,
+            "full": scores.full,
+            "distances": scores.distances.tolist(),
+            "points": points.tolist(),
+        }
+        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def check_run(folder: Path, *, force: bool) -> None:
+    """Refuse a folder that holds a search.
+
+    Raises:
+        FileExistsAlreadyError: it does, without `force`.
+    """
+    if (folder / RUN).exists() and not force:
+        raise FileExistsAlreadyError(
+            f"{folder} holds a search already: go on with it with --resume, start anew with "
+            "--force, or choose another folder."
+        )
+
+
+def _compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+    odd = sorted(key for key in stored.keys() | wanted.keys() if stored.get(key) != wanted.get(key))
+    if odd:
+        raise InvalidValueError(
+            f"{folder} holds another search: {', '.join(odd)} differ. Resume it with the same "
+            "options, or choose another folder."
+        )
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """Complete lines of a file; one that a kill cut short is taken off the file."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        os.truncate(path, end)
+    return data[:end].splitlines()

@@ -1,0 +1,230 @@
+"""From a sound file to a preset, its preview, its picture and the record of the search."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepdiva import __version__
+from deepdiva.audio import Target, load_target, write_wav
+from deepdiva.errors import InvalidValueError
+from deepdiva.files import atomic_write, check_target
+from deepdiva.note import Note
+from deepdiva.preset import Preset
+from deepdiva.renderer import Renderer
+from deepdiva.search.journal import Journal, check_run
+from deepdiva.search.refine import Progress, RefineResult, refine
+from deepdiva.search.settings import RefineSettings
+from deepdiva.search.start import Start
+from deepdiva.space import ParameterSpace
+
+BEST_PRESET_SECONDS = 1.0
+"""The best preset so far is written to the run folder at most this often."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results of one sound go.
+
+    Attributes:
+        preset: `NAME.h2p`.
+        preview: `NAME.wav`, what the preset sounds like.
+        picture: `NAME.png`, target and match.
+        run: `NAME.run`, a folder with the record of the search and the best preset so far.
+    """
+
+    preset: Path
+    preview: Path
+    picture: Path
+    run: Path
+
+    @classmethod
+    def of(cls, sound: Path, folder: Path) -> Outputs:
+        """The outputs of a sound, named after it, in a folder."""
+        return cls(*(folder / f"{sound.stem}.{suffix}" for suffix in ("h2p", "wav", "png", "run")))
+
+    def check(self, sound: Path, *, force: bool) -> None:
+        """Refuse what could not be written, before the search begins.
+
+        Raises:
+            FileExistsAlreadyError: a file exists, without `force`.
+            InvalidValueError: the preview would overwrite the sound itself.
+            MissingFileError: the folder does not exist.
+        """
+        for path in (self.preset, self.preview, self.picture):
+            if path.exists() and path.samefile(sound):
+                raise InvalidValueError(
+                    f"The result {path} would overwrite the sound itself: choose another folder "
+                    "with --output."
+                )
+            check_target(path, force)
+        check_run(self.run, force=force)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One sound to be matched, and everything that decides the match.
+
+    Attributes:
+        sound: a file.
+        outputs: where the results go.
+        start_seconds: where in the file the sound begins; None to find out.
+        length_seconds: how much of the file to take; None for all that the note holds.
+        base: preset that holds whatever is not free.
+        space: the free parameters around the base preset's patch.
+        note: what is played.
+        settings: of the search.
+        force: overwrite files that exist.
+        resume: go on with the search that the run folder holds, if it holds one.
+    """
+
+    sound: Path
+    outputs: Outputs
+    start_seconds: float | None
+    length_seconds: float | None
+    base: Preset
+    space: ParameterSpace
+    note: Note
+    settings: RefineSettings
+    force: bool
+    resume: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What became of a sound.
+
+    Attributes:
+        task: what was asked for.
+        target: the sound as it was matched.
+        result: of the search.
+    """
+
+    task: Task
+    target: Target
+    result: RefineResult
+
+
+def match_sound(
+    task: Task,
+    renderer: Renderer,
+    start: Start | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Match:
+    """Search for a sound's patch and write the results.
+
+    The run folder holds the state of the search after every generation and, as `best.h2p`, the
+    best preset so far; so a crash loses a second of work at most.
+
+    Args:
+        task: what is to be matched.
+        renderer: plays the candidates.
+        start: what is known before the search; nothing if None.
+        on_progress: called after every generation.
+
+    Raises:
+        AudioError: a sound that cannot be read or is silent.
+        FileExistsAlreadyError: a result exists, without `force` or `resume`.
+        InvalidValueError: things that do not fit together.
+        RenderError: the synthesizer failed.
+    """
+    target = load_target(
+        task.sound,
+        task.note,
+        start_seconds=task.start_seconds,
+        length_seconds=task.length_seconds,
+    )
+    with Journal(
+        task.outputs.run,
+        _description(task, target, renderer, start),
+        resume=task.resume,
+        force=task.force,
+    ) as journal:
+        keeper = _BestPreset(task.outputs.run / "best.h2p", task.base, on_progress)
+        result = refine(
+            target.audio,
+            renderer,
+            task.space,
+            task.note,
+            task.settings,
+            start=start,
+            journal=journal,
+            on_progress=keeper,
+        )
+    match = Match(task, target, result)
+    _write(match)
+    return match
+
+
+class _BestPreset:
+    """Writes the best preset so far, not too often, and passes the progress on."""
+
+    def __init__(
+        self, path: Path, base: Preset, on_progress: Callable[[Progress], None] | None
+    ) -> None:
+        self._path = path
+        self._base = base
+        self._on_progress = on_progress
+        self._written = -BEST_PRESET_SECONDS
+        self._pending = False
+
+    def __call__(self, progress: Progress) -> None:
+        self._pending = self._pending or progress.improved
+        now = time.monotonic()
+        if self._pending and now - self._written >= BEST_PRESET_SECONDS:
+            self._base.with_values(progress.patch).write(self._path, force=True)
+            self._written, self._pending = now, False
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+
+def _description(
+    task: Task, target: Target, renderer: Renderer, start: Start | None
+) -> dict[str, Any]:
+    """Everything that decides the search. The number of workers is not among it."""
+    settings = task.settings.to_dict()
+    del settings["jobs"]
+    return {
+        "deepdiva": __version__,
+        "sound": task.sound.name,
+        "target_sha256": hashlib.sha256(target.audio.tobytes()).hexdigest(),
+        "renderer": [renderer.info.name, renderer.info.version],
+        "note": task.note.to_dict(),
+        "settings": settings,
+        "space": task.space.to_dict(),
+        "start": None if start is None else start.digest(),
+    }
+
+
+def _write(match: Match) -> None:
+    """Write all results, the preset first."""
+    from deepdiva.picture import match_picture
+
+    task, result = match.task, match.result
+    outputs = task.outputs
+    force = task.force or task.resume
+    outputs.preset.parent.mkdir(parents=True, exist_ok=True)
+    preset = task.base.with_values(result.patch).with_meta(
+        name=outputs.preset.stem,
+        author="DeepDiva",
+        description=(
+            f"Matched to {task.sound.name} by DeepDiva {__version__}. Spectral distance "
+            f"{result.distance:.4f} (silence {result.silence:.4f})."
+        ),
+    )
+    preset.write(outputs.preset, force=force)
+    write_wav(outputs.preview, result.sound, task.note.sample_rate, force=force)
+    match_picture(
+        outputs.picture,
+        match.target.audio,
+        result.sound,
+        task.note.sample_rate,
+        title=task.sound.name,
+        distance=result.distance,
+        force=force,
+    )
+    atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)

@@ -1,0 +1,292 @@
+"""The search: render and score what a strategy proposes, keep the best, stop in time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.note import Note
+from deepdiva.renderer import Renderer
+from deepdiva.search.archive import Archive
+from deepdiva.search.budget import Budget
+from deepdiva.search.evaluator import Evaluator, Scores
+from deepdiva.search.given import Given
+from deepdiva.search.history import Generation, History
+from deepdiva.search.journal import Journal
+from deepdiva.search.settings import RefineSettings
+from deepdiva.search.stages import Stage, plan
+from deepdiva.search.start import Start
+from deepdiva.search.strategy import Strategy
+from deepdiva.space import ParameterSpace
+
+End = Literal["budget", "target", "done", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search stands after a generation.
+
+    Attributes:
+        stage: what it does, a word or two.
+        evaluations: candidates so far.
+        seconds: time so far.
+        share: part of the budget that is spent, 0 to 1.
+        rate: evaluations per second.
+        left_seconds: time that the rest will take.
+        distance: reported distance of the best match so far.
+        improved: this generation brought a better match.
+        patch: the best match so far, shape (len(table),), in units, as a preset holds it.
+    """
+
+    stage: str
+    evaluations: int
+    seconds: float
+    share: float
+    rate: float
+    left_seconds: float
+    distance: float
+    improved: bool
+    patch: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RefineResult:
+    """What a search found.
+
+    Attributes:
+        patch: the best match, shape (len(table),), in units, as a preset holds it.
+        point: the same in the space, shape (dimensions,), in [0, 1].
+        sound: what it sounds like, shape (note.samples,), float32.
+        distance: reported distance of `sound` to the target.
+        silence: reported distance of silence to the target, for scale.
+        evaluations: candidates that were rendered and scored.
+        seconds: how long the search ran, without compiling.
+        end: why it ended: `budget` spent, `target` distance reached, all stages `done`, or
+            `interrupted`.
+        history: every candidate.
+    """
+
+    patch: NDArray[np.float64]
+    point: NDArray[np.float64]
+    sound: NDArray[np.float32]
+    distance: float
+    silence: float
+    evaluations: int
+    seconds: float
+    end: End
+    history: History
+
+
+def refine(
+    target: NDArray[np.float32],
+    renderer: Renderer,
+    space: ParameterSpace,
+    note: Note,
+    settings: RefineSettings | None = None,
+    *,
+    start: Start | None = None,
+    journal: Journal | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RefineResult:
+    """Search for the patch that sounds most like a target.
+
+    Ctrl-C (KeyboardInterrupt) ends the search as a spent budget does, once there is a match.
+
+    Args:
+        target: shape (note.samples,), float32, at the note's sample rate.
+        renderer: what plays the candidates.
+        space: the free parameters.
+        note: what is played.
+        settings: budget, optimizer, seed, workers; the defaults if None.
+        start: what is known before; nothing if None.
+        journal: where generations are recorded, and recalled from instead of rendered.
+        on_progress: called after every generation, in the calling thread.
+
+    Raises:
+        AudioError: a silent target.
+        InvalidValueError: a target, start or renderer that does not fit.
+        UnknownNameError: an optimizer that does not exist.
+        RenderError: the synthesizer failed.
+    """
+    settings = settings or RefineSettings()
+    start = start or Start.uniform(space)
+    _check(target, renderer, space, note, start)
+    stages = plan(settings, start)
+    with Evaluator(target, renderer, space, note, settings.seed, settings.jobs) as evaluator:
+        # Compiles the kernels before the clock starts.
+        evaluator.render(space.normalised(space.base[None])[0])
+        silence = float(evaluator.full(np.zeros((1, note.samples), np.float32))[0])
+        search = _Search(evaluator, settings, History(space), journal, on_progress)
+        end = search.run(stages)
+        point = search.best
+        if point is None:
+            raise InvalidValueError("The budget ended before the first candidate was scored.")
+        sound = evaluator.render(point)
+        return RefineResult(
+            patch=evaluator.patches(point[None])[0],
+            point=point,
+            sound=sound,
+            distance=float(evaluator.full(sound[None])[0]),
+            silence=silence,
+            evaluations=search.budget.evaluations,
+            seconds=search.budget.seconds,
+            end=end,
+            history=search.history,
+        )
+
+
+def _check(
+    target: NDArray[np.float32],
+    renderer: Renderer,
+    space: ParameterSpace,
+    note: Note,
+    start: Start,
+) -> None:
+    if target.shape != (note.samples,):
+        raise InvalidValueError(
+            f"The target has shape {target.shape}: the note asks for ({note.samples},), mono."
+        )
+    if not np.isfinite(target).all():
+        raise AudioError("The target holds samples that are not finite: mend the recording.")
+    if not target.any():
+        raise AudioError("The target is silent: there is nothing to match.")
+    if renderer.table != space.table:
+        raise InvalidValueError(
+            f"The renderer plays {renderer.table.name}, the parameters are those of "
+            f"{space.table.name}."
+        )
+    if start.space is not space and start.space.to_dict() != space.to_dict():
+        raise InvalidValueError("The start belongs to another parameter space.")
+
+
+class _Search:
+    """The loop over stages and generations, and what it knows.
+
+    Attributes:
+        budget: what is spent.
+        history: every candidate.
+        best: the best match so far, shape (dimensions,); None before the first.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        settings: RefineSettings,
+        history: History,
+        journal: Journal | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.budget = Budget(settings)
+        self.history = history
+        self.best: NDArray[np.float64] | None = None
+        self._full = math.inf
+        self._evaluator = evaluator
+        self._settings = settings
+        self._journal = journal
+        self._on_progress = on_progress
+        self._archive = Archive(history.space)
+        self._objective = ""
+        self._began = time.monotonic()
+
+    def run(self, stages: tuple[Stage, ...]) -> End:
+        """Run all stages; why they ended."""
+        seeds = np.random.SeedSequence(self._settings.seed).spawn(len(stages))
+        try:
+            for stage, seed in zip(stages, seeds, strict=True):
+                self._change_objective(stage)
+                left = self.budget.until(stage.until)
+                if left > 0 and not self._ended():
+                    strategy = stage.begin(self._archive, left, np.random.default_rng(seed))
+                    self._drive(strategy, stage)
+                if self._ended():
+                    break
+        except KeyboardInterrupt:
+            if self.best is None:
+                raise
+            return "interrupted"
+        return self._ended() or "done"
+
+    def _ended(self) -> Literal["budget", "target"] | None:
+        """Whether the whole search is over, and why."""
+        wanted = self._settings.target_distance
+        if wanted is not None and self._full <= wanted:
+            return "target"
+        return "budget" if self.budget.share >= 1.0 else None
+
+    def _change_objective(self, stage: Stage) -> None:
+        """Score the best points again if a stage minimises another distance than the last."""
+        if stage.objective == self._objective:
+            return
+        best = self._archive.ranked(self._settings.population)
+        self._archive = Archive(self.history.space)
+        self._objective = stage.objective
+        if len(best):
+            self._drive(Given(best, self._settings.population), stage)
+
+    def _drive(self, strategy: Strategy, stage: Stage) -> None:
+        """Ask, score, tell, until the strategy is done or its share is spent."""
+        stale = 0
+        patience = self._settings.patience or math.inf
+        while (
+            not strategy.done
+            and not self._ended()
+            and self.budget.share < stage.until
+            and stale < patience
+        ):
+            batch = strategy.ask()
+            # The last batch of all may be cut short; then nobody needs to learn from it.
+            scored = batch[: self._room()]
+            scores = self._score(scored)
+            improved = self._archive.add(scored, scores.distances)
+            if improved:
+                self.best, self._full = self._archive.best_point, scores.full
+            stale = 0 if improved else stale + len(scored)
+            self.history.add(
+                Generation(stage.name, stage.objective, scored, scores, self.budget.seconds)
+            )
+            if len(scored) == len(batch):
+                strategy.tell(batch, scores.distances)
+            self._report(stage, improved)
+
+    def _room(self) -> int | None:
+        """Evaluations that are left of the whole budget; None for any number."""
+        limit = self._settings.evaluations
+        return None if limit is None else limit - self.budget.evaluations
+
+    def _score(self, points: NDArray[np.float64]) -> Scores:
+        """Recall the scores of a generation from the journal, or render it."""
+        recalled = self._journal.recall(points) if self._journal else None
+        if recalled is not None:
+            scores, self.budget.seconds = recalled
+            self._began = time.monotonic() - self.budget.seconds
+        else:
+            scores = self._evaluator.score(points, self._objective)
+            self.budget.seconds = time.monotonic() - self._began
+            if self._journal:
+                self._journal.record(points, scores, self.budget.seconds)
+        self.budget.evaluations += len(points)
+        return scores
+
+    def _report(self, stage: Stage, improved: bool) -> None:
+        if self._on_progress is None or self.best is None:
+            return
+        self._on_progress(
+            Progress(
+                stage=stage.name,
+                evaluations=self.budget.evaluations,
+                seconds=self.budget.seconds,
+                share=self.budget.share,
+                rate=self.budget.rate,
+                left_seconds=self.budget.left_seconds,
+                distance=self._full,
+                improved=improved,
+                patch=self._evaluator.patches(self.best[None])[0],
+            )
+        )

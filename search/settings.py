@@ -1,0 +1,81 @@
+"""How a search runs: its budget, its optimizer, its seed. The defaults stand here alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deepdiva.errors import InvalidValueError, UnknownNameError
+
+MODES = {"quick": 1000, "standard": 6000, "thorough": 40000}
+"""Named budgets, in evaluations. An evaluation is one candidate, rendered and scored."""
+
+DEFAULT_MODE = "standard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefineSettings:
+    """How a search runs.
+
+    With a budget in evaluations the result depends on these settings and the seed alone, whatever
+    the number of workers; with a budget in seconds also on the machine.
+
+    Attributes:
+        optimizer: `auto`, this project's own search, or any optimizer of Nevergrad by name.
+        evaluations: candidates that are rendered and scored at most; None for no limit.
+        seconds: how long the search may run; None for no limit. One of the two limits must stand.
+        target_distance: the search ends when the best match is at most this far from the target;
+            None to go on.
+        patience: evaluations without a better match after which a stage of the search ends; None
+            to go on.
+        population: candidates in a generation; it decides the result, so it does not follow the
+            number of workers.
+        seed: of everything that is drawn at random, start phases in the renderer included.
+        jobs: workers side by side; None for one for each core. Does not change the result.
+
+    Raises:
+        InvalidValueError: a value outside its range, or no limit.
+    """
+
+    optimizer: str = "auto"
+    evaluations: int | None = MODES[DEFAULT_MODE]
+    seconds: float | None = None
+    target_distance: float | None = None
+    patience: int | None = None
+    population: int = 64
+    seed: int = 0
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.evaluations is None and self.seconds is None:
+            raise InvalidValueError("The search has no limit: give evaluations or seconds.")
+        for name, least in (
+            ("evaluations", 1),
+            ("patience", 1),
+            ("population", 4),
+            ("seed", 0),
+            ("jobs", 1),
+        ):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InvalidValueError(f"{name} is {value}: it must be at least {least}.")
+        for name in ("seconds", "target_distance"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InvalidValueError(f"{name} is {value}: it must be a number above 0.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings, ready for JSON; `RefineSettings(**values)` is the way back."""
+        return asdict(self)
+
+
+def mode_evaluations(mode: str) -> int:
+    """The budget of a mode.
+
+    Raises:
+        UnknownNameError: there is no such mode.
+    """
+    if mode not in MODES:
+        raise UnknownNameError(f"There is no mode {mode!r}: choose from {', '.join(MODES)}.")
+    return MODES[mode]

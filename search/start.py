@@ -1,0 +1,114 @@
+"""What is known before the search: candidates, how far they may be off, how likely classes are.
+
+A predictor, a preset of one's own and the partials measured in the target all speak through this
+one interface, so the search knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import InvalidValueError
+from deepdiva.space import ParameterSpace
+
+UNIFORM_SPREAD = 0.3
+"""Standard deviation of first steps where nothing is known; a uniform position has 0.29."""
+
+NEAR_SPREAD = 0.1
+"""Standard deviation of first steps around a preset that is believed to be near."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a search begins.
+
+    Attributes:
+        space: the parameter space.
+        candidates: shape (count, space.dimensions), in [0, 1], the most credible first; count may
+            be 0. All are scored before anything else.
+        spread: standard deviation of first steps from a candidate, above 0, in [0, 1] units; one
+            number, or one for each dimension, shape (space.dimensions,). The entries of classes
+            are not used.
+        probabilities: by name of a class parameter, probabilities of its choices, shape (choices,),
+            which sum to 1. Parameters without an entry have equally likely choices.
+
+    Raises:
+        InvalidValueError: candidates of another shape or outside [0, 1], a spread that is not
+            positive, or probabilities of a parameter that is no free class, of another length, or
+            that do not sum to 1.
+    """
+
+    space: ParameterSpace
+    candidates: NDArray[np.float64]
+    spread: float | NDArray[np.float64] = UNIFORM_SPREAD
+    probabilities: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.candidates)
+        if len(shape) != 2 or shape[1] != self.space.dimensions:
+            raise InvalidValueError(
+                f"Candidates have shape {shape}: (count, {self.space.dimensions}) is wanted."
+            )
+        if not np.all((self.candidates >= 0) & (self.candidates <= 1)):
+            raise InvalidValueError("A candidate lies outside [0, 1].")
+        if np.shape(self.spread) not in ((), (self.space.dimensions,)) or not np.all(
+            np.asarray(self.spread) > 0
+        ):
+            raise InvalidValueError(
+                f"The spread is {self.spread!r}: one positive number, or "
+                f"{self.space.dimensions} of them, is wanted."
+            )
+        choices = {d.parameter.name: len(d.positions) for d in self.space.classes}
+        for name, probabilities in self.probabilities.items():
+            if name not in choices:
+                raise InvalidValueError(f"{name} is no free parameter with classes.")
+            if (
+                np.shape(probabilities) != (choices[name],)
+                or np.any(np.asarray(probabilities) < 0)
+                or abs(float(np.sum(probabilities)) - 1) > 1e-6
+            ):
+                raise InvalidValueError(
+                    f"The probabilities of {name} are {probabilities!r}: {choices[name]} numbers "
+                    "that sum to 1 are wanted."
+                )
+
+    @classmethod
+    def uniform(cls, space: ParameterSpace) -> Start:
+        """Nothing is known."""
+        return cls(space, np.empty((0, space.dimensions)))
+
+    @classmethod
+    def near(cls, space: ParameterSpace, patch: NDArray[np.float64]) -> Start:
+        """A patch, shape (len(space.table),), in units, is believed to be near."""
+        return cls(space, space.normalised(patch[None]), NEAR_SPREAD)
+
+    @property
+    def deviations(self) -> NDArray[np.float64]:
+        """Spread of each dimension, shape (space.dimensions,)."""
+        return np.broadcast_to(np.asarray(self.spread, dtype=np.float64), self.space.dimensions)
+
+    def digest(self) -> str:
+        """A fingerprint of the numbers, 64 hexadecimal digits."""
+        found = hashlib.sha256(np.ascontiguousarray(self.candidates).tobytes())
+        found.update(self.deviations.tobytes())
+        for probabilities in self.class_probabilities():
+            found.update(probabilities.tobytes())
+        return found.hexdigest()
+
+    def class_probabilities(self) -> tuple[NDArray[np.float64], ...]:
+        """Probabilities of the choices of each of `space.classes`, uniform where unknown."""
+        return tuple(
+            np.asarray(
+                self.probabilities.get(
+                    dimension.parameter.name,
+                    np.full(len(dimension.positions), 1.0 / len(dimension.positions)),
+                ),
+                dtype=np.float64,
+            )
+            for dimension in self.space.classes
+        )

@@ -1,0 +1,35 @@
+"""What every search strategy is: ask for a batch, tell its distances, until done."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Strategy(ABC):
+    """Proposes points in [0, 1] and learns from their distances.
+
+    A strategy never sees a sound, a file or a clock. `ask` and `tell` alternate strictly: every
+    batch is told, whole and in order, before the next is asked for. What it proposes depends on its
+    settings, its seed and the distances that it was told, and on nothing else.
+    """
+
+    @abstractmethod
+    def ask(self) -> NDArray[np.float64]:
+        """The next points to be scored, shape (batch, dimensions), in [0, 1], batch at least 1."""
+
+    @abstractmethod
+    def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:
+        """Learn from the batch that was asked for last.
+
+        Args:
+            batch: what `ask` returned, shape (batch, dimensions).
+            distances: shape (batch,), finite, the smaller the better.
+        """
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether going on would be a waste: converged, or every proposal made."""
