@@ -1,9 +1,13 @@
-"""The contenders: predictors, and presets that somebody else made. `roster` makes them by name."""
+"""The contenders: predictors, the search, and presets that somebody else made.
+
+`deepdiva.evaluation.roster` makes them by name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,11 @@ from deepdiva.renderer import Renderer
 
 if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor
+    from deepdiva.search.settings import RefineSettings
+    from deepdiva.search.start import Start
+
+LEAST_SPREAD, MOST_SPREAD = 0.01, 0.3
+"""Limits of the first steps that a predictor's spread gives the search, on the scale 0 to 1."""
 
 
 class PredictorContender(Contender):
@@ -59,16 +68,13 @@ class PredictorContender(Contender):
 
     def prepare(self) -> None:
         """Load the predictor and let it answer silence, which compiles what it needs."""
-        self._predictor = self._make()
-        silence = np.zeros((1, self._settings.note.samples), np.float32)
-        self._predictor.predict(silence, self._settings.note)
+        self._predictor = ready(self._make, self._settings)
 
     def match(self, sound: Sound, seed: int) -> Match:
         from deepdiva.models.selection import choose
 
         if self._predictor is None:
-            self.prepare()
-            return self.match(sound, seed)
+            raise RuntimeError(f"{self._name} was not prepared.")
         note, space = self._settings.note, self._predictor.space
         [candidates] = self._predictor.predict(sound.audio[np.newaxis], note)
         patches = np.tile(self._settings.space.base, (len(candidates), 1))
@@ -117,3 +123,76 @@ class PresetsContender(Contender):
 
     def match(self, sound: Sound, seed: int) -> Match:  # noqa: ARG002  (a file has no chance in it)
         return Match(Preset.read(self._directory / f"{sound.name}.h2p"), renders=0)
+
+
+class RefineContender(Contender):
+    """The search, with or without a predictor's candidates as its start.
+
+    Args:
+        name: of the contender.
+        description: all that the search depends on besides seed and target.
+        budget: its settings; seed and workers are set here.
+        make: makes the predictor that gives the start; None to start from nothing.
+        renderer: renders the candidates.
+        base: preset into which the answer is written.
+        settings: of the run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: Mapping[str, Any],
+        budget: RefineSettings,
+        make: Callable[[], Predictor] | None,
+        renderer: Renderer,
+        base: Preset,
+        settings: EvaluationSettings,
+    ) -> None:
+        self._name = name
+        self._description = dict(description)
+        self._budget = budget
+        self._make = make
+        self._renderer = renderer
+        self._base = base
+        self._settings = settings
+        self._predictor: Predictor | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def describe(self) -> Mapping[str, Any]:
+        return self._description
+
+    def prepare(self) -> None:
+        """Load the predictor and let it answer silence, which compiles what it needs."""
+        if self._make is not None:
+            self._predictor = ready(self._make, self._settings)
+
+    def match(self, sound: Sound, seed: int) -> Match:
+        from deepdiva.search.refine import refine
+
+        settings = self._settings
+        budget = replace(self._budget, seed=seed, jobs=1)
+        start = self._start(sound)
+        found = refine(
+            sound.audio, self._renderer, settings.space, settings.note, budget, start=start
+        )
+        return Match(self._base.with_values(found.patch), renders=found.evaluations)
+
+    def _start(self, sound: Sound) -> Start | None:
+        """What the predictor says, as the search takes it."""
+        from deepdiva.search.start import Start
+
+        if self._predictor is None:
+            return None
+        [candidates] = self._predictor.predict(sound.audio[np.newaxis], self._settings.note)
+        spread = np.clip(candidates.x.std(axis=0), LEAST_SPREAD, MOST_SPREAD)
+        return Start(self._settings.space, candidates.x, spread, candidates.class_probabilities)
+
+
+def ready(make: Callable[[], Predictor], settings: EvaluationSettings) -> Predictor:
+    """A predictor that has answered once, so that its first real answer is not its slowest."""
+    predictor = make()
+    predictor.predict(np.zeros((1, settings.note.samples), np.float32), settings.note)
+    return predictor

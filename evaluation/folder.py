@@ -56,6 +56,7 @@ class RunInfo:
         test_set: what the user named.
         settings: note, parameter space, strikes, seed.
         sounds: in order.
+        left_out: name to reason of sounds that could not serve as targets.
         contenders: name to description, in order.
     """
 
@@ -66,6 +67,7 @@ class RunInfo:
     test_set: str
     settings: dict[str, Any]
     sounds: list[SoundEntry]
+    left_out: dict[str, str]
     contenders: dict[str, dict[str, Any]]
 
     @classmethod

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from deepdiva.evaluation.scoring import (
     score_match,
 )
 from deepdiva.evaluation.sounds import Sound
+from deepdiva.evaluation.sources import Collection
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 
@@ -53,12 +55,11 @@ class Cell:
 
 def run(
     folder: RunFolder,
-    sounds: Sequence[Sound],
+    collection: Collection,
     contenders: Sequence[Contender],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     *,
-    test_set: str,
     jobs: int = 1,
     force: bool = False,
     on_plan: Callable[[int, int], None] | None = None,
@@ -71,26 +72,23 @@ def run(
 
     Args:
         folder: where everything is written.
-        sounds: at least one, names unique.
+        collection: the sounds, names unique.
         contenders: at least one, names unique.
         open_renderer: opens what plays the presets that are scored; can be pickled.
         settings: shared by all results.
-        test_set: what the report calls the sounds.
         jobs: worker processes.
         force: throw away results of other settings in the folder.
         on_plan: called once with the number of cells and how many are done already.
         on_result: called after each new result, in order of completion.
 
     Raises:
-        InvalidValueError: names that are not unique or no file names, a sound that cannot serve
-            as a target.
+        InvalidValueError: names that are not unique or no file names.
         FileExistsAlreadyError: see `RunFolder.admit`.
     """
     check_names("contender", [contender.name for contender in contenders])
+    sounds = collection.sounds
     check_names("sound", [sound.name for sound in sounds])
-    for sound in sounds:
-        metrics.validate(sound.audio, sound.audio, settings.note.sample_rate)
-    info = describe(sounds, contenders, open_renderer, settings, test_set)
+    info = describe(collection, contenders, open_renderer, settings)
     info = folder.admit(info, force=force)
     folder.create(list(info.contenders))
     folder.write_info(info)
@@ -113,11 +111,10 @@ def run(
 
 
 def describe(
-    sounds: Sequence[Sound],
+    collection: Collection,
     contenders: Sequence[Contender],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
-    test_set: str,
 ) -> RunInfo:
     """What `run.json` says of a run; measures the noise floor of sounds with a known preset."""
     space = settings.space
@@ -129,7 +126,7 @@ def describe(
         deepdiva=__version__,
         panel=metrics.VERSION,
         renderer=played_by,
-        test_set=test_set,
+        test_set=collection.name,
         settings={
             "note": settings.note.to_dict(),
             "space": space.to_dict(),
@@ -145,8 +142,9 @@ def describe(
                 values={} if sound.preset is None else free_values(sound.preset, space),
                 floor=noise_floor(sound, open_renderer, settings),
             )
-            for sound in sounds
+            for sound in collection.sounds
         ],
+        left_out=collection.left_out,
         contenders={contender.name: dict(contender.describe()) for contender in contenders},
     )
 
@@ -241,8 +239,19 @@ def _results(cells: Sequence[Cell], jobs: int) -> Iterator[Result]:
     if jobs == 1 or len(cells) < 2:
         yield from map(evaluate_cell, cells)
         return
-    pool = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+    pool = joblib.Parallel(
+        n_jobs=jobs,
+        backend="loky",
+        return_as="generator_unordered",
+        batch_size=1,
+        initializer=_leave_interrupts_to_the_parent,
+    )
     yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; only the one that the user sees acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _result(

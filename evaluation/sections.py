@@ -41,6 +41,14 @@ def introduction(summary: Summary) -> str:
             '<p class="warning"><strong>Unfinished run.</strong> Some contenders have not answered '
             "all sounds; the same command goes on where it stopped.</p>"
         )
+    if info.left_out:
+        reasons = "".join(
+            f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in info.left_out.items()
+        )
+        text += (
+            f"<details><summary>{len(info.left_out)} left out, since nothing can match them"
+            f"</summary><ul>{reasons}</ul></details>"
+        )
     return text
 
 

@@ -38,11 +38,21 @@ class Sound:
         return digest.hexdigest()[:16]
 
     def seeds(self, seed: int, count: int) -> list[int]:
-        """Seeds that depend on the run's seed and the sound's name, and on no other sound.
+        """Seeds that depend on the run's seed and the sound's name, and on no other sound."""
+        return seeds_for(self.name, seed, count)
 
-        Returns:
-            `count` numbers from 0 to 2^31 - 1. The first k of a longer list are the shorter list.
-        """
-        own = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
-        state = np.random.SeedSequence([seed, own]).generate_state(count, np.uint32)
-        return [int(value >> 1) for value in state]
+
+def seeds_for(name: str, seed: int, count: int) -> list[int]:
+    """Seeds that belong to a name.
+
+    Args:
+        name: of whatever they are for.
+        seed: of the run.
+        count: how many.
+
+    Returns:
+        Numbers from 0 to 2^31 - 1. The first k of a longer list are the shorter list.
+    """
+    own = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    state = np.random.SeedSequence([seed, own]).generate_state(count, np.uint32)
+    return [int(value >> 1) for value in state]

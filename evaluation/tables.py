@@ -86,6 +86,8 @@ def to_markdown(summary: Summary) -> str:
         "as silence."
     )
     lines = [f"# Evaluation on {info.test_set}", "", played, ""]
+    if info.left_out:
+        lines += [f"Left out, since nothing can match them: {', '.join(info.left_out)}.", ""]
     if not summary.complete:
         lines += ["**Unfinished run:** some contenders lack sounds.", ""]
     primary = metrics.PANEL[0].measure

@@ -1,0 +1,146 @@
+"""`deepdiva compare`: what got better from one evaluation to the next, and what worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deepdiva.cli._common import json_option, print_json
+
+if TYPE_CHECKING:
+    from deepdiva.evaluation.compare import Change, Comparison
+
+EXIT_WORSE = 1
+
+STYLES = {"better": "green", "worse": "red", "unclear": "dim"}
+
+
+@click.command("compare")
+@click.argument("old", type=click.Path(path_type=Path), metavar="A.json")
+@click.argument("new", type=click.Path(path_type=Path), metavar="B.json")
+@click.option("--all", "show_all", is_flag=True, help="Show what did not change, too.")
+@click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    metavar="KEY",
+    help="Only this measure, such as spectral_distance; may be given again.",
+)
+@click.option(
+    "--fail-on-worse",
+    is_flag=True,
+    help=f"Exit with {EXIT_WORSE} if a measure got worse beyond noise, or more sounds failed.",
+)
+@json_option
+def command(
+    old: Path,
+    new: Path,
+    show_all: bool,
+    measures: tuple[str, ...],
+    fail_on_worse: bool,
+    as_json: bool,
+) -> None:
+    """Compare two evaluations, A the old and B the new, sound by sound.
+
+    A and B are summary.json files, or the folders that hold them. A change counts as better or
+    worse where the 95 % interval of its mean over the sounds leaves out 0.
+    """
+    from deepdiva.evaluation.compare import compare, read_summary
+
+    comparison = compare(read_summary(old), read_summary(new))
+    changes = [
+        change for change in comparison.changes if not measures or change.measure.key in measures
+    ]
+    _check_measures(measures, comparison)
+    if as_json:
+        print_json({**vars(comparison), "changes": [_entry(change) for change in changes]})
+    else:
+        _print(comparison, changes, show_all=show_all)
+    worse = any(change.pairing.verdict == "worse" for change in changes) or any(
+        after > before for before, after in comparison.failures.values()
+    )
+    if fail_on_worse and worse:
+        raise SystemExit(EXIT_WORSE)
+
+
+def _check_measures(measures: tuple[str, ...], comparison: Comparison) -> None:
+    """Refuse measures that neither run has."""
+    from deepdiva.errors import UnknownNameError
+
+    known = {change.measure.key: None for change in comparison.changes}
+    for key in measures:
+        if key not in known:
+            raise UnknownNameError(
+                f"No measure {key!r} in both runs: there are {', '.join(known)}."
+            )
+
+
+def _entry(change: Change) -> dict[str, object]:
+    """A change for `--json`."""
+    sound, amount = change.largest
+    return {
+        "contender": change.contender,
+        "measure": change.measure.key,
+        "better": change.measure.better,
+        "old": change.old,
+        "new": change.new,
+        **change.pairing.to_dict(),
+        "largest_change": {"sound": sound, "change": amount},
+    }
+
+
+def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> None:
+    """Tables on stdout, one for each contender that changed."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from deepdiva.evaluation.tables import number, percent
+
+    screen = Console(highlight=False)
+    screen.print(f"{comparison.sounds} sounds in both runs.")
+    if comparison.other_targets:
+        screen.print(
+            f"{comparison.other_targets} of them are not the same samples: the engine or the "
+            "recordings changed, not only the contenders.",
+            style="yellow",
+        )
+    for names, where in ((comparison.only_old, "A"), (comparison.only_new, "B")):
+        if names:
+            screen.print(f"Only in {where}: {', '.join(names)}.", markup=False)
+    for contender, (before, after) in comparison.failures.items():
+        if before != after:
+            screen.print(
+                f"{contender} failed on {before} sounds, now on {after}.",
+                style="red" if after > before else "green",
+                markup=False,
+            )
+    shown = [change for change in changes if show_all or change.pairing.verdict != "unclear"]
+    if not shown:
+        screen.print("Nothing changed beyond noise.")
+        return
+    table = Table()
+    for heading in ("contender", "measure"):
+        table.add_column(heading)
+    for heading in ("A", "B", "change", "95 %", "sounds won", "most changed"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for change in shown:
+        pairing, (sound, amount) = change.pairing, change.largest
+        table.add_row(
+            escape(change.contender),
+            escape(change.measure.heading),
+            number(change.old),
+            number(change.new),
+            f"{pairing.change.value:+.3g}",
+            f"{pairing.change.low:+.3g} to {pairing.change.high:+.3g}",
+            percent(pairing.won),
+            escape(f"{sound} {amount:+.3g}"),
+            f"[{STYLES[pairing.verdict]}]{pairing.verdict}[/]",
+        )
+    screen.print(table)
+    hidden = len(changes) - len(shown)
+    if hidden:
+        screen.print(f"{hidden} more did not change beyond noise (--all shows them).")

@@ -1,0 +1,234 @@
+"""Contenders by what a user types: `mean`, `predict:64`, `refine:thorough`, `presets:DIR` ..."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
+from deepdiva.evaluation.contender import Contender
+from deepdiva.evaluation.contenders import PredictorContender, PresetsContender, RefineContender
+from deepdiva.evaluation.scoring import EvaluationSettings
+from deepdiva.preset import Preset
+from deepdiva.renderer import Renderer
+
+if TYPE_CHECKING:
+    from deepdiva.models.predictor import Predictor
+
+STORED_PATCHES = 10_000
+"""What `nearest` chooses from, unless told otherwise."""
+
+DRAWS = 64
+"""Candidates of `predict` and of models, unless told otherwise."""
+
+KINDS = {
+    "mean": "mean: every parameter in its middle",
+    "nearest": "nearest[:N]: the nearest of N stored random patches",
+    "predict": "predict[:K]: the trained default, nearest of K candidates",
+    "model": "model:FILE: weights of one's own",
+    "refine": "refine[:MODE|N]: the search, begun by the trained default; N evaluations",
+    "search": "search[:MODE|N]: the search from nothing",
+    "presets": "presets:DIR: presets of the sounds' names",
+}
+"""What can take part, and how it is written."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What contenders are made with.
+
+    Attributes:
+        renderer: renders candidates; pickled into each worker.
+        base: preset into which answers are written; its values are the base of the run's space.
+        settings: of the run.
+    """
+
+    renderer: Renderer
+    base: Preset
+    settings: EvaluationSettings
+
+
+def make_contenders(entries: Sequence[str], bench: Bench) -> list[Contender]:
+    """The contenders that a user named, in order.
+
+    Args:
+        entries: `KIND`, `KIND:ARGUMENT` or `NAME=KIND:ARGUMENT`; see `KINDS`. Without NAME the
+            entry names the contender: `refine:quick` becomes `refine-quick`.
+        bench: what they are made with.
+
+    Raises:
+        UnknownNameError: no such kind.
+        InvalidValueError: an argument that does not fit the kind, or a model for another note.
+        MissingFileError: no such model or folder.
+    """
+    return [_make(entry, bench) for entry in entries]
+
+
+def _make(entry: str, bench: Bench) -> Contender:
+    given, equals, rest = entry.partition("=")
+    kind, _, argument = (rest if equals else entry).partition(":")
+    if kind not in KINDS:
+        raise UnknownNameError(
+            f"There is no contender {kind!r}: choose from {'; '.join(KINDS.values())}."
+        )
+    tail = Path(argument).stem if kind in ("model", "presets") else argument
+    name = given if equals else f"{kind}-{tail}" if tail else kind
+    return _MAKERS[kind](re.sub(r"[^\w.+-]+", "-", name), argument, bench)
+
+
+def _mean(name: str, argument: str, bench: Bench) -> Contender:
+    if argument:
+        raise InvalidValueError(f"mean:{argument}: mean takes no argument.")
+    return _predictor(name, {"kind": "mean"}, partial(_make_mean, bench.settings), bench)
+
+
+def _nearest(name: str, argument: str, bench: Bench) -> Contender:
+    count = _number(argument, STORED_PATCHES, "nearest")
+    seed = bench.settings.seed
+    make = partial(_make_nearest, bench.settings, bench.renderer, count, seed)
+    return _predictor(name, {"kind": "nearest", "patches": count, "seed": seed}, make, bench)
+
+
+def _predict(name: str, argument: str, bench: Bench) -> Contender:
+    draws = _number(argument, DRAWS, "predict")
+    return _trained(name, None, draws, bench)
+
+
+def _model(name: str, argument: str, bench: Bench) -> Contender:
+    if not argument:
+        raise InvalidValueError("model: name the weights file, as in model:FILE.")
+    return _trained(name, Path(argument), DRAWS, bench)
+
+
+def _trained(name: str, path: Path | None, draws: int, bench: Bench) -> Contender:
+    make = partial(_load, path, bench, draws)
+    make()
+    description = {"kind": "model", "draws": draws, "sha256": _digest(path)}
+    return _predictor(name, description, make, bench)
+
+
+def _refine(name: str, argument: str, bench: Bench) -> Contender:
+    path = _weights(None)
+    if not path.exists():
+        raise MissingFileError(
+            f"{path}, the trained default that begins the search, does not exist: take `search`, "
+            "which begins from nothing."
+        )
+    make = partial(_load, None, bench, DRAWS)
+    make()
+    return _search_from(name, argument, make, {"draws": DRAWS, "sha256": _digest(None)}, bench)
+
+
+def _search(name: str, argument: str, bench: Bench) -> Contender:
+    return _search_from(name, argument, None, None, bench)
+
+
+def _presets(name: str, argument: str, bench: Bench) -> Contender:  # noqa: ARG001
+    if not argument:
+        raise InvalidValueError("presets: name the folder, as in presets:DIR.")
+    return PresetsContender(name, Path(argument))
+
+
+_MAKERS: dict[str, Callable[[str, str, Bench], Contender]] = {
+    "mean": _mean,
+    "nearest": _nearest,
+    "predict": _predict,
+    "model": _model,
+    "refine": _refine,
+    "search": _search,
+    "presets": _presets,
+}
+
+
+def _predictor(
+    name: str, description: dict[str, Any], make: Callable[[], Predictor], bench: Bench
+) -> Contender:
+    return PredictorContender(name, description, make, bench.renderer, bench.base, bench.settings)
+
+
+def _search_from(
+    name: str,
+    argument: str,
+    make: Callable[[], Predictor] | None,
+    start: dict[str, Any] | None,
+    bench: Bench,
+) -> Contender:
+    from deepdiva.search.settings import DEFAULT_MODE, RefineSettings, mode_evaluations
+
+    mode = argument or DEFAULT_MODE
+    evaluations = int(mode) if mode.isdecimal() else mode_evaluations(mode)
+    budget = RefineSettings(evaluations=evaluations)
+    described = {
+        key: value for key, value in budget.to_dict().items() if key not in ("seed", "jobs")
+    }
+    return RefineContender(
+        name,
+        {"kind": "refine", "start": start, **described},
+        budget,
+        make,
+        bench.renderer,
+        bench.base,
+        bench.settings,
+    )
+
+
+def _make_mean(settings: EvaluationSettings) -> Predictor:
+    from deepdiva.models.baselines import MeanPredictor
+
+    return MeanPredictor(settings.space, settings.note)
+
+
+def _make_nearest(
+    settings: EvaluationSettings, renderer: Renderer, count: int, seed: int
+) -> Predictor:
+    from deepdiva.models.baselines import NearestPredictor
+
+    return NearestPredictor(settings.space, settings.note, renderer, count, seed)
+
+
+def _load(path: Path | None, bench: Bench, draws: int) -> Predictor:
+    """A trained predictor that fits the run.
+
+    Raises:
+        InvalidValueError: made for another note, or for parameters that are not free here.
+    """
+    from deepdiva.models.catalogue import load_predictor
+
+    settings = bench.settings
+    predictor, _ = load_predictor(path, bench.renderer.info, draws=draws, seed=settings.seed)
+    if predictor.note != settings.note:
+        raise InvalidValueError(
+            f"{_weights(path)} was trained for {predictor.note}, and the sounds are of "
+            f"{settings.note}: leave it out, or train a model for that note."
+        )
+    if predictor.space.free != settings.space.free:
+        raise InvalidValueError(
+            f"{_weights(path)} answers {', '.join(predictor.space.free)}, and free are "
+            f"{', '.join(settings.space.free)}: leave it out, or name its parameters with --free."
+        )
+    return predictor
+
+
+def _weights(path: Path | None) -> Path:
+    from deepdiva.models.weights import DEFAULT_WEIGHTS
+
+    return DEFAULT_WEIGHTS if path is None else path
+
+
+def _digest(path: Path | None) -> str:
+    """SHA-256 of a weights file, 16 hexadecimal digits."""
+    with _weights(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _number(argument: str, default: int, kind: str) -> int:
+    if not argument:
+        return default
+    if not argument.isdecimal() or int(argument) < 1:
+        raise InvalidValueError(f"{kind}:{argument}: write a number from 1 after the colon.")
+    return int(argument)

@@ -1,0 +1,121 @@
+"""Where the sounds of an evaluation come from: a test set, recordings, or presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deepdiva.audio import load_target
+from deepdiva.data import test_sets
+from deepdiva.data.sound_set import FILE_NAME, SoundSet
+from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.evaluation import metrics
+from deepdiva.evaluation.scoring import OpenRenderer, play
+from deepdiva.evaluation.sounds import Sound, seeds_for
+from deepdiva.note import Note
+from deepdiva.preset import Preset
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Sounds to be matched.
+
+    Attributes:
+        name: what the report calls them.
+        sounds: that can serve as targets, in order.
+        left_out: name to reason of those that cannot (silent, unreadable); reports name them.
+    """
+
+    name: str
+    sounds: list[Sound]
+    left_out: dict[str, str]
+
+    def first(self, count: int | None) -> Collection:
+        """The first sounds only; all of them for None."""
+        return replace(self, sounds=self.sounds[:count])
+
+
+def open_test_set(source: str) -> SoundSet | None:
+    """The test set of a name or folder; None where the name is a path of other things.
+
+    Raises:
+        UnknownNameError: neither a known name nor a path.
+    """
+    path = Path(source)
+    if source in test_sets.KNOWN or not path.exists() or (path / FILE_NAME).is_file():
+        return test_sets.load(source)
+    return None
+
+
+def from_test_set(sounds: SoundSet) -> Collection:
+    """The sounds of a test set; those with a patch get the preset that holds it."""
+    base = Preset.template().with_values(sounds.space.base)
+    made = [
+        Sound(
+            name=listed.name,
+            audio=sounds.audio(listed),
+            preset=None if listed.patch is None else base.with_values(listed.patch),
+            source=f"{sounds.name}: {listed.file}",
+        )
+        for listed in sounds.sounds
+    ]
+    return _usable(sounds.name, made, {}, sounds.note)
+
+
+def from_recordings(name: str, files: Sequence[Path], note: Note) -> Collection:
+    """Recordings, read as targets."""
+    sounds: list[Sound] = []
+    left_out: dict[str, str] = {}
+    for file in files:
+        try:
+            target = load_target(file, note)
+        except AudioError as error:
+            left_out[file.name] = str(error)
+            continue
+        sounds.append(Sound(file.stem, target.audio, source=str(file), report=tuple(target.report)))
+    return _usable(name, sounds, left_out, note)
+
+
+def from_presets(
+    name: str, files: Sequence[Path], note: Note, open_renderer: OpenRenderer, seed: int
+) -> Collection:
+    """Presets, played: their sounds are the targets, and their values the truth.
+
+    Args:
+        name: of the collection.
+        files: of presets.
+        note: what is played.
+        open_renderer: opens what plays them.
+        seed: of start phases, drift and noise.
+
+    Raises:
+        PresetError: a file that is no preset.
+    """
+    sounds = []
+    for file in files:
+        preset = Preset.read(file)
+        [audio] = play(preset, open_renderer, note, seeds_for(f"target {file.stem}", seed, 1))
+        sounds.append(Sound(file.stem, audio, preset, str(file)))
+    return _usable(name, sounds, {}, note)
+
+
+def _usable(name: str, sounds: Sequence[Sound], left_out: dict[str, str], note: Note) -> Collection:
+    """Set aside what the metrics refuse.
+
+    Raises:
+        InvalidValueError: nothing is left.
+    """
+    usable = []
+    left_out = dict(left_out)
+    for sound in sounds:
+        try:
+            metrics.validate(sound.audio, sound.audio, note.sample_rate)
+        except InvalidValueError as error:
+            left_out[sound.name] = str(error)
+        else:
+            usable.append(sound)
+    if not usable:
+        reasons = "; ".join(f"{sound}: {reason}" for sound, reason in left_out.items())
+        raise InvalidValueError(f"{name} holds no sound that can be matched. {reasons}")
+    return Collection(name, usable, left_out)
