@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOUND := examples/amsynth_brass.flac
+NAME := $(basename $(notdir $(SOUND)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check clean
@@ -17,6 +18,9 @@ help:
 
 demo: $(VENV)/.installed
 	$(BIN)/deepdiva refine $(SOUND) --output demo --force
+	@echo "preset:  demo/$(NAME).h2p"
+	@echo "preview: demo/$(NAME).wav"
+	@echo "picture: demo/$(NAME).png"
 
 test: lint types check
 
