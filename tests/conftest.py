@@ -4,7 +4,9 @@ They are no part of the project. Without them the tests that need them are skipp
 integration they fail, so that nothing is left out unnoticed.
 """
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -49,3 +51,50 @@ def diva_recordings(shared):
     )
     assert len(paths) == 25
     return paths
+
+
+def _plugin(path, package):
+    """A plug-in that is played in tests, or a skip (in continuous integration, a failure)."""
+    missing = "" if path.exists() else f"{path} does not exist; Debian's {package} holds it"
+    if importlib.util.find_spec("dawdreamer") is None:
+        missing = "DawDreamer is not installed: pip install 'deepdiva[plugin]'"
+    if missing and "CI" in os.environ:
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    return path
+
+
+@pytest.fixture(scope="session")
+def amsynth():
+    """A subtractive synthesizer of 41 parameters, some of them classes."""
+    return _plugin(Path("/usr/lib/vst/amsynth_vst.so"), "amsynth")
+
+
+@pytest.fixture(scope="session")
+def nekobi():
+    """A bass synthesizer of 8 parameters, 30 times faster than amsynth."""
+    return _plugin(Path("/usr/lib/vst/Nekobi-vst.so"), "dpf-plugins-vst")
+
+
+@pytest.fixture(scope="session")
+def kars():
+    """A plucked string that is excited by noise: no two renders are alike."""
+    return _plugin(Path("/usr/lib/vst/Kars-vst.so"), "dpf-plugins-vst")
+
+
+@pytest.fixture(scope="session")
+def vst3():
+    """A VST 3 build of Nekobi, which no package holds; DEEPDIVA_TEST_VST3 names it."""
+    if "DEEPDIVA_TEST_VST3" not in os.environ:
+        pytest.skip("DEEPDIVA_TEST_VST3 names no VST 3 build of Nekobi (README of dpf-plugins)")
+    return _plugin(Path(os.environ["DEEPDIVA_TEST_VST3"]), "dpf-plugins (source)")
+
+
+@pytest.fixture(scope="session")
+def standins():
+    """The folder of stand-ins, on the import path of this process and of workers."""
+    folder = str(Path(__file__).parent / "standins")
+    sys.path.insert(0, folder)
+    yield Path(folder)
+    sys.path.remove(folder)

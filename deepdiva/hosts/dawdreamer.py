@@ -11,6 +11,7 @@ import importlib
 import itertools
 import re
 import struct
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -166,7 +167,7 @@ class DawDreamerHost(Host):
         if 1 < declared <= _MOST_STEPS:
             return tuple(self._texts(index, declared))
         if declared == _CONTINUOUS and self._format == "vst2":
-            return steps_in_sweep(self._texts(index, _SWEEP))
+            return shown_steps(lambda count: self._texts(index, count))
         return ()
 
     def _texts(self, index: int, count: int) -> list[str]:
@@ -180,24 +181,23 @@ class DawDreamerHost(Host):
         return texts
 
 
-def steps_in_sweep(texts: list[str]) -> tuple[str, ...]:
+def shown_steps(texts: Callable[[int], Sequence[str]]) -> tuple[str, ...]:
     """The steps of a parameter, as far as its display betrays them.
 
     VST 2 does not say which parameters have steps. One whose display shows few texts, each over one
     stretch of the range, and the k-th of n at k / (n - 1), has them.
 
     Args:
-        texts: display texts at evenly spaced positions from 0 to 1.
+        texts: display texts at so many evenly spaced positions from 0 to 1.
 
     Returns:
         The text of each step; empty where the parameter is continuous.
     """
-    runs = [text for text, _ in itertools.groupby(texts)]
+    runs = tuple(text for text, _ in itertools.groupby(texts(_SWEEP)))
     count = len(runs)
     if not 2 <= count <= _MOST_FOUND_STEPS or len(set(runs)) != count:
         return ()
-    places = np.rint(np.linspace(0, len(texts) - 1, count)).astype(int)
-    return tuple(runs) if [texts[place] for place in places] == runs else ()
+    return runs if tuple(texts(count)) == runs else ()
 
 
 def _version_text(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from deepdiva.note import Note
 
 _TAIL_SECONDS = 10.0  # of silence after which an old sound that will not end is put up with
 _GLANCE = 1024  # samples
+_REPEATED = "returned the audio of the patch before"
 _NOT_A_SOUND = np.zeros(0, dtype=np.float32)
 
 
@@ -50,10 +51,11 @@ def play_once(
 class Player:
     """Plays many patches in one instance of a plug-in.
 
-    A patch that fails is played once more, and between the two a *reference* patch that sounded
-    when the player began. If the reference fails too, the plug-in is broken, and the patch deserves
-    another process. If not, a silence is the patch's own. The same holds for a patch that returns
-    the very samples of the one before: after the reference it must differ from the reference.
+    A patch that fails, or returns the very samples of the patch before, is played once more; and
+    between the two a *reference* patch that sounded when the player began. If that fails, the
+    plug-in is broken, and the patch deserves another process. If it sounds, a silence is the
+    patch's own; and two patches sound alike indeed, unless the second try returns what was played
+    in between.
 
     Args:
         reference: row of a patch that is expected to sound, such as the plug-in's own default.
@@ -64,35 +66,56 @@ class Player:
     ) -> None:
         self._host, self._loader, self._gates, self._note = host, loader, gates, note
         self._reference = reference
+        # The first render after loading differs from all later ones in most plug-ins.
+        self._once(reference)
+        self._reference_sounds = not self._once(reference).fault
         self._before = _NOT_A_SOUND
         self._row_before = reference
-        # The first render after loading differs from all later ones in most plug-ins.
-        play_once(host, loader, gates, reference, note)
-        self._reference_sounds = not self._attempt(reference).fault
 
     def play(self, row: NDArray[np.float64]) -> Attempt:
         """Play a patch, if need be twice."""
-        first = self._attempt(row)
-        if not first.fault:
-            return first
-        if self._reference_sounds:
-            reference = self._attempt(self._reference)
-            if reference.fault:
-                fault = f"{first.fault}; then the reference patch {reference.fault}"
-                return Attempt(_NOT_A_SOUND, fault, suspect=True)
-        return self._attempt(row)
+        first = self._once(row)
+        repeats = _same_audio(first.audio, self._before)
+        if first.fault or (repeats and not np.array_equal(row, self._row_before)):
+            return self._again(row, first)
+        return self._noted(row, first)
 
-    def _attempt(self, row: NDArray[np.float64]) -> Attempt:
-        attempt = play_once(self._host, self._loader, self._gates, row, self._note)
-        if attempt.fault:
-            return attempt
-        same_patch = np.array_equal(row, self._row_before)
-        if not same_patch and _same_audio(attempt.audio, self._before):
-            return Attempt(_NOT_A_SOUND, "returned the audio of the patch before")
+    def _again(self, row: NDArray[np.float64], first: Attempt) -> Attempt:
+        """The second try, with something in between that differs from the first."""
+        if not self._reference_sounds:
+            return self._noted(row, self._once(row))
+        between = self._once(self._reference)
+        if _same_audio(between.audio, first.audio):
+            between = self._once(self._reference, self._other_note)
+        if between.fault or _same_audio(between.audio, first.audio):
+            fault = between.fault or "sounds the same whatever is played"
+            return Attempt(
+                _NOT_A_SOUND,
+                f"{first.fault or _REPEATED}; then the reference patch {fault}",
+                suspect=True,
+            )
+        second = self._once(row)
+        if _same_audio(second.audio, between.audio):
+            return Attempt(_NOT_A_SOUND, _REPEATED)
+        return self._noted(row, second)
+
+    def _once(self, row: NDArray[np.float64], note: Note | None = None) -> Attempt:
+        return play_once(self._host, self._loader, self._gates, row, note or self._note)
+
+    def _noted(self, row: NDArray[np.float64], attempt: Attempt) -> Attempt:
         self._before, self._row_before = attempt.audio, row
         return attempt
 
+    @property
+    def _other_note(self) -> Note:
+        pitch = self._note.pitch
+        return replace(self._note, pitch=pitch + 7 if pitch < 64 else pitch - 7)
+
 
 def _same_audio(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Whether all samples agree; almost always the first few tell."""
-    return np.array_equal(one[:_GLANCE], other[:_GLANCE]) and np.array_equal(one, other)
+    """Whether two renders agree in all samples; almost always the first few tell."""
+    return (
+        bool(one.size)
+        and np.array_equal(one[:_GLANCE], other[:_GLANCE])
+        and np.array_equal(one, other)
+    )

@@ -35,6 +35,11 @@ class Outcome:
     suspect: bool = False
 
 
+@dataclass(frozen=True)
+class Ready:
+    """Report that the plug-in is loaded: from now on it is the patches that take time."""
+
+
 @dataclass(frozen=True, eq=False)
 class AudioBuffer:
     """A file that both processes map into memory: audio takes no way through pipes.
@@ -84,6 +89,7 @@ class PlayInTurn(Task):
     def run(self, bench: Bench) -> None:
         audio = self.buffer.open()
         player = bench.player(self.note, lambda: self._player(bench))
+        bench.report(Ready())
         for place, row in enumerate(self.rows):
             outcome = written(player.play(row), place, audio)
             bench.report(outcome)

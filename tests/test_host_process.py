@@ -1,0 +1,162 @@
+"""The caller's end of a worker process: answers, and every way to end without one."""
+
+import importlib
+import os
+import pickle
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from deepdiva.errors import InvalidValueError, RenderError
+from deepdiva.hosts.process import Watchdog, WorkerDeathError, WorkerProcess, end_of_process
+
+
+@pytest.fixture
+def process():
+    worker = WorkerProcess()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def evaluate(standins):  # noqa: ARG001  (puts the module on the import path)
+    return importlib.import_module("worker_tasks").Evaluate
+
+
+def test_tasks_one_after_the_other(process, evaluate):
+    assert process.ask(evaluate("1 + 1"), 30) == 2
+    assert process.ask(evaluate("os.getpid()"), 30) == process.ask(evaluate("os.getpid()"), 30)
+    assert process.ask(evaluate("os.getpid()"), 30) != os.getpid()
+    assert process.ask(evaluate("str(bench.scratch)"), 30) == str(process.scratch)
+
+
+def test_reports_come_before_the_result(process, evaluate):
+    answers = list(process.answers(evaluate("[bench.report(k) for k in (1, 2)] and 3"), 30, 30))
+    assert answers[:2] == [1, 2]
+    assert answers[2].value == 3
+
+
+def test_what_a_plugin_prints_does_not_disturb(process, evaluate):
+    line = "os.write(1, b'plug-in says hello\\n') and os.system('echo a child too') + 5"
+    assert process.ask(evaluate(line), 30) == 5
+    assert process.log() == "plug-in says hello\na child too\n"
+
+
+def test_errors_of_a_task_come_back(process, evaluate):
+    line = "refuse('cutoff is 2: it must be at most 1.')"
+    with pytest.raises(InvalidValueError, match="cutoff is 2: it must be at most 1"):
+        process.ask(evaluate(line), 30)
+    assert process.ask(evaluate("'alive'"), 30) == "alive"
+
+
+def test_bugs_come_back_with_their_traceback(process, evaluate):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError") as caught:
+        process.ask(evaluate("1 / 0"), 30)
+    assert not isinstance(caught.value, RenderError)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed with SIGSEGV"),
+        ("os.abort()", "crashed with SIGABRT"),
+        ("os._exit(1)", "ended its process with exit code 1"),
+    ],
+)
+def test_a_process_that_ends(process, evaluate, line, reason):
+    with pytest.raises(WorkerDeathError) as caught:
+        process.ask(evaluate(f"os.write(2, b'last words') and {line}"), 30)
+    assert caught.value.reason == reason
+    assert caught.value.log.startswith("last words")
+    with pytest.raises(WorkerDeathError):
+        process.ask(evaluate("1"), 30)
+
+
+def test_a_process_that_hangs(process, evaluate):
+    assert process.ask(evaluate("1"), 30) == 1
+    started = time.monotonic()
+    with pytest.raises(WorkerDeathError, match=r"hung: no answer within 0\.3 s"):
+        process.ask(evaluate("time.sleep(60)"), 0.3)
+    assert time.monotonic() - started < 5
+
+
+def test_reports_keep_the_watchdog_quiet(process, evaluate):
+    assert process.ask(evaluate("1"), 30) == 1
+    line = "[(time.sleep(0.15), bench.report(k)) for k in range(6)]"
+    assert len(list(process.answers(evaluate(line), 0.6, 0.6))) == 7
+
+
+def test_closing_leaves_nothing_behind(process, evaluate):
+    pid = process.ask(evaluate("os.getpid()"), 30)
+    child = "__import__('subprocess').Popen(['sleep', '60']).pid"
+    grandchild = process.ask(evaluate(child), 30)
+    with pytest.raises(WorkerDeathError):
+        process.ask(evaluate("time.sleep(60)"), 0.2)
+    process.close()
+    assert not process.scratch.exists()
+    for number in (pid, grandchild):
+        assert gone(number)
+
+
+def gone(pid, patience_seconds=5):
+    """Whether a process has ended, or does so soon (an orphan waits for init to reap it)."""
+    end = time.monotonic() + patience_seconds
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_apart_says_how_the_copy_ended(process, evaluate):
+    ends = {
+        "0": 0,
+        "os._exit(3)": 3,
+        "os.kill(os.getpid(), signal.SIGSEGV)": -signal.SIGSEGV,
+        "1 / 0": 70,
+    }
+    for line, code in ends.items():
+        assert process.ask(evaluate(f"bench.apart(lambda: {line})"), 30) == code
+
+
+def test_end_of_process():
+    assert end_of_process(-11) == "crashed with SIGSEGV"
+    assert end_of_process(3) == "ended its process with exit code 3"
+    assert end_of_process(-1000) == "crashed with signal 1000"
+
+
+def test_watchdog_barks_once_and_in_time():
+    barks = []
+    dog = Watchdog(lambda: barks.append(time.monotonic()))
+    started = time.monotonic()
+    dog.arm(30)
+    dog.arm(0.1)  # an earlier deadline must wake it
+    time.sleep(0.4)
+    dog.stop()
+    assert len(barks) == 1
+    assert 0.1 <= barks[0] - started < 0.35
+    assert dog.barked_after == 0.1
+
+
+def test_watchdog_that_is_disarmed_is_quiet():
+    barks = []
+    dog = Watchdog(lambda: barks.append(1))
+    for _ in range(20):
+        dog.arm(0.15)
+        time.sleep(0.01)
+        dog.disarm()
+    time.sleep(0.3)
+    dog.stop()
+    assert not barks
+    assert dog.barked_after is None
+
+
+def test_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(InvalidValueError("cutoff is 2")))
+    assert (type(error), str(error)) == (InvalidValueError, "cutoff is 2")
