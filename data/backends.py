@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,6 +110,26 @@ def _ray(scheduler: str | None) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+def in_any_order(tasks: Sequence[Any], jobs: int) -> Generator[Any, None, None]:
+    """Results of joblib's tasks as they come.
+
+    A backend that gives results only all together (Ray's) gets the tasks in waves, so that what is
+    done is known while the rest is being made.
+
+    Args:
+        tasks: made by `joblib.delayed`.
+        jobs: workers side by side; -1 for all.
+    """
+    options: dict[str, Any] = {"n_jobs": jobs, "batch_size": 1, "pre_dispatch": "all"}
+    backend, _ = joblib.parallel.get_active_backend()
+    if backend.supports_return_generator:
+        yield from joblib.Parallel(**options, return_as="generator_unordered")(tasks)
+        return
+    wave = 2 * joblib.effective_n_jobs(jobs)
+    for start in range(0, len(tasks), wave):
+        yield from joblib.Parallel(**options)(tasks[start : start + wave])
 
 
 def packed(maker: BatchMaker) -> bytes:

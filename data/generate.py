@@ -22,6 +22,7 @@ import joblib
 from deepdiva.data.backends import (
     Workers,
     connected,
+    in_any_order,
     make_packed_batch,
     make_packed_block,
     packed,
@@ -168,16 +169,10 @@ class _Run:
     def on_cluster(self, workers: Workers) -> None:
         """Whole batches go to workers; one that is lost is made again by another."""
         carried = packed(self.maker)
-        tasks = (joblib.delayed(make_packed_batch)(carried, batch) for batch in self.missing)
+        tasks = [joblib.delayed(make_packed_batch)(carried, batch) for batch in self.missing]
         with connected(workers):
-            pool = joblib.Parallel(
-                n_jobs=workers.jobs or -1,
-                batch_size=1,
-                pre_dispatch="all",
-                return_as="generator_unordered",
-            )
             self._tell()
-            with closing(pool(tasks)) as records:
+            with closing(in_any_order(tasks, workers.jobs or -1)) as records:
                 for batch, record in records:
                     self._enter(batch, record)
                     self.summary.sounds += record.sounds
