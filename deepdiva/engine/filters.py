@@ -8,8 +8,13 @@ Filter Design", 2018, chapters 3 to 6):
     high-pass   H(s) = s (s + 1) / (s^2 + (2 - k) s + 1)
     low-pass    H(s) = 1 / (s^2 + (2 - k) s + 1)
 
-What is between and after them saturates. The loop of the low-pass saturates too, so resonance
-gives way to a loud input; the saturation is solved with its chord slope at the last output.
+The trapezoidal rule puts both zeros of the low-pass at Nyquist, where the recordings go on
+falling by 12 dB an octave; each one-pole's forward path therefore mixes in `zero` times its step,
+which gives it the analogue magnitude at Nyquist and changes nothing at 0 Hz.
+
+What stands between and after the filters saturates as x / sqrt(1 + x^2). The loop of the low-pass
+saturates too, so resonance gives way to a loud input; it is solved with the slope at the last
+output.
 
 A block holds `samples` rows of `lanes` values. Lanes are contiguous, so the compiler turns the
 inner loop into SIMD across patches and voices; it holds no branch, and `lanes` is a multiple of
@@ -25,137 +30,127 @@ from numba import njit
 
 from deepdiva.engine.oscillators import FAST, INLINE
 
-# Rows of the lane array. Those of the first group are coefficients that the controls set.
+# Rows of the lane array: coefficients, which the controls set ...
 HP_WARP: Final = 0
 HP_DAMPING: Final = 1
-LP_GAIN: Final = 2
+LP_WARP: Final = 2
 LP_FEEDBACK: Final = 3
-AMPLITUDE: Final = 4
-FM_DEPTH: Final = 5
-COEFFICIENTS: Final = 6
-"""How many coefficients there are; each has a slope per sample this many rows further on."""
-ENVELOPE_FACTOR: Final = 12
-ENVELOPE_STEP: Final = 13
-ENVELOPE_TOP: Final = 14
-ENVELOPE_BOTTOM: Final = 15
-ENVELOPE: Final = 16
-HP_1: Final = 17
-HP_2: Final = 18
-LP_1: Final = 19
-LP_2: Final = 20
-LP_LOOP: Final = 21
-LP_OUT: Final = 22
-ROWS: Final = 23
+LP_ZERO: Final = 4
+AMPLITUDE: Final = 5
+FM_DEPTH: Final = 6
+COEFFICIENTS: Final = 7
+# ... the same number of slopes per sample (moving kernel) or what follows from them (still) ...
+HP_SUM: Final = 7
+HP_INVERSE: Final = 8
+LP_GAIN: Final = 9
+# ... and the envelope and the state.
+ENVELOPE_FACTOR: Final = 14
+ENVELOPE_STEP: Final = 15
+ENVELOPE_TOP: Final = 16
+ENVELOPE: Final = 17
+HP_1: Final = 18
+HP_2: Final = 19
+LP_1: Final = 20
+LP_2: Final = 21
+LP_LOOP: Final = 22
+LP_OUT: Final = 23
+ROWS: Final = 24
 
-# Entries of the circuit array: one float32 each, the same for all lanes of a call.
-MIX_CLIP: Final = 0
-MIX_BIAS: Final = 1
-HP_CLIP: Final = 2
-HP_BIAS: Final = 3
-LOOP_CLIP: Final = 4
-LOOP_BIAS: Final = 5
-DRIVE_CLIP: Final = 6
-DRIVE_BIAS: Final = 7
-CIRCUIT: Final = 8
+# Entries of the circuit array, float32, the same for all lanes of a call.
+HP_CLIP: Final = 0
+LOOP_CLIP: Final = 1
+LOOP_BIAS: Final = 2
+DRIVE_CLIP: Final = 3
+CIRCUIT: Final = 4
 
-_0 = np.float32(0.0)
 _1 = np.float32(1.0)
 _2 = np.float32(2.0)
-_3 = np.float32(3.0)
-_6 = np.float32(6.0)
-_9 = np.float32(9.0)
-_15 = np.float32(15.0)
-_27 = np.float32(27.0)
 _HIGHEST_WARP = np.float32(6.0)
 
 
 @njit(**INLINE)
-def clip_gain(x):  # type: ignore[no-untyped-def]
-    """Chord slope of the saturation, `saturate(x) / x`; 1 at 0, Pade form of tanh(x) / x."""
-    x = min(_3, max(-_3, x))
-    square = x * x
-    return (_27 + square) / (_27 + _9 * square)
+def slope(x):  # type: ignore[no-untyped-def]
+    """Chord of the saturation x / sqrt(1 + x^2), which has slope 1 at 0 and stays below 1."""
+    return _1 / np.sqrt(_1 + x * x)
 
 
 @njit(**INLINE)
-def saturate(x):  # type: ignore[no-untyped-def]
-    """tanh to within 0.024, exactly 1 from 3 on."""
-    x = min(_3, max(-_3, x))
-    square = x * x
-    return x * (_27 + square) / (_27 + _9 * square)
+def _low_pass(x, gain, feedback, zero, z1, z2, z3, last, by_clip, clip, bias, rest):  # type: ignore[no-untyped-def]
+    """One sample of the low-pass: output, and the states z1, z2, z3 and `last` after it."""
+    back = _1 - gain
+    step = gain * (x - z1)
+    first = step + z1
+    bent = feedback * slope(last * by_clip + bias)
+    y = (gain * (first - back * z3) + back * z2) / (_1 - gain * back * bent)
+    driven = y * by_clip + bias
+    edge = feedback * (clip * driven * slope(driven) - rest) - z3
+    z1 = first + step
+    z3 += _2 * gain * edge
+    step = gain * (first + zero * step + back * edge - z2)
+    y = step + z2
+    return y + zero * step, z1, y + step, z3, y
 
 
 @njit(**FAST)
 def filter_block(mix, samples, lane, lanes, circuit):  # type: ignore[no-untyped-def]
-    """High-pass, low-pass, amplifier and envelope, with coefficients that stand still.
+    """High-pass, low-pass, drive and envelope, with coefficients that stand still.
 
     Args:
         mix: (samples * lanes,) float32, what the oscillators gave; overwritten with the output.
         samples: rows to work on.
-        lane: (ROWS * lanes,) float32, coefficients and state.
+        lane: (ROWS * lanes,) float32; the rows LP_WARP, HP_DAMPING, AMPLITUDE and FM_DEPTH are
+            not read, AMPLITUDE is part of the envelope.
         lanes: lanes per row.
         circuit: (CIRCUIT,) float32.
     """
-    mix_clip = circuit[MIX_CLIP]
-    mix_bias = circuit[MIX_BIAS]
     hp_clip = circuit[HP_CLIP]
-    hp_bias = circuit[HP_BIAS]
-    loop_clip = circuit[LOOP_CLIP]
-    loop_bias = circuit[LOOP_BIAS]
-    drive_clip = circuit[DRIVE_CLIP]
-    drive_bias = circuit[DRIVE_BIAS]
-    by_mix = _1 / mix_clip
+    clip = circuit[LOOP_CLIP]
+    bias = circuit[LOOP_BIAS]
+    drive = circuit[DRIVE_CLIP]
     by_hp = _1 / hp_clip
-    by_loop = _1 / loop_clip
-    by_drive = _1 / drive_clip
-    mix_rest = saturate(mix_bias)
-    hp_rest = saturate(hp_bias)
-    loop_rest = saturate(loop_bias)
-    drive_rest = saturate(drive_bias)
+    by_clip = _1 / clip
+    by_drive = _1 / drive
+    rest = clip * bias * slope(bias)
     for t in range(samples):
         row = t * lanes
         for n in range(lanes):
-            x = mix_clip * (saturate(mix[row + n] * by_mix + mix_bias) - mix_rest)
-
             warp = lane[HP_WARP * lanes + n]
-            damping = lane[HP_DAMPING * lanes + n]
             s1 = lane[HP_1 * lanes + n]
             s2 = lane[HP_2 * lanes + n]
-            high = (x - (damping + warp) * s1 - s2) / (_1 + damping * warp + warp * warp)
+            high = mix[row + n] - lane[HP_SUM * lanes + n] * s1 - s2
+            high *= lane[HP_INVERSE * lanes + n]
             band = warp * high + s1
-            s1 = warp * high + band
+            lane[HP_1 * lanes + n] = warp * high + band
             low = warp * band + s2
-            lane[HP_1 * lanes + n] = s1
             lane[HP_2 * lanes + n] = warp * band + low
-            x = hp_clip * (saturate((high + band) * by_hp + hp_bias) - hp_rest)
+            x = (high + band) * by_hp
+            x *= hp_clip * slope(x)
 
-            gain = lane[LP_GAIN * lanes + n]
-            feedback = lane[LP_FEEDBACK * lanes + n]
-            rest = _1 - gain
-            z1 = lane[LP_1 * lanes + n]
-            z2 = lane[LP_2 * lanes + n]
-            z3 = lane[LP_LOOP * lanes + n]
-            last = lane[LP_OUT * lanes + n]
-            step = gain * (x - z1)
-            first = step + z1
-            lane[LP_1 * lanes + n] = first + step
-            slope = feedback * clip_gain(last * by_loop + loop_bias)
-            y = (gain * (first - rest * z3) + rest * z2) / (_1 - gain * rest * slope)
-            loop = feedback * loop_clip * (saturate(y * by_loop + loop_bias) - loop_rest)
-            edge = loop - z3
-            lane[LP_LOOP * lanes + n] = z3 + _2 * gain * edge
-            step = gain * (first + rest * edge - z2)
-            y = step + z2
-            lane[LP_2 * lanes + n] = y + step
-            lane[LP_OUT * lanes + n] = y
+            y, z1, z2, z3, last = _low_pass(
+                x,
+                lane[LP_GAIN * lanes + n],
+                lane[LP_FEEDBACK * lanes + n],
+                lane[LP_ZERO * lanes + n],
+                lane[LP_1 * lanes + n],
+                lane[LP_2 * lanes + n],
+                lane[LP_LOOP * lanes + n],
+                lane[LP_OUT * lanes + n],
+                by_clip,
+                clip,
+                bias,
+                rest,
+            )
+            lane[LP_1 * lanes + n] = z1
+            lane[LP_2 * lanes + n] = z2
+            lane[LP_LOOP * lanes + n] = z3
+            lane[LP_OUT * lanes + n] = last
 
             envelope = lane[ENVELOPE * lanes + n]
-            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n] + lane[ENVELOPE_STEP * lanes + n]
+            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n]
+            envelope += lane[ENVELOPE_STEP * lanes + n]
             envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
-            envelope = max(lane[ENVELOPE_BOTTOM * lanes + n], envelope)
             lane[ENVELOPE * lanes + n] = envelope
-            driven = drive_clip * (saturate(y * by_drive + drive_bias) - drive_rest)
-            mix[row + n] = driven * envelope * lane[AMPLITUDE * lanes + n]
+            mix[row + n] = y * slope(y * by_drive) * envelope
 
 
 @njit(**FAST)
@@ -166,76 +161,75 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
     multiplied by 2^(depth * modulator), depth in octaves.
 
     Args:
+        mix: see `filter_block`.
         modulator: (samples * lanes,) float32, the first oscillator.
+        samples: see `filter_block`.
+        lane: see `filter_block`; the rows HP_SUM, HP_INVERSE and LP_GAIN hold slopes here.
+        lanes: see `filter_block`.
+        circuit: see `filter_block`.
     """
-    mix_clip = circuit[MIX_CLIP]
-    mix_bias = circuit[MIX_BIAS]
     hp_clip = circuit[HP_CLIP]
-    hp_bias = circuit[HP_BIAS]
-    loop_clip = circuit[LOOP_CLIP]
-    loop_bias = circuit[LOOP_BIAS]
-    drive_clip = circuit[DRIVE_CLIP]
-    drive_bias = circuit[DRIVE_BIAS]
-    by_mix = _1 / mix_clip
+    clip = circuit[LOOP_CLIP]
+    bias = circuit[LOOP_BIAS]
+    drive = circuit[DRIVE_CLIP]
     by_hp = _1 / hp_clip
-    by_loop = _1 / loop_clip
-    by_drive = _1 / drive_clip
-    mix_rest = saturate(mix_bias)
-    hp_rest = saturate(hp_bias)
-    loop_rest = saturate(loop_bias)
-    drive_rest = saturate(drive_bias)
+    by_clip = _1 / clip
+    by_drive = _1 / drive
+    rest = clip * bias * slope(bias)
     for t in range(samples):
         row = t * lanes
         for n in range(lanes):
             warp = lane[HP_WARP * lanes + n] + lane[(HP_WARP + COEFFICIENTS) * lanes + n]
             damping = lane[HP_DAMPING * lanes + n] + lane[(HP_DAMPING + COEFFICIENTS) * lanes + n]
-            lp_warp = lane[LP_GAIN * lanes + n] + lane[(LP_GAIN + COEFFICIENTS) * lanes + n]
-            feedback = lane[LP_FEEDBACK * lanes + n] + lane[(LP_FEEDBACK + COEFFICIENTS) * lanes + n]
+            lp_warp = lane[LP_WARP * lanes + n] + lane[(LP_WARP + COEFFICIENTS) * lanes + n]
+            feedback = (
+                lane[LP_FEEDBACK * lanes + n] + lane[(LP_FEEDBACK + COEFFICIENTS) * lanes + n]
+            )
+            zero = lane[LP_ZERO * lanes + n] + lane[(LP_ZERO + COEFFICIENTS) * lanes + n]
             amplitude = lane[AMPLITUDE * lanes + n] + lane[(AMPLITUDE + COEFFICIENTS) * lanes + n]
             depth = lane[FM_DEPTH * lanes + n] + lane[(FM_DEPTH + COEFFICIENTS) * lanes + n]
             lane[HP_WARP * lanes + n] = warp
             lane[HP_DAMPING * lanes + n] = damping
-            lane[LP_GAIN * lanes + n] = lp_warp
+            lane[LP_WARP * lanes + n] = lp_warp
             lane[LP_FEEDBACK * lanes + n] = feedback
+            lane[LP_ZERO * lanes + n] = zero
             lane[AMPLITUDE * lanes + n] = amplitude
             lane[FM_DEPTH * lanes + n] = depth
 
-            x = mix_clip * (saturate(mix[row + n] * by_mix + mix_bias) - mix_rest)
-
             s1 = lane[HP_1 * lanes + n]
             s2 = lane[HP_2 * lanes + n]
-            high = (x - (damping + warp) * s1 - s2) / (_1 + damping * warp + warp * warp)
+            high = mix[row + n] - (damping + warp) * s1 - s2
+            high /= _1 + damping * warp + warp * warp
             band = warp * high + s1
-            s1 = warp * high + band
+            lane[HP_1 * lanes + n] = warp * high + band
             low = warp * band + s2
-            lane[HP_1 * lanes + n] = s1
             lane[HP_2 * lanes + n] = warp * band + low
-            x = hp_clip * (saturate((high + band) * by_hp + hp_bias) - hp_rest)
+            x = (high + band) * by_hp
+            x *= hp_clip * slope(x)
 
             lp_warp = min(_HIGHEST_WARP, lp_warp * np.exp2(depth * modulator[row + n]))
-            gain = lp_warp / (_1 + lp_warp)
-            rest = _1 - gain
-            z1 = lane[LP_1 * lanes + n]
-            z2 = lane[LP_2 * lanes + n]
-            z3 = lane[LP_LOOP * lanes + n]
-            last = lane[LP_OUT * lanes + n]
-            step = gain * (x - z1)
-            first = step + z1
-            lane[LP_1 * lanes + n] = first + step
-            slope = feedback * clip_gain(last * by_loop + loop_bias)
-            y = (gain * (first - rest * z3) + rest * z2) / (_1 - gain * rest * slope)
-            loop = feedback * loop_clip * (saturate(y * by_loop + loop_bias) - loop_rest)
-            edge = loop - z3
-            lane[LP_LOOP * lanes + n] = z3 + _2 * gain * edge
-            step = gain * (first + rest * edge - z2)
-            y = step + z2
-            lane[LP_2 * lanes + n] = y + step
-            lane[LP_OUT * lanes + n] = y
+            y, z1, z2, z3, last = _low_pass(
+                x,
+                lp_warp / (_1 + lp_warp),
+                feedback,
+                zero,
+                lane[LP_1 * lanes + n],
+                lane[LP_2 * lanes + n],
+                lane[LP_LOOP * lanes + n],
+                lane[LP_OUT * lanes + n],
+                by_clip,
+                clip,
+                bias,
+                rest,
+            )
+            lane[LP_1 * lanes + n] = z1
+            lane[LP_2 * lanes + n] = z2
+            lane[LP_LOOP * lanes + n] = z3
+            lane[LP_OUT * lanes + n] = last
 
             envelope = lane[ENVELOPE * lanes + n]
-            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n] + lane[ENVELOPE_STEP * lanes + n]
+            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n]
+            envelope += lane[ENVELOPE_STEP * lanes + n]
             envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
-            envelope = max(lane[ENVELOPE_BOTTOM * lanes + n], envelope)
             lane[ENVELOPE * lanes + n] = envelope
-            driven = drive_clip * (saturate(y * by_drive + drive_bias) - drive_rest)
-            mix[row + n] = driven * envelope * amplitude
+            mix[row + n] = y * slope(y * by_drive) * envelope * amplitude

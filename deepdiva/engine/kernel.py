@@ -21,17 +21,20 @@ from deepdiva.engine.modulation import modulate
 from deepdiva.engine.oscillators import (
     FAST,
     SHARPENING_REACH,
-    add_pulse,
-    add_saw,
-    add_triangle,
+    fill_pulse,
+    fill_saw,
+    fill_triangle,
     sharpen,
 )
 
 BLOCK: Final = 64
-"""Samples between two looks at the controls, times the oversampling."""
+"""Samples between two looks at the controls of a patch in which something moves."""
+
+STILL_BLOCK: Final = 256
+"""The same for a patch in which nothing but envelope 1 and drift moves."""
 
 LANES: Final = 32
-"""Lanes that one call of the kernel takes at most: two or four SIMD registers' worth."""
+"""Lanes that one call of the kernel takes at most."""
 
 LANE_STEP: Final = 16
 """Lanes come in multiples of this; fewer would fall out of the SIMD loop."""
@@ -39,6 +42,9 @@ LANE_STEP: Final = 16
 _HIGHEST_INCREMENT: Final = 0.49
 _FADE_FROM: Final = 0.42
 _HISTORY: Final = 2 * SHARPENING_REACH
+_TILE: Final = 64
+_FAINT: Final = 1e-9
+"""Gain of a silent oscillator: what keeps the filters' states clear of denormal numbers."""
 
 # Entries of the array of laws: how knobs become gains and feedback, the same for all lanes.
 LAWS: Final = 15
@@ -62,16 +68,24 @@ LAWS: Final = 15
 
 
 @njit(**FAST)
-def _advance(level, shape, stage, samples):  # type: ignore[no-untyped-def]
-    """An envelope `samples` samples on; shape is (3, 4), see `Voices.envelopes`."""
-    factor = shape[stage, v.FACTOR]
-    step = shape[stage, v.STEP]
-    if factor < 1.0:
-        rest = step / (1.0 - factor)
-        level = rest + (level - rest) * math.exp(samples * math.log(factor))
-    else:
-        level += samples * step
-    return min(shape[stage, v.TOP], max(shape[stage, v.BOTTOM], level))
+def _reach(shape, samples, factors):  # type: ignore[no-untyped-def]
+    """What an envelope's stages do to a level in `samples` samples: level * factor + step.
+
+    Args:
+        shape: (3, 4), see `Voices.envelopes`.
+        samples: how far.
+        factors: (3, 2) float64, overwritten.
+    """
+    for stage in range(3):
+        factor = shape[stage, v.FACTOR]
+        step = shape[stage, v.STEP]
+        if factor < 1.0:
+            left = math.exp(samples * math.log(factor))
+            factors[stage, 0] = left
+            factors[stage, 1] = step * (1.0 - left) / (1.0 - factor)
+        else:
+            factors[stage, 0] = 1.0
+            factors[stage, 1] = step * samples
 
 
 @njit(**FAST)
@@ -82,46 +96,122 @@ def _warp(pitch, rate):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
+def _zero(warp):  # type: ignore[no-untyped-def]
+    """What a one-pole needs to have the analogue magnitude at Nyquist; see `filters`."""
+    cutoff = 2.0 / math.pi * math.atan(warp)
+    return cutoff / (math.sqrt(1.0 + cutoff * cutoff) * warp)
+
+
+@njit(**FAST)
+def _pan_gain(pan):  # type: ignore[no-untyped-def]
+    """What the mean of both channels keeps of a voice that stands at `pan`, -1..1."""
+    angle = 0.25 * math.pi * (min(1.0, max(-1.0, pan)) + 1.0)
+    return (math.cos(angle) + math.sin(angle)) * 0.7071067811865476
+
+
+@njit(**FAST)
 def _coefficients(values, moved, laws, rate, goal):  # type: ignore[no-untyped-def]
     """Filter and amplifier coefficients of one lane into goal, (COEFFICIENTS,) float64."""
     goal[f.HP_WARP] = _warp(values[v.HP_PITCH] + moved[v.TO_HP], rate)
     feedback = laws[HP_FEEDBACK_GAIN] * values[v.HP_RESONANCE] ** laws[HP_FEEDBACK_POWER]
     goal[f.HP_DAMPING] = 2.0 - feedback
-    goal[f.LP_GAIN] = _warp(values[v.LP_PITCH] + moved[v.TO_LP_1] + moved[v.TO_LP_2], rate)
+    warp = _warp(values[v.LP_PITCH] + moved[v.TO_LP_1] + moved[v.TO_LP_2], rate)
+    goal[f.LP_WARP] = warp
+    goal[f.LP_ZERO] = _zero(warp)
     knob = min(1.0, max(0.0, values[v.LP_RESONANCE] + moved[v.TO_RESONANCE]))
     goal[f.LP_FEEDBACK] = laws[LP_FEEDBACK_GAIN] * knob ** laws[LP_FEEDBACK_POWER]
-    pan = min(1.0, max(-1.0, values[v.PAN] + moved[v.TO_PAN]))
-    angle = 0.25 * math.pi * (pan + 1.0)
     gain = min(4.0, max(0.0, 1.0 + moved[v.TO_AMPLITUDE]))
-    goal[f.AMPLITUDE] = values[v.LOUDNESS] * gain * (math.cos(angle) + math.sin(angle)) / 2.0**0.5
+    pan = _pan_gain(values[v.PAN] + moved[v.TO_PAN])
+    goal[f.AMPLITUDE] = values[v.LOUDNESS] * gain * pan
     goal[f.FM_DEPTH] = values[v.FILTER_FM] + moved[v.TO_FILTER_FM]
 
 
 @njit(**FAST)
-def _run(wave, kind, second, count, phase, step, bend, width, flat):  # type: ignore[no-untyped-def]
-    """One block of an oscillator into flat, band-limited; `wave` keeps the history it needs."""
-    p, d, b, w = np.float32(phase), np.float32(step), np.float32(bend), np.float32(width)
-    if second:
-        if kind == 1:
-            add_saw(wave, _HISTORY, count, p, d, b)
-        else:
-            add_pulse(wave, _HISTORY, count, p, d, b, w)
-    elif kind == 1:
-        add_triangle(wave, _HISTORY, count, p, d, b)
-    elif kind == 2:
-        add_saw(wave, _HISTORY, count, p, d, b)
+def _fill(wave, n, k, shape, count, motion, width, gain, rise, kept):  # type: ignore[no-untyped-def]
+    """One block of an oscillator into `wave[n, k]`, behind the history that sharpening needs.
+
+    Shape 0 is the saw, 1 the pulse, 2 the triangle; motion holds phase, increment and bend, as
+    `oscillators` has them.
+    """
+    p, d, b = np.float32(motion[0]), np.float32(motion[1]), np.float32(motion[2])
+    g, r, keep = np.float32(gain), np.float32(rise), np.float32(kept)
+    if shape == 0:
+        fill_saw(wave, n, k, _HISTORY, count, p, d, b, g, r, keep)
+    elif shape == 1:
+        fill_pulse(wave, n, k, _HISTORY, count, p, d, b, g, r, keep, np.float32(width))
     else:
-        add_pulse(wave, _HISTORY, count, p, d, b, w)
-    sharpen(wave, count, flat)
+        fill_triangle(wave, n, k, _HISTORY, count, p, d, b, g, r, keep)
+
+
+@njit(**FAST)
+def _flatten(wave, n, k, count, flat):  # type: ignore[no-untyped-def]
+    """Sharpen the block in `wave[n, k]` into flat, and keep its end as the next block's history."""
+    sharpen(wave, n, k, count, flat)
     for i in range(_HISTORY):
-        wave[i] = wave[count + i]
+        wave[n, k, i] = wave[n, k, count + i]
+
+
+@njit(**FAST)
+def _interleave(flat, count, samples, lanes, mix):  # type: ignore[no-untyped-def]
+    """(lanes, samples) to rows of lanes, in tiles that stay in the first cache."""
+    for tile in range(0, samples, _TILE):
+        last = min(samples, tile + _TILE)
+        for n in range(count):
+            for i in range(tile, last):
+                mix[i * lanes + n] = flat[n, i]
+
+
+@njit(**FAST)
+def _deliver(mix, count, samples, lanes, owner, start, out):  # type: ignore[no-untyped-def]
+    """Add the lanes of each patch to its row of `out`, two at a time where they are two."""
+    for tile in range(0, samples, _TILE):
+        last = min(samples, tile + _TILE)
+        n = 0
+        while n < count:
+            row = out[owner[n], start + tile : start + last]
+            first = mix[tile * lanes + n :: lanes]
+            if n + 1 < count and owner[n + 1] == owner[n]:
+                second = mix[tile * lanes + n + 1 :: lanes]
+                for i in range(last - tile):
+                    row[i] += first[i] + second[i]
+                n += 2
+            else:
+                for i in range(last - tile):
+                    row[i] += first[i]
+                n += 1
+
+
+@njit(**FAST)
+def _hiss(noise, at, colour, last, count, flat):  # type: ignore[no-untyped-def]
+    """One block of noise into flat, (count,) float32; returns its last white sample."""
+    flat[0] = noise[at] - colour * last
+    for i in range(1, count):
+        flat[i] = noise[at + i] - colour * noise[at + i - 1]
+    return noise[at + count - 1]
 
 
 @njit(**FAST)
 def _level(knob, laws, increment):  # type: ignore[no-untyped-def]
     """Gain of an oscillator: its knob, faded out where its fundamental meets Nyquist."""
     fade = min(1.0, max(0.0, (_HIGHEST_INCREMENT - increment) / (_HIGHEST_INCREMENT - _FADE_FROM)))
-    return fade * laws[LEVEL_GAIN] * min(1.0, max(0.0, knob)) ** laws[LEVEL_POWER]
+    gain = fade * laws[LEVEL_GAIN] * min(1.0, max(0.0, knob)) ** laws[LEVEL_POWER]
+    return max(_FAINT, gain)
+
+
+@njit(**FAST)
+def _modulated(n, values, lfos, sources, depths, known, phases, moved, levels, gate, time, span):  # type: ignore[no-untyped-def]
+    """`modulate` for lane n, envelopes quantised and scaled on the way."""
+    value = values[n]
+    reached_1 = levels[n, 0]
+    reached_2 = levels[n, 1]
+    if value[v.STEPS_ENV_1] > 0.0:
+        reached_1 = round(reached_1 * value[v.STEPS_ENV_1]) / value[v.STEPS_ENV_1]
+    if value[v.STEPS_ENV_2] > 0.0:
+        reached_2 = round(reached_2 * value[v.STEPS_ENV_2]) / value[v.STEPS_ENV_2]
+    modulate(
+        value, lfos[n], sources[n], depths[n], known[n], phases[n], moved[n], gate,
+        reached_1 * value[v.LEVEL_ENV_1], reached_2 * value[v.LEVEL_ENV_2], time, span,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=2)
@@ -142,8 +232,6 @@ def play(moving: bool) -> Callable[..., None]:
         note_off: sample of the key's release.
         out: (patches, samples) float32, zeroed; the lanes are added to it.
     """
-    filter_block = f.moving_filter_block if moving else None
-    still_filter_block = f.filter_block
 
     @njit(**FAST)
     def kernel(  # type: ignore[no-untyped-def]
@@ -156,160 +244,185 @@ def play(moving: bool) -> Callable[..., None]:
         lane = np.zeros(f.ROWS * lanes, np.float32)
         mix = np.zeros(block * lanes, np.float32)
         modulator = np.zeros(block * lanes if moving else 1, np.float32)
-        raw_1 = np.zeros((count, block + _HISTORY), np.float32)
-        raw_2 = np.zeros((count, block + _HISTORY), np.float32)
-        flat_1 = np.zeros(block, np.float32)
-        flat_2 = np.zeros(block, np.float32)
+        raw = np.zeros((count, 4, block + _HISTORY), np.float32)
+        mixed = np.zeros((count, block), np.float32)
+        flat = np.zeros(block, np.float32)
+        ring = np.zeros(block, np.float32)
+        motion = np.zeros((2, 3))
         phase = values[:, v.PHASE_1 : v.PHASE_2 + 1].copy()
         increment = np.zeros((count, 2))
+        growth = np.zeros((count, 2))
         level = np.zeros((count, 3))
         stage = np.zeros((count, 3), np.int64)
+        whole = np.zeros((count, 3, 3, 2))
+        part = np.zeros((3, 2))
         goal = np.zeros(f.COEFFICIENTS)
         moved = np.zeros((count, v.ROUTES))
         known = np.zeros((count, v.SOURCES))
         lfo_phase = np.zeros((count, 2))
         grain = np.zeros(count, np.float32)
         loudness = np.zeros((count, 2))
-        gone = np.zeros((count, 1))
+        first_envelope = 0 if moving else v.SHAPE_AMPLIFIER
         for n in range(count):
+            for e in range(first_envelope, 3):
+                _reach(envelopes[n, e], block, whole[n, e])
+                level[n, e] = values[n, v.START_LEVEL]
+                if level[n, e] >= envelopes[n, e, v.ATTACK, v.TOP]:
+                    stage[n, e] = v.DECAY
             if moving:
-                modulate(
-                    values[n], lfos[n], sources[n], depths[n], known[n], lfo_phase[n], moved[n],
-                    1.0, 0.0, 0.0, 0.0, 0.0,
-                )  # fmt: skip
+                _modulated(n, values, lfos, sources, depths, known, lfo_phase, moved, level,
+                           1.0, 0.0, 0.0)  # fmt: skip
             _coefficients(values[n], moved[n], laws, rate, goal)
-            if not moving:
-                goal[f.LP_GAIN] /= 1.0 + goal[f.LP_GAIN]
             for k in range(f.COEFFICIENTS):
                 lane[k * lanes + n] = goal[k]
+            if not moving:
+                warp = goal[f.HP_WARP]
+                lane[f.HP_SUM * lanes + n] = goal[f.HP_DAMPING] + warp
+                lane[f.HP_INVERSE * lanes + n] = 1.0 / (
+                    1.0 + goal[f.HP_DAMPING] * warp + warp * warp
+                )
+                lane[f.LP_GAIN * lanes + n] = goal[f.LP_WARP] / (1.0 + goal[f.LP_WARP])
             for k in range(2):
                 semitones = drift[n, k, 0] + moved[n, v.TO_TUNE_1] + moved[n, v.TO_TUNE_2]
-                if moving:
-                    semitones += values[n, v.VIBRATO] * known[n, v.LFO_1]
+                semitones += values[n, v.VIBRATO] * known[n, v.LFO_1]
                 hertz = values[n, v.FREQUENCY_1 + k] * 2.0 ** (semitones / 12.0)
                 increment[n, k] = min(_HIGHEST_INCREMENT, hertz / rate)
+                knob = values[n, v.LEVEL_1 + k] + (moved[n, v.TO_LEVEL] if k == 0 else 0.0)
+                loudness[n, k] = _level(knob, laws, increment[n, k])
         start = 0
         index = 0
+        last_node = -1
         while start < total:
             samples = min(block, total - start)
             held = start < note_off
             if held and start + samples > note_off:
                 samples = note_off - start
             end = start + samples
-            node = end // drift_samples
-            between = end / drift_samples - node
-            span = samples / rate
+            time = end / rate
+            node = start // drift_samples
             for n in range(count):
-                value = values[n]
-                first, last = (0 if moving else v.SHAPE_AMPLIFIER), 3
-                for e in range(first, last):
+                for e in range(first_envelope, 3):
                     if not held:
                         stage[n, e] = v.RELEASE
-                    shape = envelopes[n, e]
                     now = stage[n, e]
-                    if e == v.SHAPE_AMPLIFIER:
-                        lane[f.ENVELOPE * lanes + n] = level[n, e]
-                        lane[f.ENVELOPE_FACTOR * lanes + n] = shape[now, v.FACTOR]
-                        lane[f.ENVELOPE_STEP * lanes + n] = shape[now, v.STEP]
-                        lane[f.ENVELOPE_TOP * lanes + n] = shape[now, v.TOP]
-                        lane[f.ENVELOPE_BOTTOM * lanes + n] = shape[now, v.BOTTOM]
-                        steps = value[v.STEPS_AMPLIFIER]
-                        if steps > 0.0:
-                            lane[f.ENVELOPE * lanes + n] = round(level[n, e] * steps) / steps
-                            lane[f.ENVELOPE_FACTOR * lanes + n] = 1.0
-                            lane[f.ENVELOPE_STEP * lanes + n] = 0.0
-                            lane[f.ENVELOPE_TOP * lanes + n] = 1.0
-                            lane[f.ENVELOPE_BOTTOM * lanes + n] = 0.0
-                    level[n, e] = _advance(level[n, e], shape, now, samples)
-                    if now == v.ATTACK and level[n, e] >= shape[now, v.TOP]:
+                    here = level[n, e]
+                    if samples == block:
+                        there = here * whole[n, e, now, 0] + whole[n, e, now, 1]
+                    else:
+                        _reach(envelopes[n, e], samples, part)
+                        there = here * part[now, 0] + part[now, 1]
+                    bottom = envelopes[n, e, now, v.BOTTOM]
+                    factor = envelopes[n, e, now, v.FACTOR]
+                    step = envelopes[n, e, now, v.STEP]
+                    if there < bottom:
+                        factor = 1.0
+                        step = (bottom - here) / samples
+                        there = bottom
+                    if now == v.ATTACK and there >= envelopes[n, e, now, v.TOP]:
                         stage[n, e] = v.DECAY
-                if moving:
-                    levels = np.empty(2)
-                    for e in range(2):
-                        steps = value[v.STEPS_ENV_1 + e]
-                        now_level = level[n, e]
+                    there = min(there, envelopes[n, e, now, v.TOP])
+                    level[n, e] = there
+                    if e == v.SHAPE_AMPLIFIER:
+                        scale = (
+                            1.0 if moving else values[n, v.LOUDNESS] * _pan_gain(values[n, v.PAN])
+                        )
+                        steps = values[n, v.STEPS_AMPLIFIER]
                         if steps > 0.0:
-                            now_level = round(now_level * steps) / steps
-                        levels[e] = now_level * value[v.LEVEL_ENV_1 + e]
-                    modulate(
-                        value, lfos[n], sources[n], depths[n], known[n], lfo_phase[n], moved[n],
-                        1.0 if held else 0.0, levels[0], levels[1], end / rate, span,
-                    )  # fmt: skip
-                    _coefficients(value, moved[n], laws, rate, goal)
+                            here = round(here * steps) / steps
+                            factor = 1.0
+                            step = (round(there * steps) / steps - here) / samples
+                        lane[f.ENVELOPE * lanes + n] = scale * here
+                        lane[f.ENVELOPE_FACTOR * lanes + n] = factor
+                        lane[f.ENVELOPE_STEP * lanes + n] = scale * step
+                        lane[f.ENVELOPE_TOP * lanes + n] = scale * envelopes[n, e, now, v.TOP]
+                if moving:
+                    _modulated(n, values, lfos, sources, depths, known, lfo_phase, moved, level,
+                               1.0 if held else 0.0, time, samples / rate)  # fmt: skip
+                    _coefficients(values[n], moved[n], laws, rate, goal)
                     for k in range(f.COEFFICIENTS):
                         slope = (goal[k] - lane[k * lanes + n]) / samples
                         lane[(f.COEFFICIENTS + k) * lanes + n] = slope
-                wave_1 = int(value[v.WAVE_1])
-                wave_2 = int(value[v.WAVE_2])
+                wave_1 = int(values[n, v.WAVE_1])
+                wave_2 = int(values[n, v.WAVE_2])
+                gain_1 = loudness[n, 0] * laws[GAIN_TRIANGLE + wave_1 - 1]
+                gain_2 = (
+                    loudness[n, 1] * laws[GAIN_RING if wave_2 == 4 else GAIN_SAW_2 + wave_2 - 1]
+                )
+                rise = 0.0
                 for k in range(2):
                     step = increment[n, k]
-                    semitones = drift[n, k, node] + between * (
-                        drift[n, k, node + 1] - drift[n, k, node]
-                    )
                     if moving:
+                        between = end / drift_samples - node
+                        semitones = drift[n, k, node] * (1.0 - between)
+                        semitones += drift[n, k, node + 1] * between
                         semitones += moved[n, v.TO_TUNE_1] + moved[n, v.TO_TUNE_2]
-                        semitones += value[v.VIBRATO] * known[n, v.LFO_1]
-                    hertz = value[v.FREQUENCY_1 + k] * math.exp(0.05776226504666211 * semitones)
-                    increment[n, k] = min(_HIGHEST_INCREMENT, hertz / rate)
-                    bend = 0.5 * (increment[n, k] - step) / samples
-                    if k == 0 and (wave_1 != 4 or wave_2 == 4 or moving):
-                        _run(raw_1[n], wave_1 if wave_2 != 4 else 3, False, samples, phase[n, 0],
-                             step, bend, value[v.WIDTH_1], flat_1)  # fmt: skip
-                    elif k == 1:
-                        _run(raw_2[n], wave_2, True, samples, phase[n, 1], step, bend,
-                             value[v.WIDTH_2], flat_2)  # fmt: skip
+                        semitones += values[n, v.VIBRATO] * known[n, v.LFO_1]
+                        hertz = values[n, v.FREQUENCY_1 + k] * 2.0 ** (semitones / 12.0)
+                        bend = 0.5 * (min(_HIGHEST_INCREMENT, hertz / rate) - step) / samples
+                        knob = values[n, v.LEVEL_1 + k] + (moved[n, v.TO_LEVEL] if k == 0 else 0.0)
+                        reached = _level(knob, laws, step)
+                        if k == 0:
+                            rise = (reached / loudness[n, 0] - 1.0) * gain_1 / samples
+                        loudness[n, k] = reached
+                    else:
+                        if node != last_node:
+                            semitones = drift[n, k, node + 1]
+                            hertz = values[n, v.FREQUENCY_1 + k] * 2.0 ** (semitones / 12.0)
+                            left = (node + 1) * drift_samples - start
+                            growth[n, k] = (min(_HIGHEST_INCREMENT, hertz / rate) - step) / left
+                        bend = 0.5 * growth[n, k]
+                    motion[k, 0] = phase[n, k]
+                    motion[k, 1] = step
+                    motion[k, 2] = bend
                     ahead = phase[n, k] + samples * (step + samples * bend)
                     phase[n, k] = ahead - math.floor(ahead)
-                    knob = value[v.LEVEL_1 + k]
-                    if moving and k == 0:
-                        knob += moved[n, v.TO_LEVEL]
-                    if moving or start == 0:
-                        loudness[n, k] = _level(knob, laws, increment[n, k])
-                gain_2 = np.float32(loudness[n, 1])
-                if wave_2 == 4:
-                    gain_2 *= np.float32(laws[GAIN_RING])
+                    increment[n, k] = step + 2.0 * samples * bend
+                width_1 = values[n, v.WIDTH_1]
+                shape_1 = 2 if wave_1 == 1 else wave_1 - 2
+                kept = 0.0
+                if wave_1 != 4:
+                    _fill(raw, n, 0, shape_1, samples, motion[0], width_1, gain_1, rise, 0.0)
+                    kept = 1.0
+                if wave_2 != 4:
+                    _fill(raw, n, 0, 0 if wave_2 == 1 else 1, samples, motion[1],
+                          values[n, v.WIDTH_2], gain_2, 0.0, kept)  # fmt: skip
+                    kept = 1.0
+                if kept > 0.0:
+                    _flatten(raw, n, 0, samples, flat)
                     for i in range(samples):
-                        flat_2[i] *= flat_1[i]
+                        mixed[n, i] = flat[i]
                 else:
-                    gain_2 *= np.float32(laws[GAIN_SAW_2 + wave_2 - 1])
-                gain_1 = np.float32(loudness[n, 0] * laws[GAIN_TRIANGLE + wave_1 - 1])
-                if moving and start == 0:
-                    gone[n, 0] = gain_1
-                if moving:
                     for i in range(samples):
-                        modulator[i * lanes + n] = flat_1[i]
+                        mixed[n, i] = 0.0
                 if wave_1 == 4:
+                    at = (int(values[n, v.NOISE] * 1048576.0) + 7919 * index) * 2654435761
+                    at %= noise.shape[0] - block
                     colour = np.float32(laws[NOISE_COLOUR])
-                    at = int(value[v.NOISE] * 1048576.0) + 7919 * index
-                    at = at * 2654435761 % (noise.shape[0] - block)
-                    held_grain = grain[n]
+                    grain[n] = _hiss(noise, at, colour, grain[n], samples, flat)
                     for i in range(samples):
-                        flat_1[i] = noise[at + i]
+                        mixed[n, i] += np.float32(gain_1 + i * rise) * flat[i]
+                if wave_2 == 4:
+                    _fill(raw, n, 1, 1, samples, motion[1], values[n, v.WIDTH_2], 1.0, 0.0, 0.0)
+                    _flatten(raw, n, 1, samples, flat)
+                    _fill(raw, n, 2, 1, samples, motion[0], width_1, gain_2, 0.0, 0.0)
+                    _flatten(raw, n, 2, samples, ring)
                     for i in range(samples):
-                        here = flat_1[i]
-                        flat_1[i] = here - colour * held_grain
-                        held_grain = here
-                    grain[n] = held_grain
+                        mixed[n, i] += flat[i] * ring[i]
                 if moving:
-                    drawn = np.float32(gone[n, 0])
-                    rise = (gain_1 - drawn) / np.float32(samples)
-                    gone[n, 0] = gain_1
+                    if wave_1 != 4:
+                        _fill(raw, n, 3, shape_1, samples, motion[0], width_1, 1.0, 0.0, 0.0)
+                        _flatten(raw, n, 3, samples, flat)
                     for i in range(samples):
-                        drawn += rise
-                        mix[i * lanes + n] = drawn * flat_1[i] + gain_2 * flat_2[i]
-                else:
-                    for i in range(samples):
-                        mix[i * lanes + n] = gain_1 * flat_1[i] + gain_2 * flat_2[i]
+                        modulator[i * lanes + n] = flat[i]
+            _interleave(mixed, count, samples, lanes, mix)
             if moving:
-                filter_block(mix, modulator, samples, lane, lanes, circuit)
+                f.moving_filter_block(mix, modulator, samples, lane, lanes, circuit)
             else:
-                still_filter_block(mix, samples, lane, lanes, circuit)
-            for n in range(count):
-                row = out[owner[n]]
-                for i in range(samples):
-                    row[start + i] += mix[i * lanes + n]
+                f.filter_block(mix, samples, lane, lanes, circuit)
+            _deliver(mix, count, samples, lanes, owner, start, out)
             start = end
             index += 1
+            last_node = node
 
     compiled: Any = kernel
     return compiled  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from deepdiva.engine import voices as v
 from deepdiva.engine.chance import normal, uniform
@@ -77,6 +78,8 @@ class Nuisance:
         phases: (batch, voices, 2), start phases of both oscillators, cycles.
         detune_cents: (batch, voices, 2), added to what pots and slop give.
         noise: (batch, voices), where in the noise a voice starts, 0..1.
+        start_level: (batch,), level that the envelopes start from, 0..1; 0 if None. Above 0 in a
+            recording whose voice was still sounding when the note began.
         drift: whether the oscillators wander.
 
     `voices` may exceed a patch's stack; the surplus is ignored.
@@ -85,6 +88,7 @@ class Nuisance:
     phases: Array | None = None
     detune_cents: Array | None = None
     noise: Array | None = None
+    start_level: Array | None = None
     drift: bool = True
 
 
@@ -181,6 +185,11 @@ class _Lanes:
         """A standard normal number per lane, drawn for the voice."""
         return normal(self._seeds, stream + 64 * self.voice)
 
+    def normals(self, streams: NDArray[np.int64]) -> Array:
+        """Standard normal numbers for streams of shape (lanes, ...)."""
+        seeds = self._seeds.reshape(-1, *(1,) * (streams.ndim - 1))
+        return normal(seeds, streams)
+
     def note_uniform(self, stream: int) -> Array:
         """A number of 0..1 per lane, the same for all voices of a note."""
         return uniform(self._seeds, stream + 0 * self.voice)
@@ -204,9 +213,7 @@ def _tune(values: Array, lane: _Lanes, pots: Array) -> None:
     cents_2 = c["tune_2_cents"] + c["pot_2_cents"] * pot[:, 1] * slop
     base = lane.note.frequency_hz
     values[:, v.FREQUENCY_1] = base * 2.0 ** ((octave + shared + cents_1 / 100.0) / 12.0)
-    values[:, v.FREQUENCY_2] = base * 2.0 ** (
-        (lane["OSC.Tune2"] + shared + cents_2 / 100.0) / 12.0
-    )
+    values[:, v.FREQUENCY_2] = base * 2.0 ** ((lane["OSC.Tune2"] + shared + cents_2 / 100.0) / 12.0)
     values[:, v.VIBRATO] = c["vibrato_semitones"] * lane.share("OSC.VtoD")
 
 
@@ -355,7 +362,7 @@ def _envelopes(lane: _Lanes) -> Array:
     for k, name in enumerate(("ENV1", "ENV2")):
         octaves = (lane.note.pitch - _CENTRE_KEY) / 12.0
         factor = 2.0 ** (-octaves * lane.share(f"{name}.KeyFlw"))
-        factor *= np.exp(c["time_slop"] * lane[f"OPT.ESlop"] / 10.0 * lane.normal(_TIME))
+        factor *= np.exp(c["time_slop"] * lane["OPT.ESlop"] / 10.0 * lane.normal(_TIME))
         attack = factor * (
             c["attack_shortest"]
             + c["attack_longest"] * lane.share(f"{name}.Atk") ** c["attack_power"]
@@ -410,20 +417,28 @@ def _drift(lane: _Lanes, nuisance: Nuisance) -> Array:
     if not nuisance.drift:
         return paths
     keep = np.exp(-0.25)
+    streams = _DRIFT + 64 * lane.voice[:, None, None] + np.arange(2)[:, None]
+    steps = lane.normals(streams + 1000 * np.arange(nodes))
+    steps[..., 1:] *= np.sqrt(1.0 - keep * keep)
+    paths = lfilter([1.0], [1.0, -keep], steps, axis=-1)
     for k, name in enumerate(("drift_1_cents", "drift_2_cents")):
         width = lane.constants[name] / 100.0 * lane["OSC.Drift"] / 35.0
-        here = lane.normal(_DRIFT + k)
-        for node in range(nodes):
-            paths[:, k, node] = width * here
-            fresh = lane.normal(_DRIFT + k + 1000 * (node + 1))
-            here = keep * here + np.sqrt(1.0 - keep * keep) * fresh
-    return paths
+        paths[:, k] *= width[:, None]
+    return np.asarray(paths)
 
 
 def _apply_nuisance(
     values: Array, nuisance: Nuisance, owner: NDArray[np.int64], voice: NDArray[np.int64]
 ) -> None:
     deepest = int(voice.max()) + 1
+    values[:, v.START_LEVEL] = 0.0
+    if nuisance.start_level is not None:
+        if nuisance.start_level.shape != (int(owner.max()) + 1,):
+            raise InvalidValueError(
+                f"start_level has shape {nuisance.start_level.shape}: it must hold one level for "
+                f"each of the {int(owner.max()) + 1} patches."
+            )
+        values[:, v.START_LEVEL] = np.clip(nuisance.start_level[owner], 0.0, 1.0)
     for name, given, tail in (
         ("phases", nuisance.phases, (2,)),
         ("detune_cents", nuisance.detune_cents, (2,)),

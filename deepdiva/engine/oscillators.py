@@ -66,74 +66,88 @@ def _kink(distance):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def add_saw(wave, start, count, phase, increment, bend):  # type: ignore[no-untyped-def]
+def fill_saw(wave, lane, which, start, count, phase, increment, bend, gain, rise, kept):  # type: ignore[no-untyped-def]
     """Write a falling saw, 1 at phase 0 and -1 before it wraps.
 
     Args:
-        wave: (samples,) float32, written from `start` on.
+        wave: (lanes, oscillators, samples) float32, written from `start` on.
+        lane: first index.
+        which: second index.
         start: first sample.
         count: samples to write.
         phase: phase at the first sample, 0..1.
         increment: cycles per sample at the first sample, above 0 and below 0.5.
         bend: half the growth of the increment per sample.
+        gain: of this wave at the first sample.
+        rise: of the gain per sample.
+        kept: of what `wave` holds already; 0 overwrites it.
     """
+    row = wave[lane, which, start : start + count]
     inverse = _1 / (increment + bend * np.float32(count))
     for i in range(count):
-        t = np.float32(i)
+        t = np.float32(np.int32(i))
         p = phase + t * (increment + t * bend)
         p -= np.floor(p)
         wrapped = p - (_1 if p >= _HALF else _0)
-        wave[start + i] = _1 - _2 * p + _2 * _step(wrapped * inverse)
+        value = _1 - _2 * p + _2 * _step(wrapped * inverse)
+        row[i] = (gain + t * rise) * value + kept * row[i]
 
 
 @njit(**FAST)
-def add_pulse(wave, start, count, phase, increment, bend, width):  # type: ignore[no-untyped-def]
-    """Write a pulse, 1 while the phase is below `width` (0..1) and -1 after; see `add_saw`."""
+def fill_pulse(wave, lane, which, start, count, phase, increment, bend, gain, rise, kept, width):  # type: ignore[no-untyped-def]
+    """Write a pulse, 1 while the phase is below `width` (0..1) and -1 after; see `fill_saw`."""
+    row = wave[lane, which, start : start + count]
     inverse = _1 / (increment + bend * np.float32(count))
     for i in range(count):
-        t = np.float32(i)
+        t = np.float32(np.int32(i))
         p = phase + t * (increment + t * bend)
         p -= np.floor(p)
-        rise = p - (_1 if p >= _HALF else _0)
-        fall = p - width
-        fall -= _1 if fall >= _HALF else _0
-        fall += _1 if fall < -_HALF else _0
+        up = p - (_1 if p >= _HALF else _0)
+        down = p - width
+        down -= _1 if down >= _HALF else _0
+        down += _1 if down < -_HALF else _0
         level = _1 if p < width else -_1
-        wave[start + i] = level + _2 * (_step(rise * inverse) - _step(fall * inverse))
+        value = level + _2 * (_step(up * inverse) - _step(down * inverse))
+        row[i] = (gain + t * rise) * value + kept * row[i]
 
 
 @njit(**FAST)
-def add_triangle(wave, start, count, phase, increment, bend):  # type: ignore[no-untyped-def]
-    """Write a triangle, 1 at phase 0 and -1 at phase 0.5; see `add_saw`."""
+def fill_triangle(wave, lane, which, start, count, phase, increment, bend, gain, rise, kept):  # type: ignore[no-untyped-def]
+    """Write a triangle, 1 at phase 0 and -1 at phase 0.5; see `fill_saw`."""
+    row = wave[lane, which, start : start + count]
     step = increment + bend * np.float32(count)
     inverse = _1 / step
     turn = np.float32(8.0) * step
     for i in range(count):
-        t = np.float32(i)
+        t = np.float32(np.int32(i))
         p = phase + t * (increment + t * bend)
         p -= np.floor(p)
         top = p - (_1 if p >= _HALF else _0)
         bottom = p - _HALF
         kinks = _kink(bottom * inverse) - _kink(top * inverse)
-        wave[start + i] = _4 * abs(bottom) - _1 + turn * kinks
+        value = _4 * abs(bottom) - _1 + turn * kinks
+        row[i] = (gain + t * rise) * value + kept * row[i]
 
 
 @njit(**FAST)
-def sharpen(wave, count, flat):  # type: ignore[no-untyped-def]
-    """Undo the spline's droop; `flat[i]` belongs to `wave[i + SHARPENING_REACH]`.
+def sharpen(wave, lane, which, count, flat):  # type: ignore[no-untyped-def]
+    """Undo the spline's droop; `flat[i]` belongs to sample `i + SHARPENING_REACH`.
 
     Args:
-        wave: (at least count + 2 * SHARPENING_REACH,) float32.
+        wave: (lanes, oscillators, at least count + 2 * SHARPENING_REACH) float32.
+        lane: first index.
+        which: second index.
         count: samples to write.
         flat: (at least count,) float32, overwritten.
     """
+    row = wave[lane, which]
     for i in range(count):
         flat[i] = (
-            _T0 * wave[i + 4]
-            + _T1 * (wave[i + 3] + wave[i + 5])
-            + _T2 * (wave[i + 2] + wave[i + 6])
-            + _T3 * (wave[i + 1] + wave[i + 7])
-            + _T4 * (wave[i] + wave[i + 8])
+            _T0 * row[i + 4]
+            + _T1 * (row[i + 3] + row[i + 5])
+            + _T2 * (row[i + 2] + row[i + 6])
+            + _T3 * (row[i + 1] + row[i + 7])
+            + _T4 * (row[i] + row[i + 8])
         )
 
 

@@ -63,8 +63,9 @@ class EmbeddedRenderer(Renderer):
             raise InvalidValueError(f"threads is {threads!r}: it must be at least 1.")
         self._pots = pots
         self._oversampling = oversampling
-        known = isinstance(constants, EngineConstants)
-        self._constants = constants if known else EngineConstants(constants)
+        if not isinstance(constants, EngineConstants):
+            constants = EngineConstants(constants)
+        self._constants = constants
         self._threads = threads
 
     @property
@@ -126,8 +127,7 @@ class EmbeddedRenderer(Renderer):
             )
         if not np.isfinite(patches).all():
             raise InvalidValueError("A patch holds a value that is not finite.")
-        drawn = np.broadcast_to(np.asarray(seeds), (len(patches),)) if _fits(seeds, patches) else None
-        if drawn is None:
+        if np.shape(seeds) not in ((), (len(patches),)):
             raise InvalidValueError(
                 f"seeds has shape {np.shape(seeds)}: give one seed, or one for each of the "
                 f"{len(patches)} patches."
@@ -139,7 +139,7 @@ class EmbeddedRenderer(Renderer):
         lanes = to_voices(
             patches,
             note,
-            drawn.astype(np.int64).astype(np.uint64),
+            np.broadcast_to(np.asarray(seeds), (len(patches),)).astype(np.int64).astype(np.uint64),
             self._constants,
             self._pots,
             nuisance or _DRAWN,
@@ -169,17 +169,17 @@ class EmbeddedRenderer(Renderer):
             "laws": law,
             "noise": _noise(),
             "rate": float(rate),
-            "block": k.BLOCK * factor,
-            "note_off": min(
-                note.samples * factor, max(1, round(note.length_seconds * rate))
-            ),
+            "note_off": min(note.samples * factor, max(1, round(note.length_seconds * rate))),
         }
 
         def work(group: tuple[bool, NDArray[np.int64], NDArray[np.int64]]) -> None:
             moving, members, rows = group
             circuit = _circuit(self._constants, *revisions[members[0]])
-            fine = np.zeros((len(members), note.samples * factor), np.float32)
-            owner = np.searchsorted(members, lanes.patch[rows])
+            owner = lanes.patch[rows]
+            heard = audio
+            if factor > 1:
+                heard = np.zeros((len(members), note.samples * factor), np.float32)
+                owner = np.searchsorted(members, owner)
             k.play(moving)(
                 lanes.values[rows],
                 lanes.envelopes[rows],
@@ -193,15 +193,13 @@ class EmbeddedRenderer(Renderer):
                 circuit,
                 shared["noise"],
                 shared["rate"],
-                shared["block"],
+                (k.BLOCK if moving else k.STILL_BLOCK) * factor,
                 shared["note_off"],
-                fine,
+                heard,
             )
-            if factor == 1:
-                audio[members] = fine
-            else:
+            if factor > 1:
                 coarse = np.empty((len(members), note.samples), np.float32)
-                decimate(fine, low_pass(factor), factor, coarse)
+                decimate(heard, low_pass(factor), factor, coarse)
                 audio[members] = coarse
 
         groups = list(_groups(lanes, revisions))
@@ -211,11 +209,6 @@ class EmbeddedRenderer(Renderer):
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(work, groups))
-
-
-def _fits(seeds: Seeds, patches: NDArray[np.float64]) -> bool:
-    shape = np.shape(seeds)
-    return shape in ((), (len(patches),))
 
 
 _noise_table: list[NDArray[np.float32]] = []
@@ -250,18 +243,12 @@ def _laws(constants: EngineConstants) -> NDArray[np.float64]:
     return law
 
 
-def _circuit(
-    constants: EngineConstants, second_hp: bool, second_lp: bool
-) -> NDArray[np.float32]:
+def _circuit(constants: EngineConstants, second_hp: bool, second_lp: bool) -> NDArray[np.float32]:
     circuit = np.empty(f.CIRCUIT, np.float32)
-    circuit[f.MIX_CLIP] = constants["mix_clip"]
-    circuit[f.MIX_BIAS] = constants["mix_bias"]
     circuit[f.HP_CLIP] = constants["hp_clip_2" if second_hp else "hp_clip"]
-    circuit[f.HP_BIAS] = 0.0 if second_hp else constants["hp_bias"]
     circuit[f.LOOP_CLIP] = constants["loop_clip_2" if second_lp else "loop_clip"]
     circuit[f.LOOP_BIAS] = 0.0 if second_lp else constants["loop_bias"]
     circuit[f.DRIVE_CLIP] = constants["drive_clip"]
-    circuit[f.DRIVE_BIAS] = constants["drive_bias"]
     return circuit
 
 

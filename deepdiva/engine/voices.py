@@ -37,6 +37,7 @@ from numpy.typing import NDArray
     STEPS_ENV_1,  # levels of a quantised envelope; 0: it moves smoothly
     STEPS_ENV_2,
     STEPS_AMPLIFIER,
+    START_LEVEL,  # level that all envelopes start from, 0..1
     VELOCITY,  # 0..1
     KEY,  # modulation source KeyFollow
     RANDOM,  # modulation source Random, -1..1
@@ -45,7 +46,7 @@ from numpy.typing import NDArray
     QUANTISE,  # levels per unit of the quantise processor
     LAG,  # seconds of the lag processor
     FIELDS,
-) = range(32)
+) = range(33)
 
 # Second axis of `Voices.envelopes`, its third, and its fourth.
 SHAPE_ENV_1, SHAPE_ENV_2, SHAPE_AMPLIFIER = range(3)
