@@ -19,17 +19,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepdiva.distance.plan import BandTable, FourierPlan
+from deepdiva.distance.plan import FourierPlan
+
+FASTMATH = {"reassoc", "contract", "nsz"}
+"""Sums in any order. Not `nnan` and `ninf`: a sound that is not finite has to stay visible."""
 
 _OPTIONS = {
     "nogil": True,
     "cache": True,
     "error_model": "numpy",
-    # Everything but `nnan` and `ninf`: a sound that is not finite has to stay visible.
-    "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
+    "fastmath": FASTMATH,
 }
 _INLINE = {**_OPTIONS, "cache": False, "forceinline": True}
-
+_EXACT = {**_INLINE, "fastmath": {"contract"}}
 _PASTE = {**_OPTIONS, "cache": False, "inline": "always"}
 
 _HALF = np.uint64(16)
@@ -296,11 +298,12 @@ def _blank(power, bins, group, plan, stretch, samples, frames, floor_power):  # 
                 power[row * 32 + lane] = floor_power
 
 
-@njit(**_INLINE)
+@njit(**_EXACT)
 def _log2(bits):  # type: ignore[no-untyped-def]
     """Logarithm to base 2 of a positive float32, given as the bits that it is made of.
 
-    The absolute error is below 4e-7, plus the rounding of the result.
+    The absolute error is below 4e-7, plus the rounding of the result. The same bits give the same
+    logarithm wherever this is inlined: equal spectra must not differ.
     """
     exponent = np.float32(np.int32(bits >> np.int32(23)) - np.int32(127))
     f = np.float32(np.int32(bits & np.int32(0x7FFFFF))) * np.float32(1.0 / (1 << 23))
@@ -327,17 +330,10 @@ def _linear_difference(power, reference):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINE)
-def _sum_bands(power, bands, energy):  # type: ignore[no-untyped-def]
-    """Weighted sums of rows of the power spectrum, one row of 32 frames for each band."""
-    for band in range(energy.shape[0]):
-        total = energy[band]
-        for lane in range(32):
-            total[lane] = np.float32(0.0)
-        for entry in range(bands.first[band], bands.first[band + 1]):
-            source = power[bands.rows[entry] * 32 : bands.rows[entry] * 32 + 32]
-            weight = bands.weights[entry]
-            for lane in range(source.shape[0]):
-                total[lane] += source[lane] * weight
+def _add(power, total):  # type: ignore[no-untyped-def]
+    """Add up the powers of all groups."""
+    for i in range(total.shape[0]):
+        total[i] += power[i]
 
 
 @njit(**_OPTIONS)
@@ -346,31 +342,29 @@ def scan(
     samples: int,
     stretch: int,
     plan: FourierPlan,
-    bands: BandTable,
     floor_power: np.float32,
     learn: bool,
     linear: NDArray[np.float32],
     logarithmic: NDArray[np.float32],
-    energy: NDArray[np.float32],
+    total: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Go through all frames of a sound; learn its spectra, or compare them with learnt ones.
 
     A frame that does not fit into the sound is left out; of a sound shorter than one frame there
-    is one, padded with zeros. The arrays have a row of 32 frames for each bin or band, and one
-    set of rows for each group of frames: frame `lane * groups + group` of the sound stands at
-    [group, bin, lane]. Places without a frame hold the floor.
+    is one, padded with zeros. The tables have a row of 32 frames for each bin, and one set of
+    rows for each group of frames: frame `lane * groups + group` of the sound stands at
+    [group, bin * 32 + lane]. Places without a frame hold the floor.
 
     Args:
         rows: the sound as `lay_out` leaves it, at least `stretch + size` rows.
         samples: samples of the sound.
         stretch: samples of a lane, a multiple of the hop.
         plan: tables of the STFT size; the order of its `bins` is the order of the rows.
-        bands: rows that make up each band.
         floor_power: added to the power of every bin; 1 is the power of a sine of full scale.
         learn: fill `linear` and `logarithmic` instead of comparing with them.
         linear: shape (groups, bins * 32), amplitudes; or (groups, 0): not asked for.
         logarithmic: shape (groups, bins * 32), log2 of the powers; or (groups, 0).
-        energy: filled; shape (groups, bands, 32): powers of the bands.
+        total: shape (bins * 32,): the powers of all groups are added to it; or (0,).
 
     Returns:
         Sums of the absolute differences of amplitude and of log2 power; 0 when learning.
@@ -395,5 +389,5 @@ def scan(
         else:
             linear_total += _linear_difference(power, linear[group])
             log_total += _log_difference(bits, logarithmic[group])
-        _sum_bands(power, bands, energy[group])
+        _add(power, total)
     return linear_total, log_total

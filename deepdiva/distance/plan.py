@@ -43,23 +43,6 @@ class FourierPlan(NamedTuple):
     lanes: int
 
 
-class BandTable(NamedTuple):
-    """Which rows of a power spectrum make up each frequency band, and with what weight.
-
-    Attributes:
-        first: shape (bands + 1,): where each band's entries begin, and where the last one's end.
-        rows: shape (entries,): rows of the power spectrum.
-        weights: shape (entries,), float32.
-    """
-
-    first: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-
-NO_BANDS = BandTable(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-
-
 def fourier_plan(size: int, hop: int) -> FourierPlan:
     """Compute the tables of one STFT size.
 

@@ -18,7 +18,7 @@ class DistanceSettings:
             `size * (1 - overlap)`, must be a whole number of samples.
         linear_weight: weight of the linear term, 0 or more.
         log_weight: weight of the logarithmic term, 0 or more; one of the two is above 0.
-        floor: amplitude below which sounds count as silent, above 0 and at most 1; full scale is 1.
+        floor: amplitude below which sounds count as silent, 1e-6 (where rounding begins) to 1.
         start_seconds: the sound before this moment is not looked at, 0 or more.
 
     Raises:
@@ -53,8 +53,8 @@ class DistanceSettings:
                 raise InvalidValueError(f"{name} is {value!r}: it must be 0 or more.")
         if self.linear_weight == self.log_weight == 0.0:
             raise InvalidValueError("Both weights are 0: one of them must be above 0.")
-        if not 0.0 < self.floor <= 1.0:
-            raise InvalidValueError(f"floor is {self.floor!r}: it must be above 0, at most 1.")
+        if not 1e-6 <= self.floor <= 1.0:
+            raise InvalidValueError(f"floor is {self.floor!r}: it must be from 1e-6 to 1.")
 
     def hop(self, size: int) -> int:
         """Samples from one frame of `size` to the next."""

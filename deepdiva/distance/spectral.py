@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from deepdiva.distance import kernels
 from deepdiva.distance.base import Distance
-from deepdiva.distance.plan import LANES, NO_BANDS, FourierPlan, fourier_plan
+from deepdiva.distance.plan import LANES, FourierPlan, fourier_plan
 from deepdiva.distance.settings import FULL, DistanceSettings
+
+_NO_TOTAL = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,15 @@ class SpectralDistance(Distance):
         logarithmic: NDArray[np.float32],
         learn: bool = False,
     ) -> tuple[float, float]:
-        no_energy = np.empty((len(linear), 0, LANES), np.float32)
         sums: tuple[float, float] = kernels.scan(
             rows,
             self._heard.size,
             self._stretch,
             plan,
-            NO_BANDS,
             self._floor_power,
             learn,
             linear,
             logarithmic,
-            no_energy,
+            _NO_TOTAL,
         )
         return sums
