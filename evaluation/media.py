@@ -7,7 +7,6 @@ import io
 from itertools import pairwise
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 SPECTROGRAM_SIZE = (360, 96)
@@ -73,7 +72,7 @@ def spectrogram_db(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.f
         frequency in the last row, no value below -200.
     """
     columns, rows = SPECTROGRAM_SIZE
-    window = scipy.signal.get_window("hann", _FFT)
+    window = np.hanning(_FFT + 1)[:-1]
     starts = np.linspace(0, audio.size, columns, endpoint=False).astype(int)
     # Silence before the attack; at the end the last whole frame stays, so that it makes no click.
     short = max(0, _FFT // 2 - audio.size)

@@ -190,7 +190,7 @@ def _collection(
     if test_set is not None:
         return from_test_set(test_set)
     path = Path(source)
-    name = path.resolve().stem
+    name = path.resolve().name
     files = collect_files([path], (*SOUND_SUFFIXES, ".h2p"))
     presets = [file for file in files if file.suffix.lower() == ".h2p"]
     if presets and len(presets) < len(files):

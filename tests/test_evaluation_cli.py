@@ -1,0 +1,104 @@
+"""`deepdiva evaluate` from a folder to a report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from deepdiva.cli.evaluate import command
+from deepdiva.preset import Preset
+
+SHORT = ("--note-length", "0.3", "--render-length", "0.3", "--strikes", "2", "--jobs", "1")
+
+
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    """Two presets, and the answers of a friend to one of them."""
+    folder = tmp_path_factory.mktemp("presets")
+    base = Preset.template()
+    for name, cutoff in (("bright", 140.0), ("dark", 80.0)):
+        patch = base.values()
+        patch[148] = cutoff
+        base.with_values(patch).write(folder / f"{name}.h2p")
+    friend = tmp_path_factory.mktemp("friend")
+    base.write(friend / "dark.h2p")
+    return folder, friend
+
+
+@pytest.fixture(scope="module")
+def done(presets, tmp_path_factory):
+    """Output of a run, and its folder."""
+    folder, friend = presets
+    output = tmp_path_factory.mktemp("out") / "run"
+    arguments = [str(folder), "-o", str(output), "-c", "mean", "--presets", str(friend), *SHORT]
+    return CliRunner().invoke(command, arguments, env={"COLUMNS": "120"}), output
+
+
+def test_command_writes_a_report_and_says_where(done):
+    result, output = done
+    assert result.exit_code == 0, result.output
+    assert f"Report: {output / 'report.html'}" in result.output.replace("\n", "")
+    for name in ("report.html", "summary.json", "summary.md", "results.csv", "run.json"):
+        assert (output / name).stat().st_size > 100
+    assert (output / "presets" / "mean" / "dark.h2p").exists()
+
+
+def test_failures_are_shown_and_do_not_stop_the_run(done):
+    result, output = done
+    assert "bright.h2p does not exist" in result.output.replace("\n", " ")
+    summary = json.loads((output / "summary.json").read_bytes())
+    failed = {c["name"]: c["counts"]["failed"] for c in summary["contenders"]}
+    assert sorted(failed.values()) == [0, 1]
+
+
+def test_presets_are_their_own_truth(done):
+    _, output = done
+    summary = json.loads((output / "summary.json").read_bytes())
+    assert {sound["name"] for sound in summary["run"]["sounds"]} == {"bright", "dark"}
+    assert all(floor["known"] for floor in summary["floors"].values())
+
+
+def test_same_command_again_answers_only_what_failed(done, presets):
+    _, output = done
+    folder, friend = presets
+    arguments = [str(folder), "-o", str(output), "-c", "mean", "--presets", str(friend), *SHORT]
+    result = CliRunner().invoke(command, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    assert "3 of 4 matches are there already" in result.output
+    printed = json.loads(result.stdout)
+    assert printed["sounds"] == 2
+    assert {contender["name"] for contender in printed["contenders"]} > {"mean"}
+
+
+def test_other_settings_in_the_same_folder_are_refused(done, presets):
+    _, output = done
+    arguments = [str(presets[0]), "-o", str(output), "-c", "mean", *SHORT, "--seed", "1"]
+    result = CliRunner().invoke(command, arguments)
+    assert "differs in" in str(result.exception)
+    assert "--force" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "no test set 'nowhere'"),
+        ((".", "-c", "oracle"), "oracle"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_written(
+    arguments, message, tmp_path, monkeypatch, presets
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dark.h2p").write_bytes((presets[0] / "dark.h2p").read_bytes())
+    result = CliRunner().invoke(command, [*arguments, *SHORT])
+    assert message in str(result.exception)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_presets_and_recordings_are_not_mixed(presets, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"")
+    (tmp_path / "b.h2p").write_bytes((presets[0] / "dark.h2p").read_bytes())
+    result = CliRunner().invoke(command, [str(tmp_path), "-c", "mean", *SHORT])
+    assert "presets and recordings" in str(result.exception)
