@@ -197,8 +197,8 @@ def _hann(settings: MelSettings) -> NDArray[np.float32]:
     return np.pad(window, (before, settings.n_fft - length - before)).astype(np.float32)
 
 
-class _MelPower:
-    """Power in mel bands, the common part of both features."""
+class _MelLevels:
+    """Levels in mel bands, the common part of both features."""
 
     def __init__(self, settings: MelSettings) -> None:
         filters = mel_filters(settings)
@@ -208,47 +208,52 @@ class _MelPower:
         self._window = _hann(settings)
         self._filters = np.ascontiguousarray(filters[:, self._bins].T)
 
-    def decibels(self, sounds: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, time, n_mels): dB, floor 80 dB below each sound's maximum."""
+    def parts(self, audio: NDArray[np.float32] | Tensor) -> Iterator[Tensor]:
+        """Decibels of a batch, a few sounds at a time: they stay in the processor's caches.
+
+        Args:
+            audio: shape (batch, samples), finite.
+
+        Yields:
+            Shape (sounds, time, n_mels); the floor is 80 dB below each sound's maximum.
+
+        Raises:
+            InvalidValueError: another shape, or values that are not finite.
+        """
         import torch
 
-        n_fft, hop = self._settings.n_fft, self._settings.hop_length
+        sounds = torch.as_tensor(audio)
+        if sounds.ndim != 2 or 0 in sounds.shape:
+            raise InvalidValueError(
+                f"Sounds of shape {tuple(sounds.shape)}: a batch of mono sounds is needed, shape "
+                "(batch, samples)."
+            )
         window = torch.from_numpy(self._window).to(sounds.device)
         filters = torch.from_numpy(self._filters).to(sounds.device)
-        frames_at_once = _CACHED_FRAMES if sounds.device.type == "cpu" else _DEVICE_FRAMES
+        limit = _CACHED_FRAMES if sounds.device.type == "cpu" else _DEVICE_FRAMES
         frames = self._settings.frames(sounds.shape[1])
+        for part in sounds.split(max(1, limit // frames)):
+            power = self._power(part.to(torch.float32), window, filters, limit)
+            level = 10.0 * torch.log10(power.clamp_min_(SMALLEST_POWER))
+            loudest = level.amax(dim=(1, 2), keepdim=True)
+            if not bool(torch.isfinite(loudest).all()):
+                raise InvalidValueError(
+                    "Sounds with values that are not finite have no features: leave them out, or "
+                    "make the data set with --non-finite redraw."
+                )
+            yield level.maximum(loudest - DYNAMIC_RANGE_DB)
+
+    def _power(self, sounds: Tensor, window: Tensor, filters: Tensor, limit: int) -> Tensor:
+        """Power in mel bands, (sounds, time, n_mels), at most `limit` frames at once."""
+        import torch
+
+        n_fft = self._settings.n_fft
         padded = torch.nn.functional.pad(sounds, (n_fft // 2, n_fft // 2))
-        power = torch.empty((len(sounds), frames, filters.shape[1]), device=sounds.device)
-        together = max(1, frames_at_once // frames)
-        for start in range(0, len(sounds), together):
-            part = padded[start : start + together].unfold(1, n_fft, hop)
-            for first in range(0, frames, frames_at_once):
-                spectrum = torch.fft.rfft(part[:, first : first + frames_at_once] * window)
-                spectrum = spectrum[..., self._bins]
-                energy = spectrum.real.square() + spectrum.imag.square()
-                rows = power[start : start + together, first : first + frames_at_once]
-                torch.matmul(energy, filters, out=rows)
-        level = 10.0 * torch.log10(power.clamp_min_(SMALLEST_POWER))
-        loudest = level.amax(dim=(1, 2), keepdim=True)
-        return level.maximum(loudest - DYNAMIC_RANGE_DB)
-
-
-def _sounds(audio: NDArray[np.float32] | Tensor) -> Tensor:
-    """A batch of sounds as a tensor, checked."""
-    import torch
-
-    sounds = torch.as_tensor(audio).to(torch.float32)
-    if sounds.ndim != 2 or sounds.shape[1] == 0:
-        raise InvalidValueError(
-            f"Sounds of shape {tuple(sounds.shape)}: a batch of mono sounds is needed, shape "
-            "(batch, samples)."
-        )
-    if not bool(torch.isfinite(sounds).all()):
-        raise InvalidValueError(
-            "Sounds with values that are not finite have no features: leave them out, or make the "
-            "data set with --non-finite redraw."
-        )
-    return sounds
+        pieces = []
+        for frames in padded.unfold(1, n_fft, self._settings.hop_length).split(limit, dim=1):
+            spectrum = torch.fft.rfft(frames * window)[..., self._bins]
+            pieces.append((spectrum.real.square() + spectrum.imag.square()) @ filters)
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
 class MelSpectrogram:
@@ -263,7 +268,7 @@ class MelSpectrogram:
 
     def __init__(self, settings: MelSettings | None = None) -> None:
         self.settings = settings or MelSettings()
-        self._power = _MelPower(self.settings)
+        self._levels = _MelLevels(self.settings)
 
     def __call__(self, audio: NDArray[np.float32] | Tensor) -> Tensor:
         """Compute a batch on the device that it lies on.
@@ -277,11 +282,16 @@ class MelSpectrogram:
         Raises:
             InvalidValueError: another shape, or values that are not finite.
         """
-        level = self._power.decibels(_sounds(audio))
+        import torch
+
+        return torch.cat([self._scaled(level) for level in self._levels.parts(audio)])
+
+    @staticmethod
+    def _scaled(level: Tensor) -> Tensor:
         lowest = level.amin(dim=(1, 2), keepdim=True)
         span = level.amax(dim=(1, 2), keepdim=True) - lowest
         scaled = (level - lowest) / span.masked_fill(span == 0.0, 1.0)
-        return scaled.transpose(1, 2).flip(1).unsqueeze(-1).contiguous()
+        return scaled.transpose(1, 2).flip(1).unsqueeze(-1)
 
 
 class Mfcc:
@@ -296,7 +306,7 @@ class Mfcc:
 
     def __init__(self, settings: MfccSettings | None = None) -> None:
         self.settings = settings or MfccSettings()
-        self._power = _MelPower(self.settings.mel)
+        self._levels = _MelLevels(self.settings.mel)
         self._transform = cosine_transform(self.settings.n_mfcc, self.settings.mel.n_mels)
 
     def __call__(self, audio: NDArray[np.float32] | Tensor) -> Tensor:
@@ -313,8 +323,9 @@ class Mfcc:
         """
         import torch
 
-        level = self._power.decibels(_sounds(audio))
-        coefficients = level @ torch.from_numpy(self._transform).to(level.device).T
+        transform = torch.from_numpy(self._transform).T
+        parts = [level @ transform.to(level.device) for level in self._levels.parts(audio)]
+        coefficients = torch.cat(parts)
         return coefficients if self.settings.time_major else coefficients.transpose(1, 2)
 
 
