@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.models.augmentation import Augmentation, augment, white_noise
 from deepdiva.models.learner import Learner
@@ -20,18 +20,19 @@ DrawRenderer = Callable[[np.random.Generator], Renderer]
 """Gives the renderer of the next sounds: the same one always, or one with constants of its own."""
 
 
-def embedded_renderers(width: float) -> DrawRenderer:
+def embedded_renderers(width: float, detune_pots: ArrayLike | None = None) -> DrawRenderer:
     """Embedded engines whose uncertain constants are drawn anew each time.
 
     Args:
         width: 0 keeps the best values, 1 draws from all that is known of them.
+        detune_pots: as `EmbeddedRenderer` takes them.
     """
     from deepdiva.engine import EmbeddedRenderer, EngineConstants
 
     if width == 0.0:
-        engine = EmbeddedRenderer()
+        engine = EmbeddedRenderer(detune_pots)
         return lambda _: engine
-    return lambda rng: EmbeddedRenderer(constants=EngineConstants.draw(rng, width))
+    return lambda rng: EmbeddedRenderer(detune_pots, constants=EngineConstants.draw(rng, width))
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,17 @@ class Variety:
         return asdict(self)
 
 
-class OnlineSource(Source):
-    """Batches of fresh random patches, rendered when they are asked for.
+class FreshSounds:
+    """Random patches and their sounds, rendered when they are asked for.
 
     Args:
         draw_renderer: gives the renderer of each group of sounds.
         space: from which patches are drawn, uniformly.
         note: what is played.
-        learner: hears the sounds and encodes the patches.
         variety: what else differs between sounds.
-        batch_size: sounds per batch.
-        steps_per_epoch: batches after which an epoch is said to be over.
+        batch_size: sounds of a step.
         seed: of all draws.
-        stream: 0 for training; another number gives sounds that training never sees.
+        stream: 0 for training; another number gives sounds that training never meets.
     """
 
     def __init__(
@@ -82,50 +81,65 @@ class OnlineSource(Source):
         draw_renderer: DrawRenderer,
         space: ParameterSpace,
         note: Note,
-        learner: Learner,
         variety: Variety,
         batch_size: int,
-        steps_per_epoch: int,
         seed: int,
         stream: int = 0,
     ) -> None:
         self._draw_renderer, self._space, self._note = draw_renderer, space, note
-        self._learner, self._variety = learner, variety
-        self._batch_size, self._steps_per_epoch = batch_size, steps_per_epoch
-        self._seed, self._stream = seed, stream
+        self.variety, self.seed = variety, seed
+        self.batch_size, self._stream = batch_size, stream
         self._noise = white_noise(note.samples)
         self._varied = {
             space.table.index(name): np.asarray(values) for name, values in variety.settings.items()
         }
 
-    @property
-    def steps_per_epoch(self) -> int:
-        return self._steps_per_epoch
-
     def sounds(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Sounds and positions of a step: (batch, samples) and (batch, dimensions)."""
-        rng = np.random.default_rng([self._seed, self._stream, step])
-        x = self._space.random(rng, self._batch_size)
+        rng = self.rng(step)
+        x = self._space.random(rng, self.batch_size)
         patches = self._space.patches(x)
         for column, values in self._varied.items():
             patches[:, column] = rng.choice(values, len(patches))
         seeds = rng.integers(0, 2**31, len(patches))
         sounds = np.empty((len(patches), self._note.samples), dtype=np.float32)
-        for start in range(0, len(patches), self._variety.engine_group):
-            group = slice(start, start + self._variety.engine_group)
+        for start in range(0, len(patches), self.variety.engine_group):
+            group = slice(start, start + self.variety.engine_group)
             renderer = self._draw_renderer(rng)
             sounds[group] = renderer.render(patches[group], self._note, seeds[group])
-        augment(sounds, self._note.sample_rate, self._variety.recording, self._noise, rng)
+        augment(sounds, self._note.sample_rate, self.variety.recording, self._noise, rng)
         return sounds, x
 
+    def rng(self, step: int, purpose: int = 0) -> np.random.Generator:
+        """The random numbers of a step, apart from those of all other steps and purposes."""
+        return np.random.default_rng([self.seed, self._stream, step, purpose])
+
+
+class OnlineSource(Source):
+    """Fresh sounds as batches for a network.
+
+    Args:
+        fresh: the sounds.
+        learner: hears them and encodes their patches.
+        epoch_sounds: sounds after which an epoch is said to be over.
+    """
+
+    def __init__(self, fresh: FreshSounds, learner: Learner, epoch_sounds: int) -> None:
+        self._fresh, self._learner = fresh, learner
+        self._steps_per_epoch = -(-epoch_sounds // fresh.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._steps_per_epoch
+
     def batch(self, step: int) -> Batch:
-        sounds, x = self.sounds(step)
-        rng = np.random.default_rng([self._seed, self._stream, step, 1])
-        return Batch(self._learner.listen(sounds), self._learner.encode(x, rng))
+        sounds, x = self._fresh.sounds(step)
+        targets = self._learner.encode(x, self._fresh.rng(step, purpose=1))
+        return Batch(self._learner.listen(sounds), targets)
 
     def describe(self) -> dict[str, Any]:
         return {
             "kind": "online",
-            "variety": self._variety.to_dict(),
-            "seed": self._seed,
+            "variety": self._fresh.variety.to_dict(),
+            "seed": self._fresh.seed,
         }

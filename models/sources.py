@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,16 @@ Listen = Callable[[NDArray[np.float32]], Tensors]
 """Stored rows (sounds or features) of a batch -> the network's inputs."""
 Encode = Callable[[NDArray[np.float64], np.random.Generator], Tensors]
 """Positions (batch, dimensions) -> the network's targets."""
+
+
+class Rows(Protocol):
+    """Arrays that are read by row numbers, memory-mapped or not."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[Any]:
+        """These rows, in memory."""
 
 
 class Batch(NamedTuple):
@@ -72,6 +82,7 @@ class StoredSource(Source):
         batch_size: rows per batch; the last batch of an epoch may be shorter.
         seed: of the orders.
         shuffle: False keeps the order of the arrays.
+        subset: numbers of the rows that are used, ascending; None uses all.
         origin: what to say of the data.
 
     Raises:
@@ -80,13 +91,14 @@ class StoredSource(Source):
 
     def __init__(
         self,
-        rows: NDArray[np.float32],
-        x: NDArray[np.float64],
+        rows: Rows,
+        x: Rows,
         listen: Listen,
         encode: Encode,
         batch_size: int,
         seed: int,
         shuffle: bool = True,
+        subset: NDArray[np.int64] | None = None,
         origin: str = "",
     ) -> None:
         if len(rows) != len(x) or not len(x):
@@ -97,17 +109,18 @@ class StoredSource(Source):
         self._rows, self._x = rows, x
         self._listen, self._encode = listen, encode
         self._batch_size, self._seed, self._shuffle = batch_size, seed, shuffle
+        self._subset = np.arange(len(x)) if subset is None else subset
         self._origin = origin
         self._order = lru_cache(maxsize=2)(self._make_order)
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._x) // self._batch_size)
+        return -(-len(self._subset) // self._batch_size)
 
     def _make_order(self, epoch: int) -> NDArray[np.int64]:
         if not self._shuffle:
-            return np.arange(len(self._x))
-        return np.random.default_rng([self._seed, epoch]).permutation(len(self._x))
+            return self._subset
+        return np.random.default_rng([self._seed, epoch]).permutation(self._subset)
 
     def batch(self, step: int) -> Batch:
         epoch, place = divmod(step, self.steps_per_epoch)
@@ -119,7 +132,7 @@ class StoredSource(Source):
         return Batch(self._listen(rows), self._encode(x, rng))
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "stored", "origin": self._origin, "sounds": len(self._x)}
+        return {"kind": "stored", "origin": self._origin, "sounds": len(self._subset)}
 
 
 @contextmanager

@@ -238,7 +238,7 @@ class _Run:
                 group["lr"] = learning_rate(self._settings, step, total)
             self._optimizer.zero_grad(set_to_none=True)
             loss = self._learner.loss(*self._on_device(batch))
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), self._settings.gradient_norm)
             self._optimizer.step()
             value = float(loss.detach())

@@ -8,7 +8,7 @@ import torch
 
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.augmentation import NONE, Augmentation, augment, band_limited, white_noise
-from deepdiva.models.online import OnlineSource, Variety, embedded_renderers
+from deepdiva.models.online import FreshSounds, OnlineSource, Variety, embedded_renderers
 from deepdiva.models.regression import MelFeatures, RegressionLearner
 from deepdiva.note import Note
 from deepdiva.space import default_space
@@ -24,14 +24,14 @@ def learner():
     return RegressionLearner("cnn", SPACE, NOTE, MelFeatures())
 
 
-def source(learner, variety=PLAIN, seed=0, stream=0):
+def fresh(variety=PLAIN, seed=0, stream=0):
     renderers = embedded_renderers(variety.engine_width)
-    return OnlineSource(renderers, SPACE, NOTE, learner, variety, 8, 10, seed, stream)
+    return FreshSounds(renderers, SPACE, NOTE, variety, 8, seed, stream)
 
 
-def test_without_variety_a_batch_is_what_the_engine_renders(learner):
-    sounds, x = source(learner).sounds(3)
-    rng = np.random.default_rng([0, 0, 3])
+def test_without_variety_a_batch_is_what_the_engine_renders():
+    sounds, x = fresh().sounds(3)
+    rng = np.random.default_rng([0, 0, 3, 0])
     np.testing.assert_array_equal(x, SPACE.random(rng, 8))
     seeds = rng.integers(0, 2**31, 8)
     expected = EmbeddedRenderer().render(SPACE.patches(x), NOTE, seeds)
@@ -40,31 +40,32 @@ def test_without_variety_a_batch_is_what_the_engine_renders(learner):
 
 def test_a_step_is_the_same_whatever_was_asked_before(learner):
     variety = Variety(engine_group=4)
-    first = source(learner, variety)
+    first, second = (OnlineSource(fresh(variety), learner, 100) for _ in range(2))
+    assert first.steps_per_epoch == 13
     first.batch(0)
-    for a, b in zip(first.batch(5), source(learner, variety).batch(5), strict=True):
+    for a, b in zip(first.batch(5), second.batch(5), strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_steps_seeds_and_streams_differ(learner):
+def test_steps_seeds_and_streams_differ():
     x = [
-        source(learner, seed=seed, stream=stream).sounds(step)[1]
+        fresh(seed=seed, stream=stream).sounds(step)[1]
         for seed, stream, step in ((0, 0, 0), (0, 0, 1), (1, 0, 0), (0, 1, 0))
     ]
     assert len({points.tobytes() for points in x}) == 4
 
 
-def test_settings_vary_the_patch_without_being_told(learner):
-    plain, x = source(learner).sounds(0)
-    stacked = source(learner, replace(PLAIN, settings={"VCC.Voicing": (2.0,)}))
+def test_settings_vary_the_patch_without_being_told():
+    plain, x = fresh().sounds(0)
+    stacked = fresh(replace(PLAIN, settings={"VCC.Voicing": (2.0,)}))
     sounds, same_x = stacked.sounds(0)
     np.testing.assert_array_equal(x, same_x)
     assert not np.array_equal(plain, sounds)
 
 
-def test_the_engine_varies_with_its_width(learner):
-    plain, x = source(learner).sounds(0)
-    varied, same_x = source(learner, replace(PLAIN, engine_width=1.0)).sounds(0)
+def test_the_engine_varies_with_its_width():
+    plain, x = fresh().sounds(0)
+    varied, same_x = fresh(replace(PLAIN, engine_width=1.0)).sounds(0)
     np.testing.assert_array_equal(x, same_x)
     assert not np.array_equal(plain, varied)
 

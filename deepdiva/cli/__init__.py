@@ -31,16 +31,17 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "refine": Entry("deepdiva.cli.refine", "Search for the patch that sounds like a recording."),
+    "predict": Entry("deepdiva.cli.predict", "Predict the patch behind a sound, in a second."),
     "render": Entry("deepdiva.cli.render", "Play presets and write what they sound like."),
     "inspect": Entry("deepdiva.cli.inspect", "Show what a preset holds, or how two differ."),
     "parameters": Entry("deepdiva.cli.parameters", "List Diva's parameters and their ranges."),
     "dataset": Entry("deepdiva.cli.dataset", "Make sounds with known patches to learn from."),
     "features": Entry("deepdiva.cli.features", "Compute mel spectrograms or MFCCs of a data set."),
     "train": Entry("deepdiva.cli.train", "Train a network that predicts patches from sounds."),
+    "testset": Entry("deepdiva.cli.testset", "List, get or make test sets."),
     "evaluate": Entry("deepdiva.cli.evaluate", "Score predictors and searches on many sounds."),
     "compare": Entry("deepdiva.cli.compare", "Say what changed from one evaluation to the next."),
     "doctor": Entry("deepdiva.cli.doctor", "Check what is installed, and how plug-ins do."),
-    "testset": Entry("deepdiva.cli.testset", "List, get or make test sets."),
 }
 
 EXIT_USER_ERROR = 2

@@ -1,0 +1,105 @@
+"""From a sound to a preset: a network's candidates, the nearest of them, and what it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.models.predictor import Candidates, Predictor
+from deepdiva.models.selection import Chosen, choose
+from deepdiva.models.spread import Spread, spreads
+from deepdiva.preset import Preset
+from deepdiva.renderer import Renderer
+
+_SOUNDS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What became of one sound.
+
+    Attributes:
+        candidates: of the network, the likeliest first.
+        chosen: the nearest of those that were rendered.
+        preset: that it became.
+        spreads: how sure the network is of each free parameter.
+        seconds: that the sound took; the network's share is the mean over those it heard together.
+    """
+
+    candidates: Candidates
+    chosen: Chosen
+    preset: Preset
+    spreads: list[Spread]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Matcher:
+    """Answers sounds with presets.
+
+    Attributes:
+        predictor: the network.
+        base: preset that holds whatever is not predicted.
+        renderer: renders candidates; must take the patches of Diva.
+        listened: candidates that are rendered for each sound; of 1, the likeliest is taken.
+        locks: values by name that replace predicted and held ones.
+        jobs: threads.
+        seed: of the start phases and noise of the renders.
+    """
+
+    predictor: Predictor
+    base: Preset
+    renderer: Renderer
+    listened: int = 64
+    locks: Mapping[str, float] | None = None
+    jobs: int = 1
+    seed: int = 0
+
+    def answers(self, sounds: Sequence[NDArray[np.float32]]) -> Iterator[Answer]:
+        """Answer sounds, each as soon as it is known.
+
+        Args:
+            sounds: each of shape (note.samples,), recordings of the predictor's note.
+
+        Raises:
+            InvalidValueError: sounds of another length.
+            RenderError: the renderer failed.
+        """
+        for start in range(0, len(sounds), _SOUNDS_AT_ONCE):
+            few = sounds[start : start + _SOUNDS_AT_ONCE]
+            began = time.perf_counter()
+            predicted = self.predictor.predict(np.stack(few), self.predictor.note)
+            share = (time.perf_counter() - began) / len(few)
+            for sound, candidates in zip(few, predicted, strict=True):
+                yield self._answer(sound, candidates, share)
+
+    def patches(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions, shape (count, dimensions) -> patches, shape (count, len(table)), in units."""
+        space = self.predictor.space
+        patches = np.tile(self.base.values(), (len(x), 1))
+        patches[:, space.columns] = space.patches(x)[:, space.columns]
+        for name, value in (self.locks or {}).items():
+            patches[:, space.table.index(name)] = value
+        return patches
+
+    def _answer(self, sound: NDArray[np.float32], candidates: Candidates, seconds: float) -> Answer:
+        began = time.perf_counter()
+        chosen = choose(
+            sound,
+            self.patches(candidates.x[: self.listened]),
+            self.renderer,
+            self.predictor.note,
+            seed=self.seed,
+            jobs=self.jobs,
+        )
+        return Answer(
+            candidates,
+            chosen,
+            self.base.with_values(chosen.patch),
+            spreads(candidates, self.predictor.space),
+            seconds + time.perf_counter() - began,
+        )
