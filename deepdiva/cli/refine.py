@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepdiva.cli import EXIT_INTERRUPTED
 from deepdiva.cli._common import (
     RendererChoice,
     SpaceChoice,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from deepdiva.search.matching import Match, Task
     from deepdiva.search.refine import Progress
     from deepdiva.space import ParameterSpace
-
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 @click.command("refine")
