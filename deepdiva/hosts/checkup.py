@@ -30,7 +30,7 @@ _REQUIRED = (
 )
 _PATCHES = 16  # for the speed
 _TOLERANCE = 0.006  # of a position in [0, 1]: presets keep two decimals of ranges of 1 and more
-_IMPORT_SECONDS = 60.0
+_IMPORT_SECONDS = 120.0
 _LISTED = 8
 
 

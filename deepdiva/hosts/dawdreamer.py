@@ -36,8 +36,10 @@ _CONTINUOUS = 0x7FFFFFFF  # JUCE's number of steps of a parameter that has none
 _MOST_STEPS = 128  # a parameter of more steps is treated as continuous
 _SWEEP = 257  # positions at which the display text of a VST 2 parameter is read
 _MOST_FOUND_STEPS = 32  # a coarser display of a VST 2 parameter is taken for steps
-_FIRST_PIECE_SECONDS = 0.02  # of silence between two notes
-_PIECE_SECONDS = 0.25
+_TICKS_PER_SECOND = 1000  # of MIDI, whose tempo is 120 quarters a minute unless it says otherwise
+_MOMENT_SECONDS = 0.015  # of the note that lets values arrive
+_SETTLING_SECONDS = 0.03
+_PIECE_SECONDS = 0.25  # of silence until a tail is gone
 # Names of entries that DPF and other frameworks add to the list of a VST 3 plug-in.
 _MIDI_ENTRY = re.compile(r"(MIDI Ch\. ?\d+ |CC ?\d+|MIDI CC)", re.IGNORECASE)
 
@@ -60,8 +62,6 @@ class DawDreamerHost(Host):
             ) from error
         # A graph must be loaded before rendering; an instrument takes no input.
         self._engine.load_graph([(self._processor, [])])
-        self._sound_off = scratch / "sound-off.mid"
-        self._sound_off.write_bytes(_sound_off_file())
 
     @staticmethod
     def library() -> ModuleType:
@@ -127,18 +127,23 @@ class DawDreamerHost(Host):
         self._processor.add_midi_note(note.pitch, note.velocity, 0.0, note.length_seconds)
         return self._rendered(note.samples)
 
-    def hush(self, limit_seconds: float) -> float:
-        # All Sound Off ends at once what would otherwise ring; not every plug-in heeds it.
-        self._processor.load_midi(str(self._sound_off))
-        played = 0.0
-        seconds = _FIRST_PIECE_SECONDS
-        while True:
-            piece = self._rendered(max(2, round(seconds * self._sample_rate)))
-            played += seconds
-            peak = float(np.max(np.abs(piece[len(piece) // 2 :])))
-            if not peak > QUIET or played >= limit_seconds:
-                return peak
-            seconds = _PIECE_SECONDS
+    def settle(self, note: Note, limit_seconds: float) -> float:
+        midi = self._scratch / f"settle-{note.pitch}-{note.velocity}.mid"
+        if not midi.exists():
+            midi.write_bytes(settling_midi(note))
+        self._processor.load_midi(str(midi))
+        peak = self._tail(_SETTLING_SECONDS)
+        self._processor.clear_midi()
+        played = _SETTLING_SECONDS
+        while peak > QUIET and played < limit_seconds:
+            peak = self._tail(_PIECE_SECONDS)
+            played += _PIECE_SECONDS
+        return peak
+
+    def _tail(self, seconds: float) -> float:
+        """Play a piece and return the peak of its last third."""
+        piece = self._rendered(max(3, round(seconds * self._sample_rate)))
+        return float(np.max(np.abs(piece[-(len(piece) // 3) :])))
 
     def _rendered(self, samples: int) -> NDArray[np.float32]:
         # DawDreamer cuts seconds * rate down to a whole number; half a sample more is safe.
@@ -207,9 +212,14 @@ def _version_text(number: int) -> str:
     return str(number) if number > 0 else ""
 
 
-def _sound_off_file() -> bytes:
-    """A MIDI file with All Sound Off (controller 120) for each of the 16 channels."""
-    events = b"".join(bytes([0, 0xB0 | channel, 120, 0]) for channel in range(16))
-    track = events + b"\x00\xff\x2f\x00"
-    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480)
+def settling_midi(note: Note) -> bytes:
+    """A MIDI file with a moment of a note, and All Sound Off (controller 120) before and after.
+
+    All Sound Off ends at once what would otherwise ring; not every plug-in heeds it.
+    """
+    off = b"".join(bytes([0, 0xB0 | channel, 120, 0]) for channel in range(16))
+    ticks = round(_MOMENT_SECONDS * _TICKS_PER_SECOND)
+    on = bytes([1, 0x90, note.pitch, note.velocity])
+    track = off + on + bytes([ticks, 0x80, note.pitch, 0]) + off + b"\x00\xff\x2f\x00"
+    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS_PER_SECOND // 2)
     return head + b"MTrk" + struct.pack(">I", len(track)) + track

@@ -129,12 +129,15 @@ class Host(ABC):
         """One note as it comes, shape (samples,), the mean of the main channels."""
 
     @abstractmethod
-    def hush(self, limit_seconds: float) -> float:
-        """Play nothing until the tails of earlier notes are gone.
+    def settle(self, note: Note, limit_seconds: float) -> float:
+        """Bring the plug-in from the last patch to the next: tails die, values arrive.
 
-        At least one block is played, in which parameters that were just set reach the processor.
+        Values that were just set reach a VST 3 processor only while it plays, and many synthesizers
+        glide to them only while a voice sounds; so where the host can end it at once, a moment of
+        the note is played.
 
         Args:
+            note: that will be played next.
             limit_seconds: of audio after which to give up: some patches sound on for ever.
 
         Returns:

@@ -40,7 +40,7 @@ def play_once(
     """Play a patch after the silence that the last one needs to die away."""
     try:
         loader.load(host, row)
-        host.hush(_TAIL_SECONDS)
+        host.settle(note, _TAIL_SECONDS)
         audio = host.play(note)
     except (RuntimeError, DeepDivaError) as error:  # host libraries raise the former
         return Attempt(_NOT_A_SOUND, f"was refused: {error}", suspect=True)

@@ -92,7 +92,7 @@ class Limits:
             patch, is held to be broken.
     """
 
-    start_seconds: float = 60.0
+    start_seconds: float = 120.0
     render_seconds: float = 20.0
     per_second: float = 10.0
     recycle_after: int = 5000

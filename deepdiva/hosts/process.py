@@ -62,7 +62,7 @@ class WorkerProcess:
                 stderr=log,
                 env=_environment(self.scratch),
                 # Ctrl-C is the caller's business; and the process can be killed with its children.
-                start_new_session=True,
+                process_group=0,
             )
         self._watchdog = Watchdog(self._kill)
         self._remove_scratch = weakref.finalize(

@@ -118,12 +118,12 @@ class RenderManHost(Host):
     def play(self, note: Note) -> NDArray[np.float32]:
         return self._rendered(note.pitch, note.velocity, note.length_seconds, note.samples)
 
-    def hush(self, limit_seconds: float) -> float:
-        # Velocity 0 is a note-off.
+    def settle(self, note: Note, limit_seconds: float) -> float:
+        # Velocity 0 is a note-off. A note that sounds could not be ended at once.
         samples = max(2, round(_PIECE_SECONDS * self._sample_rate))
         played = 0.0
         while True:
-            piece = self._rendered(0, 0, _PIECE_SECONDS / 2, samples)
+            piece = self._rendered(note.pitch, 0, _PIECE_SECONDS / 2, samples)
             played += _PIECE_SECONDS
             peak = float(np.max(np.abs(piece[len(piece) // 2 :])))
             if not peak > QUIET or played >= limit_seconds:

@@ -20,6 +20,7 @@ from deepdiva.hosts.loading import Loader
 from deepdiva.hosts.plugin_table import host_indices
 from deepdiva.hosts.vst2_files import ChunkBank, ChunkProgram, ParameterProgram, parse_vst2
 from deepdiva.hosts.vst3_files import Vst3Preset, parse_juce_state
+from deepdiva.note import Note
 
 _TOLERANCE = 1e-3  # plug-ins keep values as text of a few digits
 
@@ -63,11 +64,11 @@ def save_patch(
     """
     indices = host_indices(plugin)
     loader.load(host, row)
-    host.hush(0.0)
+    host.settle(Note(), 0.0)
     wanted = host.values(indices)
     for suffix, data in _forms(host.state(), plugin, wanted, name):
         loader.load(host, reference)
-        host.hush(0.0)
+        host.settle(Note(), 0.0)
         try:
             host.load_state(data)
         except RenderError:

@@ -164,7 +164,7 @@ class ReadBack(Task):
     def run(self, bench: Bench) -> NDArray[np.float64]:
         host = bench.host(self.plugin, _SAMPLE_RATE)
         self.loader.load(host, self.row)
-        host.hush(0.0)
+        host.settle(Note(), 0.0)
         return host.values(self.indices)
 
 

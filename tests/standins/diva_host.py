@@ -73,8 +73,8 @@ class DivaHost(Host):
         frequency = note.frequency_hz * (1 + self._values[place])
         return (0.5 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
 
-    def hush(self, limit_seconds):
-        del limit_seconds
+    def settle(self, note, limit_seconds):
+        del note, limit_seconds
         return 0.0
 
 

@@ -45,3 +45,21 @@ class FaultyHost(DawDreamerHost):
             return self._last
         self._last = audio
         return audio
+
+
+class SilentHost(DawDreamerHost):
+    """Plays nothing at all, as an effect without input does."""
+
+    def play(self, note):
+        return np.zeros(note.samples, dtype=np.float32)
+
+
+class StubbornHost(DawDreamerHost):
+    """Holds one parameter in the middle, whatever it is told."""
+
+    CUTOFF = 2
+
+    def values(self, indices):
+        values = super().values(indices)
+        values[indices == self.CUTOFF] = 0.5
+        return values
