@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from deepdiva.errors import InvalidValueError, MissingFileError
 
 if TYPE_CHECKING:
-    from deepdiva.hosts.diva import DivaQuality
+    from deepdiva.hosts.quality import DivaQuality
     from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
 
@@ -53,8 +53,8 @@ def make_renderer(
         raise InvalidValueError(f"renderer {name!r}: it must be one of {', '.join(RENDERERS)}.")
     if name == "embedded":
         return _embedded(plugin, preset)
-    from deepdiva.hosts.diva import DivaQuality
     from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+    from deepdiva.hosts.quality import DivaQuality
 
     path = _diva_of(cast("RendererName", name)) if plugin is None else Path(plugin)
     if not path.expanduser().exists():

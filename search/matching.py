@@ -14,16 +14,16 @@ from deepdiva.audio import Target, load_target, write_wav
 from deepdiva.errors import InvalidValueError
 from deepdiva.files import atomic_write, check_target
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
 from deepdiva.search.journal import Journal, check_run
 from deepdiva.search.refine import Progress, RefineResult, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
+from deepdiva.search.writing import PatchWriter
 from deepdiva.space import ParameterSpace
 
-BEST_PRESET_SECONDS = 1.0
-"""The best preset so far is written to the run folder at most this often."""
+BEST_PATCH_SECONDS = 1.0
+"""The best patch so far is written to the run folder at most this often."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,33 @@ class Outputs:
     """Where the results of one sound go.
 
     Attributes:
-        preset: `NAME.h2p`.
+        preset: `NAME.h2p`, or of another plug-in than Diva `NAME.fxp` or `NAME.vstpreset`.
         preview: `NAME.wav`, what the preset sounds like.
         picture: `NAME.png`, target and match.
         run: `NAME.run`, a folder with the record of the search and the best preset so far.
+        values: `NAME.json`, the values of the parameters where the preset is no text.
     """
 
     preset: Path
     preview: Path
     picture: Path
     run: Path
+    values: Path | None = None
 
     @classmethod
-    def of(cls, sound: Path, folder: Path) -> Outputs:
+    def of(cls, sound: Path, folder: Path, writer: PatchWriter) -> Outputs:
         """The outputs of a sound, named after it, in a folder."""
-        return cls(*(folder / f"{sound.stem}.{suffix}" for suffix in ("h2p", "wav", "png", "run")))
+
+        def named(suffix: str) -> Path:
+            return folder / f"{sound.stem}{suffix}"
+
+        return cls(
+            preset=named(writer.suffix),
+            preview=named(".wav"),
+            picture=named(".png"),
+            run=named(".run"),
+            values=named(writer.values_suffix) if writer.values_suffix else None,
+        )
 
     def check(self, sound: Path, *, force: bool) -> None:
         """Refuse what could not be written, before the search begins.
@@ -55,7 +67,9 @@ class Outputs:
             InvalidValueError: the preview would overwrite the sound itself.
             MissingFileError: the folder does not exist.
         """
-        for path in (self.preset, self.preview, self.picture):
+        for path in (self.preset, self.values, self.preview, self.picture):
+            if path is None:
+                continue
             if path.exists() and path.samefile(sound):
                 raise InvalidValueError(
                     f"The result {path} would overwrite the sound itself: choose another folder "
@@ -74,8 +88,8 @@ class Task:
         outputs: where the results go.
         start_seconds: where in the file the sound begins; None to find out.
         length_seconds: how much of the file to take; None for all that the note holds.
-        base: preset that holds whatever is not free.
-        space: the free parameters around the base preset's patch.
+        writer: writes the preset.
+        space: the free parameters around a base patch.
         note: what is played.
         settings: of the search.
         force: overwrite files that exist.
@@ -86,7 +100,7 @@ class Task:
     outputs: Outputs
     start_seconds: float | None
     length_seconds: float | None
-    base: Preset
+    writer: PatchWriter
     space: ParameterSpace
     note: Note
     settings: RefineSettings
@@ -117,8 +131,8 @@ def match_sound(
 ) -> Match:
     """Search for a sound's patch and write the results.
 
-    The run folder holds the state of the search after every generation and, as `best.h2p`, the
-    best preset so far; so a crash loses a second of work at most.
+    The run folder holds the state of the search after every generation and, as `best.h2p` (of
+    another plug-in `best.json`), the best patch so far; so a crash loses a second of work at most.
 
     Args:
         task: what is to be matched.
@@ -144,7 +158,7 @@ def match_sound(
         resume=task.resume,
         force=task.force,
     ) as journal:
-        keeper = _BestPreset(task.outputs.run / "best.h2p", task.base, on_progress)
+        keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
         result = refine(
             target.audio,
             renderer,
@@ -160,23 +174,23 @@ def match_sound(
     return match
 
 
-class _BestPreset:
-    """Writes the best preset so far, not too often, and passes the progress on."""
+class _BestPatch:
+    """Writes the best patch so far, not too often, and passes the progress on."""
 
     def __init__(
-        self, path: Path, base: Preset, on_progress: Callable[[Progress], None] | None
+        self, writer: PatchWriter, folder: Path, on_progress: Callable[[Progress], None] | None
     ) -> None:
-        self._path = path
-        self._base = base
+        self._writer = writer
+        self._folder = folder
         self._on_progress = on_progress
-        self._written = -BEST_PRESET_SECONDS
+        self._written = -BEST_PATCH_SECONDS
         self._pending = False
 
     def __call__(self, progress: Progress) -> None:
         self._pending = self._pending or progress.improved
         now = time.monotonic()
-        if self._pending and now - self._written >= BEST_PRESET_SECONDS:
-            self._base.with_values(progress.patch).write(self._path, force=True)
+        if self._pending and now - self._written >= BEST_PATCH_SECONDS:
+            self._writer.keep(progress.patch, self._folder)
             self._written, self._pending = now, False
         if self._on_progress is not None:
             self._on_progress(progress)
@@ -208,15 +222,15 @@ def _write(match: Match) -> None:
     outputs = task.outputs
     force = task.force or task.resume
     outputs.preset.parent.mkdir(parents=True, exist_ok=True)
-    preset = task.base.with_values(result.patch).with_meta(
-        name=outputs.preset.stem,
-        author="DeepDiva",
+    task.writer.write(
+        result.patch,
+        outputs.preset,
         description=(
             f"Matched to {task.sound.name} by DeepDiva {__version__}. Spectral distance "
             f"{result.distance:.4f} (silence {result.silence:.4f})."
         ),
+        force=force,
     )
-    preset.write(outputs.preset, force=force)
     write_wav(outputs.preview, result.sound, task.note.sample_rate, force=force)
     match_picture(
         outputs.picture,

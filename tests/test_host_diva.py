@@ -9,7 +9,6 @@ import pytest
 from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.diva import (
     DivaNameLoader,
-    DivaQuality,
     diva_indices,
     is_diva,
     normalised_name,
@@ -17,6 +16,7 @@ from deepdiva.hosts.diva import (
 )
 from deepdiva.hosts.host import HostParameter, PluginDescription
 from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.quality import DivaQuality
 from deepdiva.hosts.vst2_files import parse_vst2
 from deepdiva.hosts.vst3_files import parse_vstpreset
 from deepdiva.note import Note

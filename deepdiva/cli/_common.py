@@ -22,6 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.hosts.quality import (
+    ACCURACIES,
+    OFFLINE_ACCURACIES,
+    Accuracy,
+    DivaQuality,
+    OfflineAccuracy,
+)
 from deepdiva.note import Note
 from deepdiva.renderers import RENDERERS, make_renderer
 
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from deepdiva.space import ParameterSpace
 
 PRESET_SUFFIX = ".h2p"
+STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -120,8 +128,9 @@ class SpaceChoice:
     """What the user said about the parameters that are searched.
 
     Attributes:
-        base: preset that holds the others; None for the built-in one.
-        free: names or indices as typed; None for the default ones.
+        base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
+            preset file; None for the built-in one, or for the plug-in as it loads.
+        free: names or indices as typed; None for the default ones, of another plug-in all.
         lock: `NAME=VALUE` as typed.
     """
 
@@ -129,8 +138,14 @@ class SpaceChoice:
     free: str | None
     lock: tuple[str, ...]
 
+    @property
+    def state(self) -> Path | None:
+        """The base preset, if it is of another plug-in than Diva."""
+        is_state = self.base is not None and self.base.suffix.lower() in STATE_SUFFIXES
+        return self.base if is_state else None
+
     def preset(self) -> Preset:
-        """The base preset.
+        """The base preset, or the built-in one if it is of another plug-in.
 
         Raises:
             MissingFileError: it does not exist.
@@ -138,20 +153,36 @@ class SpaceChoice:
         """
         from deepdiva.preset import Preset
 
-        return Preset.template() if self.base is None else Preset.read(self.base)
+        if self.base is None or self.state is not None:
+            return Preset.template()
+        return Preset.read(self.base)
 
     def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
         """The parameter space around a base preset.
 
+        Args:
+            preset: of Diva; another table's defaults stand for it.
+            table: of the renderer, which holds the values of `state` as its defaults.
+
         Raises:
             UnknownNameError: a parameter that the table does not have.
-            InvalidValueError: a value outside its range, or nothing left free.
+            InvalidValueError: a value outside its range, nothing left free, or a base preset of
+                another synthesizer.
         """
+        from deepdiva.parameters import DIVA
         from deepdiva.space import SEED_PROJECT_FREE, ParameterSpace, parse_free, parse_lock
 
-        free = SEED_PROJECT_FREE if self.free is None else parse_free(table, self.free)
+        is_diva = table == DIVA
+        if self.base is not None and is_diva != (self.state is None):
+            raise InvalidValueError(
+                f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
+                "that renders."
+            )
+        usual = SEED_PROJECT_FREE if is_diva else table.names
+        free = usual if self.free is None else parse_free(table, self.free)
         locks = dict(parse_lock(table, text) for text in self.lock)
-        return ParameterSpace(table, preset.values(), free).locked(locks)
+        values = preset.values() if is_diva else table.defaults()
+        return ParameterSpace(table, values, free).locked(locks)
 
 
 space_options = gathered(
@@ -192,10 +223,16 @@ class RendererChoice:
     Attributes:
         name: one of `RENDERERS`; None for the usual one.
         plugin: path of a plug-in; None for the embedded engine, or for Diva where it is installed.
+        diva_accuracy: of Diva itself, for the three see `DivaQuality`.
+        diva_offline: of Diva itself.
+        diva_multicore: of Diva itself.
     """
 
     name: str | None
     plugin: Path | None
+    diva_accuracy: Accuracy = DivaQuality.accuracy
+    diva_offline: OfflineAccuracy = DivaQuality.offline
+    diva_multicore: bool = DivaQuality.multicore
 
     @property
     def is_embedded(self) -> bool:
@@ -203,13 +240,27 @@ class RendererChoice:
         return self.name == "embedded" or (self.name is None and self.plugin is None)
 
     def open(
-        self, preset: Preset, *, workers: int = 1, mode: Literal["reuse", "fresh"] = "reuse"
+        self,
+        preset: Preset,
+        *,
+        workers: int = 1,
+        mode: Literal["reuse", "fresh"] = "reuse",
+        state: Path | None = None,
     ) -> Renderer:
         """A renderer for patches of a preset, for the caller to close.
 
         Takes and raises what `make_renderer` does.
         """
-        return make_renderer(self.name, self.plugin, workers=workers, mode=mode, preset=preset)
+        quality = DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
+        return make_renderer(
+            self.name,
+            self.plugin,
+            workers=workers,
+            mode=mode,
+            preset=preset,
+            state=state,
+            quality=quality,
+        )
 
     def ignored(self, preset: Preset) -> dict[str, str]:
         """What a preset asks for and the renderer does not do: reasons by parameter."""
@@ -237,9 +288,36 @@ renderer_options = gathered(
             type=click.Path(path_type=Path),
             help="VST plug-in that renders in place of the embedded engine.",
         ),
+        "diva_accuracy": click.option(
+            "--diva-accuracy",
+            type=click.Choice(ACCURACIES),
+            default=DivaQuality.accuracy,
+            show_default=True,
+            help="Of Diva itself: the finer, the slower.",
+        ),
+        "diva_offline": click.option(
+            "--diva-offline",
+            type=click.Choice(OFFLINE_ACCURACIES),
+            default=DivaQuality.offline,
+            show_default=True,
+            help="Of Diva itself: 'best' lets it raise the accuracy by itself.",
+        ),
+        "diva_multicore": click.option(
+            "--diva-multicore",
+            is_flag=True,
+            help="Of Diva itself: spread each instance over cores.",
+        ),
     },
 )
 """Options for the synthesizer; the command gets `renderer: RendererChoice`."""
+
+plugin_mode_option = click.option(
+    "--plugin-mode",
+    type=click.Choice(["reuse", "fresh"]),
+    default="reuse",
+    show_default=True,
+    help="Of a plug-in: fast, or repeatable to the bit.",
+)
 
 seed_option = click.option(
     "--seed",

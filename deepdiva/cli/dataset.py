@@ -17,6 +17,7 @@ from deepdiva.cli._common import (
     jobs_option,
     json_option,
     note_options,
+    plugin_mode_option,
     print_json,
     renderer_options,
     seed_option,
@@ -146,13 +147,7 @@ workers_options = gathered(
 @quality_options
 @note_options
 @renderer_options
-@click.option(
-    "--plugin-mode",
-    type=click.Choice(["reuse", "fresh"]),
-    default="reuse",
-    show_default=True,
-    help="Of a plug-in: fast, or repeatable.",
-)
+@plugin_mode_option
 @seed_option
 @workers_options
 @json_option
@@ -198,7 +193,9 @@ def command(
     from deepdiva.workers import worker_count
 
     preset = space.preset()
-    player = renderer.open(preset, workers=worker_count(workers.jobs), mode=plugin_mode)
+    player = renderer.open(
+        preset, workers=worker_count(workers.jobs), mode=plugin_mode, state=space.state
+    )
     screen = console()
     try:
         free_space = space.space(preset, player.table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,6 +18,7 @@ from deepdiva.cli._common import (
     jobs_option,
     json_option,
     note_options,
+    plugin_mode_option,
     print_json,
     renderer_options,
     seed_option,
@@ -30,9 +31,11 @@ from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
     from deepdiva.search.matching import Match, Task
     from deepdiva.search.refine import Progress
+    from deepdiva.search.writing import PatchWriter
     from deepdiva.space import ParameterSpace
 
 
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
 @note_options
 @space_options
 @renderer_options
+@plugin_mode_option
 @seed_option
 @jobs_option
 @click.option("--resume", is_flag=True, help="Go on with searches that were interrupted.")
@@ -99,6 +103,7 @@ def command(
     note: Note,
     space: SpaceChoice,
     renderer: RendererChoice,
+    plugin_mode: Literal["reuse", "fresh"],
     seed: int,
     jobs: int | None,
     resume: bool,
@@ -109,7 +114,8 @@ def command(
 
     SOUNDS are wav, flac, mp3, ogg or aiff files, or folders that hold some. For each, NAME.h2p,
     NAME.wav (what the preset sounds like) and NAME.png (both sounds) are written, and a folder
-    NAME.run with the record of the search.
+    NAME.run with the record of the search. With --plugin of another synthesizer than Diva, the
+    preset is its own NAME.fxp or NAME.vstpreset, and NAME.json holds the values.
 
     The distance is the multi-scale spectral distance; that of silence stands beside it, for scale.
     Ctrl-C ends the search and writes the best match so far.
@@ -123,27 +129,21 @@ def command(
         seed=seed,
         jobs=jobs,
     )
-    from deepdiva.parameters import DIVA
     from deepdiva.search.optimizers import optimizer_name
     from deepdiva.workers import worker_count
 
     optimizer_name(optimizer)
     base = space.preset()
-    synth = renderer.open(base, workers=worker_count(jobs))
+    synth = renderer.open(base, workers=worker_count(jobs), mode=plugin_mode, state=space.state)
     screen = console()
     try:
-        if synth.table != DIVA:
-            raise InvalidValueError(
-                f"{renderer.plugin} is {synth.table.name}: a preset of Diva cannot be matched "
-                "with it."
-            )
-        chosen = _heard(space.space(base, DIVA), synth, screen)
+        chosen = _heard(space.space(base, synth.table), synth, screen)
         tasks = _tasks(
             sounds,
             output,
+            _writer(synth, base),
             start_seconds=part_start,
             length_seconds=part_length,
-            base=base,
             space=chosen,
             note=note,
             settings=settings,
@@ -175,7 +175,19 @@ def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> Parameter
     return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
 
 
-def _tasks(sounds: tuple[Path, ...], output: Path, *, force: bool, **common: Any) -> list[Task]:
+def _writer(synth: Renderer, base: Preset) -> PatchWriter:
+    """What writes the presets of the synthesizer."""
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
+    from deepdiva.search.writing import DivaWriter, PluginWriter
+
+    if isinstance(synth, PluginRenderer) and not synth.is_diva:
+        return PluginWriter(synth)
+    return DivaWriter(base)
+
+
+def _tasks(
+    sounds: tuple[Path, ...], output: Path, writer: PatchWriter, *, force: bool, **common: Any
+) -> list[Task]:
     """What is to be done; names are checked, nothing is written but the folder.
 
     Raises:
@@ -189,13 +201,15 @@ def _tasks(sounds: tuple[Path, ...], output: Path, *, force: bool, **common: Any
 
     tasks: dict[Path, Task] = {}
     for sound in sound_files(sounds):
-        outputs = Outputs.of(sound, output)
+        outputs = Outputs.of(sound, output, writer)
         if outputs.preset in tasks:
             raise InvalidValueError(
                 f"{tasks[outputs.preset].sound} and {sound} would both become {outputs.preset}: "
                 "rename one, or refine them into different folders."
             )
-        tasks[outputs.preset] = Task(sound=sound, outputs=outputs, force=force, **common)
+        tasks[outputs.preset] = Task(
+            sound=sound, outputs=outputs, writer=writer, force=force, **common
+        )
     output.mkdir(parents=True, exist_ok=True)
     for task in tasks.values():
         task.outputs.check(task.sound, force=force or task.resume)
@@ -281,6 +295,7 @@ def _summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "preset": task.outputs.preset,
         "preview": task.outputs.preview,
         "picture": task.outputs.picture,
+        "values": task.outputs.values,
         "run": task.outputs.run,
         "distance": result.distance,
         "silence": result.silence,

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import InvalidValueError, RenderError
+from deepdiva.errors import RenderError
 from deepdiva.hosts.host import Host, PluginDescription
 from deepdiva.hosts.loading import Loader, normalised
+from deepdiva.hosts.quality import DivaQuality
 from deepdiva.hosts.vst2_files import ChunkBank, PluginIdentity
 from deepdiva.hosts.vst3_files import Vst3Preset, Vst3State
 from deepdiva.parameters import DIVA
@@ -26,54 +26,9 @@ from deepdiva.preset import Preset
 
 UNIQUE_ID = b"DiVa"
 
-Accuracy = Literal["draft", "fast", "great", "divine"]
-OfflineAccuracy = Literal["same", "best"]
-
 # One VST 3 host reports the colour of a light without its module's name.
 _ALIASES = {"ledcolour": "pcoreledcolour"}
 _SHOWN = 12  # names in a message
-
-
-@dataclass(frozen=True)
-class DivaQuality:
-    """Settings that belong to the instance and to no preset.
-
-    Attributes:
-        accuracy: of the oscillators and filters. Diva's own setting while it is played is what
-            the user will hear; the finer, the slower.
-        offline: `best` lets Diva raise the accuracy in offline renders, which all of ours are;
-            `same` keeps to `accuracy`.
-        multicore: spread one instance's voices over cores. Off, since patches are already spread
-            over processes.
-
-    Raises:
-        InvalidValueError: none of the choices.
-    """
-
-    accuracy: Accuracy = "great"
-    offline: OfflineAccuracy = "same"
-    multicore: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("accuracy", self.accuracy, get_args(Accuracy)),
-            ("offline", self.offline, get_args(OfflineAccuracy)),
-        ):
-            if value not in choices:
-                raise InvalidValueError(
-                    f"{name} is {value!r}: it must be one of {', '.join(choices)}."
-                )
-
-    def applied(self, patches: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Patches of DIVA, shape (batch, 281), with these settings in their columns."""
-        changed = patches.copy()
-        for name, label in (
-            ("OPT.Acc", self.accuracy),
-            ("OPT.OffAcc", self.offline),
-            ("VCC.MuCore", "on" if self.multicore else "off"),
-        ):
-            changed[:, DIVA.index(name)] = DIVA[name].parse(label)
-        return changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +48,7 @@ class DivaStateLoader(Loader):
     indices: NDArray[np.intp]
 
     def rows(self, patches: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.quality.applied(patches)
+        return with_quality(patches, self.quality)
 
     def load(self, host: Host, row: NDArray[np.float64]) -> None:
         text = self.preset.with_values(row).to_bytes()
@@ -116,10 +71,22 @@ class DivaNameLoader(Loader):
     indices: NDArray[np.intp]
 
     def rows(self, patches: NDArray[np.float64]) -> NDArray[np.float64]:
-        return normalised(DIVA, self.quality.applied(patches))
+        return normalised(DIVA, with_quality(patches, self.quality))
 
     def load(self, host: Host, row: NDArray[np.float64]) -> None:
         host.set_values(self.indices, row)
+
+
+def with_quality(patches: NDArray[np.float64], quality: DivaQuality) -> NDArray[np.float64]:
+    """Patches of DIVA, shape (batch, 281), with the settings of the instance in their columns."""
+    changed = patches.copy()
+    for name, label in (
+        ("OPT.Acc", quality.accuracy),
+        ("OPT.OffAcc", quality.offline),
+        ("VCC.MuCore", "on" if quality.multicore else "off"),
+    ):
+        changed[:, DIVA.index(name)] = DIVA[name].parse(label)
+    return changed
 
 
 def state_container(text: bytes, plugin: PluginDescription) -> bytes:

@@ -36,7 +36,6 @@ from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.dawdreamer import DawDreamerHost
 from deepdiva.hosts.diva import (
     DivaNameLoader,
-    DivaQuality,
     DivaStateLoader,
     diva_indices,
     is_diva,
@@ -46,6 +45,7 @@ from deepdiva.hosts.host import Host, PluginDescription
 from deepdiva.hosts.loading import Loader, ParameterLoader
 from deepdiva.hosts.plugin_table import host_indices, plugin_table
 from deepdiva.hosts.process import WorkerDeathError, WorkerProcess
+from deepdiva.hosts.quality import DivaQuality
 from deepdiva.hosts.renderman import RenderManHost
 from deepdiva.hosts.saving import SavedPatch
 from deepdiva.hosts.tasks import (
