@@ -54,7 +54,7 @@ def distributions(summary: Summary) -> str:
     for row, name in enumerate(names):
         values = _primary(summary, name)
         axes.scatter(
-            values, row + rng.uniform(-0.22, 0.22, values.size), s=9, alpha=0.55, linewidths=0,
+            values, row + rng.uniform(-0.22, 0.22, values.size), s=14, alpha=0.7, linewidths=0,
             color=colour(row), marker=marker(row),
         )  # fmt: skip
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
@@ -71,7 +71,7 @@ def distributions(summary: Summary) -> str:
 
 def distance_against_time(summary: Summary) -> str:
     """Median distance over median seconds, with the interval of the median."""
-    figure, axes = _figure(3.1)
+    figure, axes = _figure(3.3)
     for place, contender in enumerate(summary.contenders):
         distance = contender.averages[metrics.PRIMARY].median
         seconds = max(contender.averages[SECONDS.key].median.value, _LEAST)
@@ -79,18 +79,15 @@ def distance_against_time(summary: Summary) -> str:
         spread = [[max(middle - distance.low, 0.0)], [max(distance.high - middle, 0.0)]]
         axes.errorbar(
             [seconds], [middle], yerr=spread, color=colour(place), marker=marker(place),
-            markersize=6, linewidth=1.2, capsize=2.5,
+            markersize=6, linewidth=1.2, capsize=2.5, label=_short(contender.name),
         )  # fmt: skip
-        axes.annotate(
-            _short(contender.name), (seconds, middle), xytext=(6, 5),
-            textcoords="offset points", color=_TEXT,
-        )  # fmt: skip
-    axes.margins(x=0.25, y=0.2)
+    axes.margins(x=0.1, y=0.1)
     _logarithmic(axes, "x")
     axes.set_xlabel("median seconds for a sound")
     _logarithmic(axes, "y")
     axes.set_ylabel(_DISTANCE)
     axes.grid(color=_LINE, linewidth=0.6)
+    _legend(figure)
     return _svg(figure, "Median spectral distance against median time of each contender")
 
 
@@ -130,10 +127,7 @@ def extremes(summary: Summary) -> str:
     axes.grid(color=_LINE, linewidth=0.6)
     _logarithmic(axes, "x")
     axes.set_xlabel(_DISTANCE)
-    figure.legend(
-        loc="outside upper center", ncols=3, frameon=False, labelcolor=_TEXT, handletextpad=0.2,
-        columnspacing=1.0, fontsize=9,
-    )  # fmt: skip
+    _legend(figure)
     return _svg(figure, f"Sounds that {leader} matches best and worst")
 
 
@@ -183,6 +177,14 @@ def _figure(height_inches: float) -> tuple[Figure, Axes]:
         spine.set_visible(side in ("left", "bottom"))
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _legend(figure: Figure) -> None:
+    """Names of the contenders above the plot."""
+    figure.legend(
+        loc="outside upper center", ncols=3, frameon=False, labelcolor=_TEXT, handletextpad=0.2,
+        columnspacing=1.0, fontsize=9,
+    )  # fmt: skip
 
 
 def _svg(figure: Figure, description: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -18,20 +17,13 @@ REPORT = "report.html"
 SUMMARY = "summary.json"
 
 
-def write_reports(
-    folder: RunFolder,
-    table: ParameterTable,
-    *,
-    jobs: int = 1,
-    on_sound: Callable[[int, int], None] | None = None,
-) -> Summary:
+def write_reports(folder: RunFolder, table: ParameterTable, *, jobs: int = 1) -> Summary:
     """Write `report.html`, `summary.json`, `summary.md` and `results.csv` into a run's folder.
 
     Args:
         folder: of a run, finished or not.
         table: parameters of the synthesizer.
         jobs: threads for the shuffle probe.
-        on_sound: told how many of the sounds are in the report.
 
     Raises:
         MissingFileError: the folder holds no run.
@@ -41,25 +33,17 @@ def write_reports(
         (SUMMARY, tables.to_json(summary)),
         ("summary.md", tables.to_markdown(summary).encode()),
         ("results.csv", tables.to_csv(summary)),
-        (REPORT, page(summary, folder, table, on_sound).encode()),
+        (REPORT, page(summary, folder, table).encode()),
     ):
         atomic_write(folder.path / name, content, force=True)
     return summary
 
 
-def page(
-    summary: Summary,
-    folder: RunFolder,
-    table: ParameterTable,
-    on_sound: Callable[[int, int], None] | None = None,
-) -> str:
+def page(summary: Summary, folder: RunFolder, table: ParameterTable) -> str:
     """The whole page."""
-    count = len(summary.info.sounds)
-    cards = []
-    for place in range(count):
-        cards.append(sound_cards.card(summary, folder, place, table))
-        if on_sound is not None:
-            on_sound(place + 1, count)
+    cards = [
+        sound_cards.card(summary, folder, place, table) for place in sound_cards.shown(summary)
+    ]
     info = summary.info
     return Template(_asset("report.html")).substitute(
         title=escape(f"Evaluation on {info.test_set}"),

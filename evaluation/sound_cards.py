@@ -19,7 +19,22 @@ from deepdiva.parameters import Parameter, ParameterTable
 LEAD_COLUMNS = 2
 """Columns of the index before the contenders: name and noise floor."""
 
+MOST_CARDS = 150
+"""A card takes 50 kB for each contender; of larger runs the best and the worst sounds have one."""
+
 _TICKS_HZ = ((100.0, "100 Hz"), (1000.0, "1 kHz"), (10000.0, "10 kHz"))
+
+
+def shown(summary: Summary) -> list[int]:
+    """Places of the sounds that have a card, in order."""
+    places = list(range(len(summary.info.sounds)))
+    if len(places) <= MOST_CARDS:
+        return places
+    leader = summary.results[summary.contenders[0].name]
+    names = [sound.name for sound in summary.info.sounds]
+    answered = [place for place in places if names[place] in leader]
+    answered.sort(key=lambda place: leader[names[place]].scores[metrics.PRIMARY] or 0.0)
+    return sorted({*answered[: MOST_CARDS // 2], *answered[-(MOST_CARDS // 2) :]})
 
 
 def index(summary: Summary) -> str:
@@ -34,7 +49,18 @@ def index(summary: Summary) -> str:
             f'style="border-top-color:{plots.colour(place)}">'
             f'<button type="button">{escape(contender.name)}</button></th>'
         )
-    rows = [_row(summary, place, sound) for place, sound in enumerate(summary.info.sounds)]
+    with_card = set(shown(summary))
+    rows = [
+        _row(summary, place, sound, linked=place in with_card)
+        for place, sound in enumerate(summary.info.sounds)
+    ]
+    missing = len(rows) - len(with_card)
+    partial = (
+        f" {missing} sounds between the best and the worst of "
+        f"{escape(summary.contenders[0].name)} stand only in the table."
+        if missing
+        else ""
+    )
     measures = options([(measure.key, measure.heading) for measure in summary.measures])
     shows = options(
         [
@@ -59,7 +85,7 @@ def index(summary: Summary) -> str:
 </table>
 </div>
 <p class="dim">A click on a heading sorts the table and the sounds below; a name opens its sound.
-✕ marks a failure, scored as silence.</p>
+✕ marks a failure, scored as silence.{partial}</p>
 """
 
 
@@ -116,7 +142,9 @@ def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable)
 </details>"""
 
 
-def _row(summary: Summary, place: int, sound: SoundEntry) -> str:
+def _row(summary: Summary, place: int, sound: SoundEntry, *, linked: bool) -> str:
+    name = escape(sound.name)
+    heading = f'<a href="#sound-{place}">{name}</a>' if linked else name
     floor = summary.floors[sound.name].distance
     results = [cells.get(sound.name) for cells in _cells(summary)]
     scores = [result.scores[metrics.PRIMARY] if result else None for result in results]
@@ -133,9 +161,9 @@ def _row(summary: Summary, place: int, sound: SoundEntry) -> str:
         shown = "" if score is None else repr(score)
         cells.append(f'<td data-value="{shown}"{best}>{number(score)}{cross}</td>')
     return (
-        f'<tr data-sound="{escape(sound.name)}" data-card="sound-{place}" '
+        f'<tr data-sound="{name}" data-card="sound-{place}" '
         f'data-marks="{" ".join(marks)}">'
-        f'<th scope="row"><a href="#sound-{place}">{escape(sound.name)}</a></th>'
+        f'<th scope="row">{heading}</th>'
         f'<td data-value="{"" if floor is None else repr(floor)}">{number(floor)}</td>'
         f"{''.join(cells)}</tr>"
     )

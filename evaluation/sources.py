@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def from_recordings(name: str, files: Sequence[Path], note: Note) -> Collection:
     """Recordings, read as targets."""
     sounds: list[Sound] = []
     left_out: dict[str, str] = {}
-    for file in files:
+    for file in sorted(files, key=_naturally):
         try:
             target = load_target(file, note)
         except AudioError as error:
@@ -93,11 +94,17 @@ def from_presets(
         PresetError: a file that is no preset.
     """
     sounds = []
-    for file in files:
+    for file in sorted(files, key=_naturally):
         preset = Preset.read(file)
         [audio] = play(preset, open_renderer, note, seeds_for(f"target {file.stem}", seed, 1))
         sounds.append(Sound(file.stem, audio, preset, str(file)))
     return _usable(name, sounds, {}, note)
+
+
+def _naturally(file: Path) -> list[tuple[int, str]]:
+    """An order in which `sound 2` stands before `sound 10`."""
+    pieces = re.findall(r"\d+|\D+", file.stem)
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece.casefold()) for piece in pieces]
 
 
 def _usable(name: str, sounds: Sequence[Sound], left_out: dict[str, str], note: Note) -> Collection:

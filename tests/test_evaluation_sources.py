@@ -113,6 +113,14 @@ def test_unknown_names_are_refused_with_the_known_ones():
         open_test_set("diva51")
 
 
+def test_numbers_in_names_are_counted_and_not_spelled(tmp_path):
+    for name in ("sound 10", "sound 2", "Sound 1", "a"):
+        write_wav(tmp_path / f"{name}.wav", tone(), 44100)
+    collection = from_recordings("four", list(tmp_path.glob("*.wav")), NOTE)
+    names = [sound.name for sound in collection.sounds]
+    assert names == ["a", "Sound 1", "sound 2", "sound 10"]
+
+
 def test_only_the_first_sounds(tmp_path):
     for name in ("a", "b", "c"):
         write_wav(tmp_path / f"{name}.wav", tone(), 44100)

@@ -21,10 +21,12 @@ import pytest
 from numpy.typing import NDArray
 
 from deepdiva.audio import write_wav
-from deepdiva.evaluation import metrics
+from deepdiva.evaluation import metrics, sound_cards
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
+from deepdiva.evaluation.report import page as page_of
 from deepdiva.evaluation.report import write_reports
 from deepdiva.evaluation.result import Result
+from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
@@ -431,6 +433,20 @@ def test_another_measure_fills_the_index(opened):
     assert opened.run("index.tBodies[0].rows[4].cells[3].textContent") == "8.00 ✕"
     opened.run("measure.value = 'spectral_distance'; measure.dispatchEvent(new Event('change'))")
     assert opened.run(cell) == "0.200"
+
+
+def test_of_a_large_run_the_best_and_the_worst_have_cards(browser, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sound_cards, "MOST_CARDS", 2)
+    path = tmp_path / "report.html"
+    path.write_text(page_of(summarise(folder), folder, DIVA), encoding="utf-8")
+    browser.open(path, 1440)
+    assert card_names(browser) == [SOUNDS[0], SOUNDS[3]]
+    assert browser.run("index.querySelectorAll('tbody a').length") == 2
+    assert "3 sounds between the best and the worst" in browser.run("document.body.innerText")
+    click_heading(browser, "index", "mean")
+    browser.run("search.value = 'lead'; search.dispatchEvent(new Event('input'))")
+    assert card_names(browser) == [SOUNDS[3]]
+    assert browser.events[-1]["method"] != "Runtime.exceptionThrown"
 
 
 def test_a_link_opens_its_sound(opened):

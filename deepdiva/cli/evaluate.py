@@ -137,13 +137,19 @@ def command(
     collection = _collection(source, test_set, note, open_renderer, seed).first(limit)
     entries = [*contenders, *(f"model:{path}" for path in models)]
     entries += [f"presets:{path}" for path in presets]
-    bench = Bench(renderer.open(base), base, settings)
-    taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
-
     screen = console()
     folder = RunFolder(output or Path("runs") / f"evaluation-{collection.name}")
-    folder.path.mkdir(parents=True, exist_ok=True)
-    _run(screen, folder, collection, taking_part, open_renderer, settings, workers, force)
+    searching = renderer.open(base)
+    try:
+        bench = Bench(searching, base, settings)
+        taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        _run(screen, folder, collection, taking_part, open_renderer, settings, workers, force)
+    except KeyboardInterrupt:
+        screen.print("The same command goes on where this one stopped.")
+        raise
+    finally:
+        searching.close()
     with screen.status("Writing the report"):
         summary = write_reports(folder, DIVA, jobs=workers)
     if as_json:
@@ -266,6 +272,7 @@ def _run(
 
 def _print(summary: Summary) -> None:
     """The table of contenders on stdout."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -274,10 +281,13 @@ def _print(summary: Summary) -> None:
     from deepdiva.evaluation.summary import SECONDS
     from deepdiva.evaluation.tables import number
 
-    table = Table(title=f"{summary.info.test_set}, {len(summary.info.sounds)} sounds")
-    table.add_column("contender", overflow="fold")
-    for heading in ("distance", "95 %", "median", "at floor", "own nearer", "seconds", "failed"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    title = (
+        f"Spectral distance on {escape(summary.info.test_set)}, {len(summary.info.sounds)} sounds"
+    )
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("contender", overflow="fold", min_width=12)
+    for heading in ("mean", "95 %", "median", "at floor", "own nearer", "s", "failed"):
+        table.add_column(heading, justify="right")
     for contender in summary.contenders:
         average = contender.averages[PRIMARY]
         table.add_row(

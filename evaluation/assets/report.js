@@ -117,7 +117,8 @@ function filterIndex() {
       words.every((word) => name.includes(word)) &&
       (show.value === "all" || row.dataset.marks.split(" ").includes(show.value));
     row.hidden = !fits;
-    document.getElementById(row.dataset.card).hidden = !fits;
+    const card = document.getElementById(row.dataset.card);
+    if (card) card.hidden = !fits;
     shown += fits;
   }
   count.textContent = `${shown} of ${index.tBodies[0].rows.length} sounds`;
@@ -125,7 +126,7 @@ function filterIndex() {
 
 index.addEventListener("sorted", () => {
   const cards = [...index.tBodies[0].rows].map((row) => document.getElementById(row.dataset.card));
-  list.append(...cards);
+  list.append(...cards.filter(Boolean));
 });
 measure.addEventListener("change", fillIndex);
 search.addEventListener("input", filterIndex);
