@@ -47,11 +47,14 @@ class Rows:
         """Read rows into memory.
 
         Args:
-            rows: a number, a slice, or an array of numbers in any order.
+            rows: a number, a slice, an array of numbers in any order, or a mask.
         """
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
-        numbers = np.asarray(rows, dtype=np.intp)
+        numbers = np.asarray(rows)
+        if numbers.dtype == np.bool_:
+            numbers = np.flatnonzero(numbers)
+        numbers = numbers.astype(np.intp)
         if np.any((numbers < -len(self)) | (numbers >= len(self))):
             raise IndexError(f"There are {len(self)} rows; {rows} reaches beyond them.")
         numbers = np.where(numbers < 0, numbers + len(self), numbers)

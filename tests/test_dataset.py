@@ -300,6 +300,8 @@ def test_rows_are_one_array(made: Path) -> None:
     assert (len(rows), rows.shape) == (600, (600, 11))
     for index in (3, -1, slice(290, 310), slice(None, None, 77), np.array([599, 0, 300, 0])):
         np.testing.assert_array_equal(rows[index], whole[index])
+    low = whole[:, 0] < 0.1
+    np.testing.assert_array_equal(rows[low], whole[low])
     np.testing.assert_array_equal(np.concatenate(list(rows.chunks(128))), whole)
     for wrong in (600, -601, [0, 700]):
         with pytest.raises(IndexError, match="600 rows"):
