@@ -281,7 +281,7 @@ def test_the_logarithmic_term_is_a_metric(seeds):
         ({"overlap": 0.7}, "0.5 and 0.75 do"),
         ({"linear_weight": -1.0}, "linear_weight is -1.0: it must be 0 or more"),
         ({"log_weight": float("nan")}, "log_weight is nan"),
-        ({"linear_weight": 0.0, "log_weight": 0.0}, "Both weights are 0"),
+        ({"linear_weight": 0.0, "log_weight": 0.0}, "linear_weight, log_weight are all 0"),
         ({"floor": 1e-7}, "floor is 1e-07: it must be from 1e-6 to 1"),
         ({"start_seconds": -0.1}, "start_seconds is -0.1"),
     ],

@@ -19,20 +19,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepdiva.distance.plan import FourierPlan
+from deepdiva.distance.plan import BandTable, FourierPlan
 
 FASTMATH = {"reassoc", "contract", "nsz"}
 """Sums in any order. Not `nnan` and `ninf`: a sound that is not finite has to stay visible."""
 
-_OPTIONS = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": FASTMATH,
-}
-_INLINE = {**_OPTIONS, "cache": False, "forceinline": True}
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": FASTMATH}
+_INLINE = {**_OPTIONS, "cache": False, "forceinline": True}  # by LLVM, once compiled
+_PASTE = {**_OPTIONS, "cache": False, "inline": "always"}  # by numba: one compilation less
 _EXACT = {**_INLINE, "fastmath": {"contract"}}
-_PASTE = {**_OPTIONS, "cache": False, "inline": "always"}
+
+_Quad = tuple[
+    np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32
+]
+"""Real and imaginary parts of four complex numbers."""
 
 _HALF = np.uint64(16)
 _ROW = np.uint64(32)
@@ -91,7 +91,16 @@ def _turn(
 
 
 @njit(**_INLINE)
-def _split4(a_re, a_im, b_re, b_im, c_re, c_im, d_re, d_im):  # type: ignore[no-untyped-def]
+def _split4(
+    a_re: np.float32,
+    a_im: np.float32,
+    b_re: np.float32,
+    b_im: np.float32,
+    c_re: np.float32,
+    c_im: np.float32,
+    d_re: np.float32,
+    d_im: np.float32,
+) -> _Quad:
     """Values of a + b r + c r^2 + d r^3 at r = 1, -1, i and -i."""
     even_re, even_im = a_re + c_re, a_im + c_im
     odd_re, odd_im = b_re + d_re, b_im + d_im
@@ -110,7 +119,14 @@ def _split4(a_re, a_im, b_re, b_im, c_re, c_im, d_re, d_im):  # type: ignore[no-
 
 
 @njit(**_INLINE)
-def _first_pass4(rows, start, window, work, quarter, lanes):  # type: ignore[no-untyped-def]
+def _first_pass4(
+    rows: NDArray[np.float32],
+    start: int,
+    window: NDArray[np.float32],
+    work: NDArray[np.float32],
+    quarter: int,
+    lanes: int,
+) -> None:
     """Window 32 frames and split them into four quarters of the spectrum."""
     step = np.uint64(quarter * 32)
     count = np.uint64(lanes)
@@ -143,7 +159,14 @@ def _first_pass4(rows, start, window, work, quarter, lanes):  # type: ignore[no-
 
 
 @njit(**_INLINE)
-def _first_pass2(rows, start, window, work, half, lanes):  # type: ignore[no-untyped-def]
+def _first_pass2(
+    rows: NDArray[np.float32],
+    start: int,
+    window: NDArray[np.float32],
+    work: NDArray[np.float32],
+    half: int,
+    lanes: int,
+) -> None:
     """Window 32 frames and split them into two halves of the spectrum."""
     step = np.uint64(half * 32)
     count = np.uint64(lanes)
@@ -162,18 +185,31 @@ def _first_pass2(rows, start, window, work, half, lanes):  # type: ignore[no-unt
 
 
 @njit(**_INLINE)
-def _block4(work, at, step, c1, s1, c2, s2, c3, s3):  # type: ignore[no-untyped-def]
+def _block4(
+    work: NDArray[np.float32],
+    at: np.uint64,
+    step: np.uint64,
+    c1: np.float32,
+    s1: np.float32,
+    c2: np.float32,
+    s2: np.float32,
+    c3: np.float32,
+    s3: np.float32,
+) -> _Quad:
     """Split one value of each quarter of a block whose constant is exp(i angle)."""
     b_re, b_im = _turn(work[at + step], work[at + step + _HALF], c1, s1)
     c_at = at + step + step
     c_re, c_im = _turn(work[c_at], work[c_at + _HALF], c2, s2)
     d_at = c_at + step
     d_re, d_im = _turn(work[d_at], work[d_at + _HALF], c3, s3)
-    return _split4(work[at], work[at + _HALF], b_re, b_im, c_re, c_im, d_re, d_im)
+    parts: _Quad = _split4(work[at], work[at + _HALF], b_re, b_im, c_re, c_im, d_re, d_im)
+    return parts
 
 
 @njit(**_INLINE)
-def _pass4(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
+def _pass4(
+    work: NDArray[np.float32], twiddles: NDArray[np.float32], quarter: int, lanes: int
+) -> None:
     """Split every block into four, in place."""
     step = np.uint64(quarter * 32)
     count = np.uint64(lanes)
@@ -196,7 +232,13 @@ def _pass4(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINE)
-def _powers(re, im, mirror_re, mirror_im, floor_power):  # type: ignore[no-untyped-def]
+def _powers(
+    re: np.float32,
+    im: np.float32,
+    mirror_re: np.float32,
+    mirror_im: np.float32,
+    floor_power: np.float32,
+) -> tuple[np.float32, np.float32]:
     """Powers of the two real frames in one bin, times 4, from the bin and its mirror image."""
     return (
         (re + mirror_re) ** 2 + (im - mirror_im) ** 2 + floor_power,
@@ -205,7 +247,14 @@ def _powers(re, im, mirror_re, mirror_im, floor_power):  # type: ignore[no-untyp
 
 
 @njit(**_INLINE)
-def _last_pass(work, twiddles, mirrors, floor_power, power, lanes):  # type: ignore[no-untyped-def]
+def _last_pass(
+    work: NDArray[np.float32],
+    twiddles: NDArray[np.float32],
+    mirrors: NDArray[np.int64],
+    floor_power: np.float32,
+    power: NDArray[np.float32],
+    lanes: int,
+) -> None:
     """Split the last blocks into single bins and write the powers of both frames of each lane."""
     count = np.uint64(lanes)
     for pair in range(mirrors.shape[0]):
@@ -232,7 +281,13 @@ def _last_pass(work, twiddles, mirrors, floor_power, power, lanes):  # type: ign
 
 
 @njit(**_PASTE)
-def _first_pass(rows, start, window, work, lanes):  # type: ignore[no-untyped-def]
+def _first_pass(
+    rows: NDArray[np.float32],
+    start: int,
+    window: NDArray[np.float32],
+    work: NDArray[np.float32],
+    lanes: int,
+) -> int:
     """Window and split the 32 frames that begin in row `start`.
 
     Returns:
@@ -262,7 +317,9 @@ def _first_pass(rows, start, window, work, lanes):  # type: ignore[no-untyped-de
 
 
 @njit(**_PASTE)
-def _inner_pass(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
+def _inner_pass(
+    work: NDArray[np.float32], twiddles: NDArray[np.float32], quarter: int, lanes: int
+) -> None:
     """Split every block into four, for each of the sizes that occur."""
     if quarter == 4:
         _pass4(work, twiddles, 4, lanes)
@@ -275,7 +332,14 @@ def _inner_pass(work, twiddles, quarter, lanes):  # type: ignore[no-untyped-def]
 
 
 @njit(**_PASTE)
-def _power_spectra(rows, start, plan, floor_power, work, power):  # type: ignore[no-untyped-def]
+def _power_spectra(
+    rows: NDArray[np.float32],
+    start: int,
+    plan: FourierPlan,
+    floor_power: np.float32,
+    work: NDArray[np.float32],
+    power: NDArray[np.float32],
+) -> None:
     """Power spectra, plus `floor_power`, of the 32 frames that begin in row `start`."""
     size = plan.window.shape[0]
     quarter = _first_pass(rows, start, plan.window, work, plan.lanes)
@@ -289,7 +353,16 @@ def _power_spectra(rows, start, plan, floor_power, work, power):  # type: ignore
 
 
 @njit(**_INLINE)
-def _blank(power, bins, group, plan, stretch, samples, frames, floor_power):  # type: ignore[no-untyped-def]
+def _blank(
+    power: NDArray[np.float32],
+    bins: int,
+    group: int,
+    plan: FourierPlan,
+    stretch: int,
+    samples: int,
+    frames: int,
+    floor_power: np.float32,
+) -> None:
     """Make frames silent that begin inside the sound and end after it."""
     for lane in range(32):
         begin = lane * stretch + group * plan.hop
@@ -299,7 +372,7 @@ def _blank(power, bins, group, plan, stretch, samples, frames, floor_power):  # 
 
 
 @njit(**_EXACT)
-def _log2(bits):  # type: ignore[no-untyped-def]
+def _log2(bits: np.int32) -> np.float32:
     """Logarithm to base 2 of a positive float32, given as the bits that it is made of.
 
     The absolute error is below 4e-7, plus the rounding of the result. The same bits give the same
@@ -312,7 +385,7 @@ def _log2(bits):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINE)
-def _log_difference(bits, reference):  # type: ignore[no-untyped-def]
+def _log_difference(bits: NDArray[np.int32], reference: NDArray[np.float32]) -> np.float32:
     """Sum of |log2 power - reference|."""
     total = np.float32(0.0)
     for i in range(reference.shape[0]):
@@ -321,7 +394,7 @@ def _log_difference(bits, reference):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINE)
-def _linear_difference(power, reference):  # type: ignore[no-untyped-def]
+def _linear_difference(power: NDArray[np.float32], reference: NDArray[np.float32]) -> np.float32:
     """Sum of |sqrt power - reference|."""
     total = np.float32(0.0)
     for i in range(reference.shape[0]):
@@ -330,7 +403,7 @@ def _linear_difference(power, reference):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINE)
-def _add(power, total):  # type: ignore[no-untyped-def]
+def _add(power: NDArray[np.float32], total: NDArray[np.float32]) -> None:
     """Add up the powers of all groups."""
     for i in range(total.shape[0]):
         total[i] += power[i]
@@ -391,3 +464,81 @@ def scan(
             log_total += _log_difference(bits, logarithmic[group])
         _add(power, total)
     return linear_total, log_total
+
+
+@njit(**_INLINE)
+def _sum_bands(slices: NDArray[np.float32], bands: BandTable, sums: NDArray[np.float32]) -> None:
+    """Weighted sums of rows, one row for each band."""
+    for band in range(bands.first.shape[0] - 1):
+        row = sums[band * 32 : band * 32 + 32]
+        for lane in range(row.shape[0]):
+            row[lane] = np.float32(0.0)
+        for entry in range(bands.first[band], bands.first[band + 1]):
+            source = slices[bands.rows[entry] * 32 : bands.rows[entry] * 32 + 32]
+            weight = bands.weights[entry]
+            for lane in range(row.shape[0]):
+                row[lane] += source[lane] * weight
+
+
+@njit(**_INLINE)
+def _average(
+    sums: NDArray[np.float32],
+    inverse: NDArray[np.float32],
+    floor_power: np.float32,
+    average: NDArray[np.float32],
+) -> None:
+    """Times `inverse`, a factor for each of the 32 columns, plus the floor."""
+    for first in range(0, sums.shape[0], 32):
+        source, target = sums[first : first + 32], average[first : first + 32]
+        for lane in range(inverse.shape[0]):
+            target[lane] = source[lane] * inverse[lane] + floor_power
+
+
+@njit(**_OPTIONS)
+def compare_windows(
+    slices: NDArray[np.float32],
+    bands: BandTable,
+    inverse: NDArray[np.float32],
+    floor_power: np.float32,
+    learn: bool,
+    reference: NDArray[np.float32],
+    sections: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Learn, or compare with learnt ones, the spectra of longer and longer windows.
+
+    A window holds 1, 2, 4, ... slices, and one begins with every slice.
+
+    Args:
+        slices: shape (bins * 32,): sums of powers over the frames of each of 32 slices.
+        bands: bands to be summed up beside the bins.
+        inverse: shape (lengths, 32): for each length of window and each first slice, 1 over the
+            frames inside; 0 where the window does not fit. A length whose row is all 0 is skipped.
+        floor_power: added to the mean powers.
+        learn: fill `reference` instead of comparing with it.
+        reference: shape (lengths, (bins + bands) * 32): log2 of the mean powers.
+        sections: rows at which sections of bins and bands begin, and the end of the last.
+
+    Returns:
+        Shape (lengths, sections): sums of |log2 power - reference|; 0 when learning.
+    """
+    sums = np.empty(reference.shape[1], np.float32)
+    sums[: slices.shape[0]] = slices
+    _sum_bands(slices, bands, sums[slices.shape[0] :])
+    average = np.empty_like(sums)
+    bits = average.view(np.int32)
+    result = np.zeros((inverse.shape[0], sections.shape[0] - 1))
+    for length in range(inverse.shape[0]):
+        if inverse[length].any():
+            _average(sums, inverse[length], floor_power, average)
+            for section in range(sections.shape[0] - 1):
+                begin, end = sections[section] * 32, sections[section + 1] * 32
+                part, known = bits[begin:end], reference[length, begin:end]
+                if learn:
+                    for i in range(known.shape[0]):
+                        known[i] = _log2(part[i])
+                else:
+                    result[length, section] = _log_difference(part, known)
+        step = 1 << length
+        for i in range(sums.shape[0] - step):
+            sums[i] += sums[i + step]
+    return result

@@ -43,6 +43,60 @@ class FourierPlan(NamedTuple):
     lanes: int
 
 
+class BandTable(NamedTuple):
+    """Which rows of a power spectrum make up each frequency band, and with what weight.
+
+    Attributes:
+        first: shape (bands + 1,): where each band's entries begin, and where the last one's end.
+        rows: shape (entries,): rows of the power spectrum.
+        weights: shape (entries,), float32.
+    """
+
+    first: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def band_table(weights: NDArray[np.float64]) -> BandTable:
+    """Compress a matrix of weights, shape (bands, rows), most of which are 0."""
+    bands, rows = np.nonzero(weights)
+    counts = np.bincount(bands, minlength=len(weights))
+    return BandTable(
+        first=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        rows=rows.astype(np.int64),
+        weights=weights[bands, rows].astype(np.float32),
+    )
+
+
+def logarithmic_bands(
+    size: int, sample_rate: int, count: int, lowest_hz: float, highest_hz: float
+) -> NDArray[np.float64]:
+    """Triangular filters whose centres are equally far apart in octaves.
+
+    Each filter reaches from the centre below it to the centre above, and at least one bin to
+    either side, so that none is empty.
+
+    Args:
+        size: samples of an STFT frame.
+        sample_rate: samples per second.
+        count: number of bands.
+        lowest_hz: lower edge of the first band.
+        highest_hz: upper edge of the last band.
+
+    Returns:
+        Shape (count, size // 2 + 1); the largest weight a filter can have is 1.
+    """
+    bin_hz = sample_rate / size
+    frequencies_hz = np.arange(size // 2 + 1) * bin_hz
+    edges_hz = np.geomspace(lowest_hz, highest_hz, count + 2)
+    centres = edges_hz[1:-1, None]
+    below = np.maximum(centres - edges_hz[:-2, None], bin_hz)
+    above = np.maximum(edges_hz[2:, None] - centres, bin_hz)
+    rising = (frequencies_hz - centres + below) / below
+    falling = (centres + above - frequencies_hz) / above
+    return np.maximum(np.minimum(rising, falling), 0.0)
+
+
 def fourier_plan(size: int, hop: int) -> FourierPlan:
     """Compute the tables of one STFT size.
 

@@ -1,0 +1,140 @@
+"""The averaged-spectra distance: a judge that forgives how two oscillators happened to beat."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.distance import kernels
+from deepdiva.distance.base import Distance
+from deepdiva.distance.plan import LANES, band_table, fourier_plan, logarithmic_bands
+from deepdiva.distance.settings import AVERAGED, HIGHEST_BAND_HZ, WINDOWS, AveragedSettings
+
+
+@final
+class AveragedDistance(Distance):
+    """Distance of averaged power spectra to those of one target.
+
+    Struck again, a patch gives another waveform: start phases differ, so partials of detuned
+    oscillators swell at other moments, and noise is drawn anew. Spectra of single frames then
+    differ as much as those of two patches. Their mean over a window differs less, the more beats
+    the window holds; partial k of a pair beats k times as fast as the first, so most bins are
+    steady after a few tenths of a second (Welch's argument for noise, IEEE Trans. Audio 15, 1967,
+    holds for beats too).
+
+    The sound is cut into 32 slices, or fewer where its end does not fill them. For each length of
+    `settings.windows`, and for a window that begins with each slice, the mean power spectrum is
+    taken over all frames that begin in the window. The distance is the mean over windows and
+    lengths of
+
+        bins_weight * mean |log10 A - log10 T| over bins
+        + bands_weight * the same over frequency bands + level_weight * the same of the level,
+
+    over the sum of the three weights, where T and A are square roots of the powers of target and
+    candidate plus floor^2. A shift of the level by 20 dB is a distance of 1.
+
+    Args:
+        target: shape (samples,), float32, finite.
+        sample_rate: samples per second.
+        settings: the definition.
+
+    Raises:
+        InvalidValueError: a target that is not one finite, mono sound, or that ends before
+            `settings.start_seconds`.
+    """
+
+    def __init__(
+        self, target: NDArray[np.float32], sample_rate: int, settings: AveragedSettings = AVERAGED
+    ) -> None:
+        super().__init__(target, sample_rate, settings.start_seconds, settings.size, settings.hop)
+        self.settings = settings
+        self._floor_power = np.float32(settings.floor**2)
+        self._plan = fourier_plan(settings.size, settings.hop)
+        highest_hz = min(HIGHEST_BAND_HZ, sample_rate / 2)
+        filters = logarithmic_bands(
+            settings.size,
+            sample_rate,
+            settings.bands,
+            min(settings.lowest_hz, highest_hz / 2),
+            highest_hz,
+        )
+        level = np.ones((1, filters.shape[1]))
+        self._bands = band_table(np.concatenate([filters, level])[:, self._plan.bins])
+        bins = filters.shape[1]
+        self._sections = np.array([0, bins, bins + settings.bands, bins + settings.bands + 1])
+        self._inverse = self._windows()
+        self._factors = self._weights()
+        self._reference = np.empty((len(WINDOWS), int(self._sections[-1]) * LANES), np.float32)
+        self._look(self._slices(self._target_rows()), learn=True)
+
+    def _compare(self, rows: NDArray[np.float32]) -> float:
+        slices = self._slices(rows)
+        if not math.isfinite(slices.sum()):
+            return math.inf
+        return float((self._look(slices) * self._factors).sum())
+
+    def _slices(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums of powers over the frames of each slice, shape (bins * 32,)."""
+        slices = np.zeros(len(self._plan.bins) * LANES, np.float32)
+        no_table = np.empty((self._stretch // self._plan.hop, 0), np.float32)
+        kernels.scan(
+            rows,
+            self._heard.size,
+            self._stretch,
+            self._plan,
+            np.float32(0.0),
+            False,
+            no_table,
+            no_table,
+            slices,
+        )
+        return slices
+
+    def _look(self, slices: NDArray[np.float32], learn: bool = False) -> NDArray[np.float64]:
+        """Compare windows of slices with the target's, or learn them."""
+        sums: NDArray[np.float64] = kernels.compare_windows(
+            slices,
+            self._bands,
+            self._inverse,
+            self._floor_power,
+            learn,
+            self._reference,
+            self._sections,
+        )
+        return sums
+
+    def _windows(self) -> NDArray[np.float32]:
+        """One over the frames of each window, shape (lengths, 32); 0 where none fits.
+
+        Of a sound with fewer slices than the shortest window has, the longest window that fits
+        is taken.
+        """
+        hop = self._plan.hop
+        frames = 1 + max(0, self._heard.size - self.settings.size) // hop
+        groups = self._stretch // hop
+        counts = np.clip(frames - groups * np.arange(LANES), 0, groups)
+        slices = int(np.count_nonzero(counts))
+        wanted = [length for length in self.settings.windows if length <= slices]
+        if not wanted:
+            wanted = [max(length for length in WINDOWS if length <= slices)]
+        inverse = np.zeros((len(WINDOWS), LANES), np.float32)
+        for row, length in enumerate(WINDOWS):
+            if length in wanted:
+                places = slices - length + 1
+                inside = np.convolve(counts, np.ones(length), "valid")[:places]
+                inverse[row, :places] = 1.0 / inside
+        return inverse
+
+    def _weights(self) -> NDArray[np.float64]:
+        """What each sum of |log2 power| differences counts, shape (lengths, sections)."""
+        settings = self.settings
+        weights = np.array([settings.bins_weight, settings.bands_weight, settings.level_weight])
+        places = np.count_nonzero(self._inverse, axis=1)
+        lengths = np.count_nonzero(places)
+        cells = np.maximum(places, 1)[:, None] * np.diff(self._sections)
+        shares = weights / weights.sum() / lengths
+        factors: NDArray[np.float64] = kernels.LOG10_OF_SQRT2 * shares / cells
+        return factors
