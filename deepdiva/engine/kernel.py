@@ -30,10 +30,10 @@ from deepdiva.engine.oscillators import (
 BLOCK: Final = 64
 """Samples between two looks at the controls of a patch in which something moves."""
 
-STILL_BLOCK: Final = 256
+STILL_BLOCK: Final = 192
 """The same for a patch in which nothing but envelope 1 and drift moves."""
 
-LANES: Final = 32
+LANES: Final = 64
 """Lanes that one call of the kernel takes at most."""
 
 LANE_STEP: Final = 16
@@ -42,7 +42,6 @@ LANE_STEP: Final = 16
 _HIGHEST_INCREMENT: Final = 0.49
 _FADE_FROM: Final = 0.42
 _HISTORY: Final = 2 * SHARPENING_REACH
-_TILE: Final = 64
 _FAINT: Final = 1e-9
 """Gain of a silent oscillator: what keeps the filters' states clear of denormal numbers."""
 
@@ -127,13 +126,12 @@ def _coefficients(values, moved, laws, rate, goal):  # type: ignore[no-untyped-d
 
 
 @njit(**FAST)
-def _fill(wave, n, k, shape, count, motion, width, gain, rise, kept):  # type: ignore[no-untyped-def]
+def _fill(wave, n, k, shape, count, phase, step, bend, width, gain, rise, kept):  # type: ignore[no-untyped-def]
     """One block of an oscillator into `wave[n, k]`, behind the history that sharpening needs.
 
-    Shape 0 is the saw, 1 the pulse, 2 the triangle; motion holds phase, increment and bend, as
-    `oscillators` has them.
+    Shape 0 is the saw, 1 the pulse, 2 the triangle; the rest is as `oscillators` has it.
     """
-    p, d, b = np.float32(motion[0]), np.float32(motion[1]), np.float32(motion[2])
+    p, d, b = np.float32(phase), np.float32(step), np.float32(bend)
     g, r, keep = np.float32(gain), np.float32(rise), np.float32(kept)
     if shape == 0:
         fill_saw(wave, n, k, _HISTORY, count, p, d, b, g, r, keep)
@@ -145,49 +143,87 @@ def _fill(wave, n, k, shape, count, motion, width, gain, rise, kept):  # type: i
 
 @njit(**FAST)
 def _flatten(wave, n, k, count, flat):  # type: ignore[no-untyped-def]
-    """Sharpen the block in `wave[n, k]` into flat, and keep its end as the next block's history."""
+    """Sharpen the block in `wave[n, k]` into `flat[n]`, and keep its end as the next's history."""
     sharpen(wave, n, k, count, flat)
     for i in range(_HISTORY):
         wave[n, k, i] = wave[n, k, count + i]
 
 
 @njit(**FAST)
-def _interleave(flat, count, samples, lanes, mix):  # type: ignore[no-untyped-def]
-    """(lanes, samples) to rows of lanes, in tiles that stay in the first cache."""
-    for tile in range(0, samples, _TILE):
-        last = min(samples, tile + _TILE)
-        for n in range(count):
-            for i in range(tile, last):
-                mix[i * lanes + n] = flat[n, i]
+def _multiply(wave, n, count, kept):  # type: ignore[no-untyped-def]
+    """Add the product of `wave[n, 1]` and `wave[n, 2]` to `wave[n, 0]`, of which `kept` stays.
+
+    Both are pulses, and so is their product: its edges are theirs, and sharpened like theirs.
+    """
+    into = wave[n, 0, _HISTORY : _HISTORY + count]
+    one = wave[n, 1, _HISTORY : _HISTORY + count]
+    other = wave[n, 2, _HISTORY : _HISTORY + count]
+    keep = np.float32(kept)
+    for i in range(count):
+        into[i] = keep * into[i] + one[i] * other[i]
 
 
 @njit(**FAST)
-def _deliver(mix, count, samples, lanes, owner, start, out):  # type: ignore[no-untyped-def]
-    """Add the lanes of each patch to its row of `out`, two at a time where they are two."""
-    for tile in range(0, samples, _TILE):
-        last = min(samples, tile + _TILE)
-        n = 0
-        while n < count:
-            row = out[owner[n], start + tile : start + last]
-            first = mix[tile * lanes + n :: lanes]
-            if n + 1 < count and owner[n + 1] == owner[n]:
-                second = mix[tile * lanes + n + 1 :: lanes]
-                for i in range(last - tile):
-                    row[i] += first[i] + second[i]
-                n += 2
-            else:
-                for i in range(last - tile):
-                    row[i] += first[i]
-                n += 1
+def _interleave(flat, samples, lanes, pair, mix):  # type: ignore[no-untyped-def]
+    """(lanes, samples) to rows of lanes, two lanes at a time: half as many moves.
+
+    Args:
+        flat: (lanes, at least samples) float32, an even number of lanes.
+        samples: rows to write.
+        lanes: lanes of a row of `mix`, even.
+        pair: (2 * samples,) float32 to work in.
+        mix: (samples * lanes,) float32, overwritten.
+    """
+    doubles = pair.view(np.float64)
+    into = mix.view(np.float64)
+    for n in range(0, flat.shape[0], 2):
+        one = flat[n]
+        other = flat[n + 1]
+        for i in range(samples):
+            pair[2 * i] = one[i]
+            pair[2 * i + 1] = other[i]
+        column = into[n // 2 :: lanes // 2]
+        for i in range(samples):
+            column[i] = doubles[i]
 
 
 @njit(**FAST)
-def _hiss(noise, at, colour, last, count, flat):  # type: ignore[no-untyped-def]
-    """One block of noise into flat, (count,) float32; returns its last white sample."""
-    flat[0] = noise[at] - colour * last
+def _deliver(mix, count, samples, lanes, pair, owner, start, out):  # type: ignore[no-untyped-def]
+    """Write the sum of each patch's lanes to its row of `out`, two lanes at a time where it can."""
+    doubles = pair.view(np.float64)
+    source = mix.view(np.float64)
+    n = 0
+    while n < count:
+        row = out[owner[n], start : start + samples]
+        column = source[n // 2 :: lanes // 2]
+        for i in range(samples):
+            doubles[i] = column[i]
+        alone = n % 2 == 1 or n + 1 == count or owner[n + 1] != owner[n]
+        first = n == 0 or owner[n - 1] != owner[n]
+        if not alone and first:
+            for i in range(samples):
+                row[i] = pair[2 * i] + pair[2 * i + 1]
+        else:
+            keep = np.float32(0.0 if first else 1.0)
+            here = np.float32(1.0 if not alone or n % 2 == 0 else 0.0)
+            there = np.float32(1.0 if not alone or n % 2 == 1 else 0.0)
+            if first:
+                row[:] = np.float32(0.0)
+            for i in range(samples):
+                row[i] = keep * row[i] + here * pair[2 * i] + there * pair[2 * i + 1]
+        n += 1 if alone else 2
+
+
+@njit(**FAST)
+def _hiss(noise, at, colour, last, count, gain, rise, mixed, n):  # type: ignore[no-untyped-def]
+    """Add one block of noise to `mixed[n]`; returns its last white sample."""
+    white = noise[at : at + count]
+    row = mixed[n]
+    g, r = np.float32(gain), np.float32(rise)
+    row[0] += g * (white[0] - colour * last)
     for i in range(1, count):
-        flat[i] = noise[at + i] - colour * noise[at + i - 1]
-    return noise[at + count - 1]
+        row[i] += (g + np.float32(np.int32(i)) * r) * (white[i] - colour * white[i - 1])
+    return white[count - 1]
 
 
 @njit(**FAST)
@@ -230,7 +266,7 @@ def play(moving: bool) -> Callable[..., None]:
         rate: samples per second, oversampling included.
         block: samples per block, oversampling included.
         note_off: sample of the key's release.
-        out: (patches, samples) float32, zeroed; the lanes are added to it.
+        out: (patches, samples) float32; the rows of these lanes are overwritten.
     """
 
     @njit(**FAST)
@@ -245,8 +281,10 @@ def play(moving: bool) -> Callable[..., None]:
         mix = np.zeros(block * lanes, np.float32)
         modulator = np.zeros(block * lanes if moving else 1, np.float32)
         raw = np.zeros((count, 4, block + _HISTORY), np.float32)
-        mixed = np.zeros((count, block), np.float32)
+        mixed = np.zeros((count + count % 2, block), np.float32)
+        pair = np.zeros(2 * block, np.float32)
         flat = np.zeros(block, np.float32)
+        alone = np.zeros((count, block) if moving else (1, 1), np.float32)
         ring = np.zeros(block, np.float32)
         motion = np.zeros((2, 3))
         phase = values[:, v.PHASE_1 : v.PHASE_2 + 1].copy()
@@ -262,8 +300,11 @@ def play(moving: bool) -> Callable[..., None]:
         lfo_phase = np.zeros((count, 2))
         grain = np.zeros(count, np.float32)
         loudness = np.zeros((count, 2))
+        scales = np.ones(count)
         first_envelope = 0 if moving else v.SHAPE_AMPLIFIER
         for n in range(count):
+            if not moving:
+                scales[n] = values[n, v.LOUDNESS] * _pan_gain(values[n, v.PAN])
             for e in range(first_envelope, 3):
                 _reach(envelopes[n, e], block, whole[n, e])
                 level[n, e] = values[n, v.START_LEVEL]
@@ -381,45 +422,91 @@ def play(moving: bool) -> Callable[..., None]:
                 shape_1 = 2 if wave_1 == 1 else wave_1 - 2
                 kept = 0.0
                 if wave_1 != 4:
-                    _fill(raw, n, 0, shape_1, samples, motion[0], width_1, gain_1, rise, 0.0)
+                    _fill(
+                        raw,
+                        n,
+                        0,
+                        shape_1,
+                        samples,
+                        motion[0, 0],
+                        motion[0, 1],
+                        motion[0, 2],
+                        width_1,
+                        gain_1,
+                        rise,
+                        0.0,
+                    )
                     kept = 1.0
                 if wave_2 != 4:
-                    _fill(raw, n, 0, 0 if wave_2 == 1 else 1, samples, motion[1],
+                    _fill(raw, n, 0, 0 if wave_2 == 1 else 1, samples, motion[1, 0], motion[1, 1], motion[1, 2],
                           values[n, v.WIDTH_2], gain_2, 0.0, kept)  # fmt: skip
                     kept = 1.0
-                if kept > 0.0:
-                    _flatten(raw, n, 0, samples, flat)
-                    for i in range(samples):
-                        mixed[n, i] = flat[i]
-                else:
-                    for i in range(samples):
-                        mixed[n, i] = 0.0
+                if wave_2 == 4:
+                    _fill(
+                        raw,
+                        n,
+                        1,
+                        1,
+                        samples,
+                        motion[1, 0],
+                        motion[1, 1],
+                        motion[1, 2],
+                        values[n, v.WIDTH_2],
+                        1.0,
+                        0.0,
+                        0.0,
+                    )
+                    _fill(
+                        raw,
+                        n,
+                        2,
+                        1,
+                        samples,
+                        motion[0, 0],
+                        motion[0, 1],
+                        motion[0, 2],
+                        width_1,
+                        gain_2,
+                        0.0,
+                        0.0,
+                    )
+                    _multiply(raw, n, samples, kept)
+                _flatten(raw, n, 0, samples, mixed)
                 if wave_1 == 4:
                     at = (int(values[n, v.NOISE] * 1048576.0) + 7919 * index) * 2654435761
                     at %= noise.shape[0] - block
                     colour = np.float32(laws[NOISE_COLOUR])
-                    grain[n] = _hiss(noise, at, colour, grain[n], samples, flat)
-                    for i in range(samples):
-                        mixed[n, i] += np.float32(gain_1 + i * rise) * flat[i]
-                if wave_2 == 4:
-                    _fill(raw, n, 1, 1, samples, motion[1], values[n, v.WIDTH_2], 1.0, 0.0, 0.0)
-                    _flatten(raw, n, 1, samples, flat)
-                    _fill(raw, n, 2, 1, samples, motion[0], width_1, gain_2, 0.0, 0.0)
-                    _flatten(raw, n, 2, samples, ring)
-                    for i in range(samples):
-                        mixed[n, i] += flat[i] * ring[i]
+                    grain[n] = _hiss(noise, at, colour, grain[n], samples, gain_1, rise, mixed, n)
                 if moving:
-                    if wave_1 != 4:
-                        _fill(raw, n, 3, shape_1, samples, motion[0], width_1, 1.0, 0.0, 0.0)
-                        _flatten(raw, n, 3, samples, flat)
+                    if wave_1 == 4:
+                        for i in range(samples):
+                            flat[i] = noise[at + i]
+                    else:
+                        _fill(
+                            raw,
+                            n,
+                            3,
+                            shape_1,
+                            samples,
+                            motion[0, 0],
+                            motion[0, 1],
+                            motion[0, 2],
+                            width_1,
+                            1.0,
+                            0.0,
+                            0.0,
+                        )
+                        _flatten(raw, n, 3, samples, alone)
+                        for i in range(samples):
+                            flat[i] = alone[n, i]
                     for i in range(samples):
                         modulator[i * lanes + n] = flat[i]
-            _interleave(mixed, count, samples, lanes, mix)
+            _interleave(mixed, samples, lanes, pair, mix)
             if moving:
                 f.moving_filter_block(mix, modulator, samples, lane, lanes, circuit)
             else:
                 f.filter_block(mix, samples, lane, lanes, circuit)
-            _deliver(mix, count, samples, lanes, owner, start, out)
+            _deliver(mix, count, samples, lanes, pair, owner, start, out)
             start = end
             index += 1
             last_node = node

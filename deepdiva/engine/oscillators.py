@@ -43,14 +43,19 @@ _KINK = np.float32(1.0 / 120.0)
 
 
 @njit(**INLINE)
-def _step(distance):  # type: ignore[no-untyped-def]
-    """Residual of a unit step, `distance` samples after it; odd, zero from 2 samples on."""
-    away = abs(distance)
+def _tail(away):  # type: ignore[no-untyped-def]
+    """What of a unit step is still to come, or came too soon, `away` >= 0 samples from it."""
     outer = max(_0, _2 - away)
     inner = max(_0, _1 - away)
     outer *= outer
     inner *= inner
-    residual = (outer * outer - _4 * inner * inner) * _STEP
+    return (outer * outer - _4 * inner * inner) * _STEP
+
+
+@njit(**INLINE)
+def _step(distance):  # type: ignore[no-untyped-def]
+    """Residual of a unit step, `distance` samples after it; odd, zero from 2 samples on."""
+    residual = _tail(abs(distance))
     return -residual if distance >= _0 else residual
 
 
@@ -98,6 +103,18 @@ def fill_pulse(wave, lane, which, start, count, phase, increment, bend, gain, ri
     """Write a pulse, 1 while the phase is below `width` (0..1) and -1 after; see `fill_saw`."""
     row = wave[lane, which, start : start + count]
     inverse = _1 / (increment + bend * np.float32(count))
+    if min(width, _1 - width) * inverse > _4:
+        # Edges too far apart to overlap: the nearer one's residual points against the level.
+        for i in range(count):
+            t = np.float32(np.int32(i))
+            p = phase + t * (increment + t * bend)
+            p -= np.floor(p)
+            rising = min(p, _1 - p)
+            falling = abs(p - width)
+            residual = _tail(min(rising, falling) * inverse)
+            level = _1 if p < width else -_1
+            row[i] = (gain + t * rise) * (level - _2 * level * residual) + kept * row[i]
+        return
     for i in range(count):
         t = np.float32(np.int32(i))
         p = phase + t * (increment + t * bend)
@@ -131,18 +148,19 @@ def fill_triangle(wave, lane, which, start, count, phase, increment, bend, gain,
 
 @njit(**FAST)
 def sharpen(wave, lane, which, count, flat):  # type: ignore[no-untyped-def]
-    """Undo the spline's droop; `flat[i]` belongs to sample `i + SHARPENING_REACH`.
+    """Undo the spline's droop; `flat[lane, i]` belongs to sample `i + SHARPENING_REACH`.
 
     Args:
         wave: (lanes, oscillators, at least count + 2 * SHARPENING_REACH) float32.
         lane: first index.
         which: second index.
         count: samples to write.
-        flat: (at least count,) float32, overwritten.
+        flat: (lanes, at least count) float32, whose row `lane` is overwritten.
     """
     row = wave[lane, which]
+    into = flat[lane]
     for i in range(count):
-        flat[i] = (
+        into[i] = (
             _T0 * row[i + 4]
             + _T1 * (row[i + 3] + row[i + 5])
             + _T2 * (row[i + 2] + row[i + 6])

@@ -132,7 +132,7 @@ class EmbeddedRenderer(Renderer):
                 f"seeds has shape {np.shape(seeds)}: give one seed, or one for each of the "
                 f"{len(patches)} patches."
             )
-        audio = np.zeros((len(patches), note.samples), np.float32)
+        audio = np.empty((len(patches), note.samples), np.float32)
         if len(patches) == 0:
             return audio
         rate = note.sample_rate * self._oversampling
@@ -178,7 +178,7 @@ class EmbeddedRenderer(Renderer):
             owner = lanes.patch[rows]
             heard = audio
             if factor > 1:
-                heard = np.zeros((len(members), note.samples * factor), np.float32)
+                heard = np.empty((len(members), note.samples * factor), np.float32)
                 owner = np.searchsorted(members, owner)
             k.play(moving)(
                 lanes.values[rows],
