@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,27 @@ from deepdiva.data.sampling import BLOCK, Sampling, Uniform
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MfccSettings
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 
 Store = Literal["float32", "float16", "features"]
+
+
+@dataclass(frozen=True)
+class BaseFile:
+    """The preset file that a base patch came from, with whatever in it is no parameter.
+
+    Attributes:
+        name: of the file.
+        sha256: of its bytes.
+    """
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> BaseFile:
+        """Describe a file."""
+        return cls(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -26,8 +43,8 @@ class DatasetSettings:
     Attributes:
         space: the free parameters, and the base patch that holds the others.
         sample_size: sounds in a batch, 1 to 10 million.
-        base_preset: where the base patch and whatever is no parameter (detune pots) come from; the
-            built-in MS-REV1 if None. The renderer must have been made for the same.
+        base_preset: where the base patch and whatever is no parameter (detune pots) come from; None
+            for the renderer's own. The renderer must have been made for the same.
         note: what is played.
         seed: of everything that is drawn, 0 or more.
         file_prefix: what the names of all files begin with, such as `train_`; letters, digits,
@@ -43,7 +60,7 @@ class DatasetSettings:
 
     space: ParameterSpace
     sample_size: int
-    base_preset: Preset | None = None
+    base_preset: BaseFile | None = None
     note: Note = field(default_factory=Note)
     seed: int = 0
     file_prefix: str = ""
@@ -90,15 +107,9 @@ class DatasetSettings:
         Two data sets with the same of these, and the same renderer, have the same sounds.
         """
         features = {"mel": self.mel.to_dict(), "mfcc": self.mfcc.to_dict()}
-        preset = None
-        if self.base_preset is not None:
-            preset = {
-                "name": Path(self.base_preset.source).name,
-                "sha256": hashlib.sha256(self.base_preset.data).hexdigest(),
-            }
         return {
             "note": self.note.to_dict(),
-            "base_preset": preset,
+            "base_preset": asdict(self.base_preset) if self.base_preset else None,
             "space": self.space.to_dict(),
             "sample_size": self.sample_size,
             "seed": self.seed,

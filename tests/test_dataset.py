@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from deepdiva.cli import main
 from deepdiva.data.backends import Workers
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.generate import generate
+from deepdiva.data.inspection import inspect
 from deepdiva.data.npy import file_crc32
 from deepdiva.data.quality import Fault, QualityPolicy
 from deepdiva.data.sampling import AroundPresets, Uniform, preset_files
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.settings import BaseFile, DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     DeepDivaError,
@@ -31,8 +33,18 @@ from deepdiva.errors import (
     StorageError,
 )
 from deepdiva.features import MelSpectrogram, Mfcc
+from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
 from deepdiva.note import Note
+from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.preset import Preset
+from deepdiva.renderer import (
+    Failure,
+    PartialRenderError,
+    RenderBatch,
+    Renderer,
+    RendererInfo,
+    Seeds,
+)
 from deepdiva.space import default_space
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
@@ -199,6 +211,61 @@ def test_clipping_sounds_are_redrawn_and_counted(tmp_path: Path) -> None:
     )
 
 
+class Unreliable(Renderer):
+    """The embedded engine, but low cutoffs crash it and high ones give NaN."""
+
+    def __init__(self) -> None:
+        self.engine = EmbeddedRenderer()
+
+    @property
+    def info(self) -> RendererInfo:
+        return self.engine.info
+
+    @property
+    def table(self) -> ParameterTable:
+        return DIVA
+
+    @property
+    def honoured(self) -> frozenset[str]:
+        return self.engine.honoured
+
+    def render(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        audio = self.engine.render(patches, note, seeds)
+        cutoff = patches[:, DIVA.index("VCF1.Freq")]
+        audio[cutoff > 130] = np.nan
+        crashed = np.flatnonzero(cutoff < 50)
+        audio[crashed] = 0.0
+        if len(crashed):
+            failures = tuple(Failure(int(row), "crashed") for row in crashed)
+            raise PartialRenderError(RenderBatch(audio, failures))
+        return audio
+
+
+def test_failures_are_redrawn_or_kept_and_always_counted(made: Path, tmp_path: Path) -> None:
+    generate(tmp_path / "redrawn", SETTINGS, Unreliable(), 2)
+    redrawn = Dataset.open(tmp_path / "redrawn")
+    cutoff = redrawn.space().patches(redrawn.patches)[:, DIVA.index("VCF1.Freq")]
+    assert cutoff.min() >= 50
+    assert cutoff.max() <= 130
+    assert not (redrawn.samples["faults"] & (Fault.FAILED | Fault.NON_FINITE)).any()
+    counts = [record.redrawn for record in redrawn.description.records.values()]
+    refused = sum(count["failed"] + count["non_finite"] for count in counts)
+    assert refused == redrawn.samples["redraws"].sum() > 100
+
+    policy = QualityPolicy(non_finite="keep", failed="keep")
+    generate(tmp_path / "kept", replace(SETTINGS, quality=policy), Unreliable(), 2)
+    kept = Dataset.open(tmp_path / "kept")
+    np.testing.assert_array_equal(kept.patches, Dataset.open(made).patches)
+    cutoff = kept.space().patches(kept.patches)[:, DIVA.index("VCF1.Freq")]
+    faults = kept.samples["faults"]
+    np.testing.assert_array_equal((faults & Fault.FAILED) > 0, cutoff < 50)
+    np.testing.assert_array_equal((faults & Fault.NON_FINITE) > 0, cutoff > 130)
+    assert inspect(kept).kept["failed"] == np.count_nonzero(cutoff < 50)
+    assert np.isnan(kept.rows("audio")[cutoff > 130]).all()
+
+
 def test_a_space_without_sound_is_an_error_and_no_loop(tmp_path: Path) -> None:
     space = default_space()
     base = space.base.copy()
@@ -317,7 +384,7 @@ def test_other_settings_are_refused_and_named(made: Path) -> None:
         (replace(SETTINGS, seed=8), "seed is 7 there and 8 here"),
         (replace(SETTINGS, note=replace(NOTE, pitch=60)), "note.pitch is 48 there and 60 here"),
         (replace(SETTINGS, sample_size=301), "sample_size is 300"),
-        (replace(SETTINGS, base_preset=Preset.template()), "base_preset"),
+        (replace(SETTINGS, base_preset=BaseFile("my.h2p", "0123")), "base_preset"),
         (replace(SETTINGS, store="float16"), "store"),
     ):
         with pytest.raises(FileExistsAlreadyError, match=message):
@@ -454,3 +521,29 @@ def test_the_base_preset_travels_with_its_detune(tmp_path: Path, diva_presets: l
         patches, dataset.note, dataset.samples["seed"].astype(np.int64)
     )
     np.testing.assert_array_equal(dataset.rows("audio")[:], expected)
+
+
+def test_a_plug_in_makes_a_data_set_too(tmp_path: Path, nekobi: Path) -> None:
+    options = ["dataset", "--sample-size", "5", "--nr-data-batches", "2", "--plugin", str(nekobi)]
+    options += ["--plugin-mode", "fresh", "--data-path", str(tmp_path), "--render-length", "0.2"]
+    options += ["--note-length", "0.2", "--jobs", "2"]
+    runner = CliRunner()
+    made = runner.invoke(main, options, catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    dataset = Dataset.open(tmp_path / "dataset")
+    about = dataset.description.renderer
+    assert (about["name"], about["repeatable"]) == ("dawdreamer", True)
+    assert len(dataset.free) == 8
+    assert inspect(dataset).kept == {"silent": 0, "clipping": 0, "non_finite": 0, "failed": 0}
+    with pytest.raises(InvalidValueError, match="use it with the synthesizer"):
+        dataset.space()
+    renderer = PluginRenderer(PluginSettings(nekobi, mode="fresh"))
+    try:
+        patches = dataset.space(renderer.table).patches(dataset.patches[[3, 7]])
+        audio = renderer.render(patches, dataset.note)
+    finally:
+        renderer.close()
+    np.testing.assert_array_equal(audio, dataset.rows("audio")[[3, 7]])
+    again = runner.invoke(main, [*options, "--folder-name", "again", "--jobs", "1"])
+    assert again.exit_code == 0, again.output
+    assert tree(tmp_path / "again") == tree(tmp_path / "dataset")

@@ -189,7 +189,7 @@ def command(
         raise click.UsageError("Missing option '--sample-size'.", context)
     from deepdiva.data.generate import generate
     from deepdiva.data.sampling import Sampling, Uniform, preset_files
-    from deepdiva.data.settings import DatasetSettings
+    from deepdiva.data.settings import BaseFile, DatasetSettings
     from deepdiva.workers import worker_count
 
     preset = space.preset()
@@ -205,7 +205,7 @@ def command(
         settings = DatasetSettings(
             space=free_space,
             sample_size=sample_size,
-            base_preset=None if space.base is None else preset,
+            base_preset=None if space.base is None else BaseFile.of(space.base),
             note=note,
             seed=seed,
             file_prefix=file_prefix,
