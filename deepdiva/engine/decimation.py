@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deepdiva.engine.oscillators import FAST
 
 _TAPS_PER_FACTOR = 32
+_TILE = 2048
 _PASSBAND = 0.455
 """Cycles per output sample up to which the filter is flat: 20 kHz at 44.1 kHz."""
 
@@ -39,13 +40,22 @@ def decimate(fine, taps, factor, coarse):  # type: ignore[no-untyped-def]
         coarse: (batch, samples) float32, overwritten.
     """
     reach = taps.shape[0] // 2
-    length = fine.shape[1]
-    padded = np.zeros(length + 2 * reach, np.float32)
+    samples = coarse.shape[1]
+    reached = samples + taps.shape[0] // factor + 1
+    phases = np.zeros((factor, reached), np.float32)
     for row in range(fine.shape[0]):
-        padded[reach : reach + length] = fine[row]
-        for i in range(coarse.shape[1]):
-            total = np.float32(0.0)
-            at = i * factor
+        for phase in range(factor):
+            column = phases[phase]
+            for i in range(reached):
+                at = i * factor + phase - reach
+                column[i] = fine[row, at] if 0 <= at < fine.shape[1] else np.float32(0.0)
+        heard = coarse[row]
+        heard[:] = np.float32(0.0)
+        for start in range(0, samples, _TILE):
+            end = min(samples, start + _TILE)
+            into = heard[start:end]
             for k in range(taps.shape[0]):
-                total += taps[k] * padded[at + k]
-            coarse[row, i] = total
+                tap = taps[k]
+                source = phases[k % factor, start + k // factor : end + k // factor]
+                for i in range(end - start):
+                    into[i] += tap * source[i]

@@ -8,8 +8,10 @@ sample by sample, all lanes side by side.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
@@ -250,6 +252,17 @@ def _modulated(n, values, lfos, sources, depths, known, phases, moved, levels, g
     )  # fmt: skip
 
 
+def _fingerprint() -> int:
+    """A number that changes with the sources that the kernel is compiled from.
+
+    numba looks at the file of a cached function alone, not at those of the functions it calls. A
+    number that the function closes over is part of the key too.
+    """
+    folder = files("deepdiva.engine")
+    sources = ("filters.py", "kernel.py", "modulation.py", "oscillators.py", "voices.py")
+    return zlib.crc32(b"".join((folder / name).read_bytes() for name in sources))
+
+
 @lru_cache(maxsize=2)
 def play(moving: bool) -> Callable[..., None]:
     """The kernel for patches in which nothing but envelope 1 and drift moves, or for all others.
@@ -268,13 +281,14 @@ def play(moving: bool) -> Callable[..., None]:
         note_off: sample of the key's release.
         out: (patches, samples) float32; the rows of these lanes are overwritten.
     """
+    fingerprint = _fingerprint()
 
     @njit(**FAST)
     def kernel(  # type: ignore[no-untyped-def]
         values, envelopes, lfos, sources, depths, drift, owner, drift_samples,
         laws, circuit, noise, rate, block, note_off, out,
     ):  # fmt: skip
-        count = values.shape[0]
+        count = values.shape[0] if fingerprint >= 0 else 0
         total = out.shape[1]
         lanes = (count + LANE_STEP - 1) // LANE_STEP * LANE_STEP
         lane = np.zeros(f.ROWS * lanes, np.float32)
@@ -285,7 +299,6 @@ def play(moving: bool) -> Callable[..., None]:
         pair = np.zeros(2 * block, np.float32)
         flat = np.zeros(block, np.float32)
         alone = np.zeros((count, block) if moving else (1, 1), np.float32)
-        ring = np.zeros(block, np.float32)
         motion = np.zeros((2, 3))
         phase = values[:, v.PHASE_1 : v.PHASE_2 + 1].copy()
         increment = np.zeros((count, 2))
@@ -438,8 +451,8 @@ def play(moving: bool) -> Callable[..., None]:
                     )
                     kept = 1.0
                 if wave_2 != 4:
-                    _fill(raw, n, 0, 0 if wave_2 == 1 else 1, samples, motion[1, 0], motion[1, 1], motion[1, 2],
-                          values[n, v.WIDTH_2], gain_2, 0.0, kept)  # fmt: skip
+                    _fill(raw, n, 0, 0 if wave_2 == 1 else 1, samples, motion[1, 0], motion[1, 1],
+                          motion[1, 2], values[n, v.WIDTH_2], gain_2, 0.0, kept)  # fmt: skip
                     kept = 1.0
                 if wave_2 == 4:
                     _fill(
