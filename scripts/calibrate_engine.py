@@ -80,6 +80,8 @@ PHASES = slice(10, 14)
 
 # Constants that steps are tried on, in this order.
 STEPPED = (
+    "level_gain",
+    "lp_feedback_gain",
     "hp_clip",
     "loop_clip",
     "loop_bias",
@@ -417,7 +419,7 @@ def step_constants(
     evaluations: int,
     jobs: int,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Try each constant a step down and a step up; keep what is nearer by more than its error.
+    """Try each constant a step down and a step up; keep what is nearer by over two of its errors.
 
     Returns:
         The changes after it, and for each constant the range that costs less than one standard
@@ -445,7 +447,7 @@ def step_constants(
             gain = float((here - there).mean())
             error = float((here - there).std() / np.sqrt(len(paths)))
             print(f"  {name} {value:.4g} -> {step:.4g}: {-gain:+.4f} ({error:.4f})", flush=True)
-            if gain > max(best[0], error):
+            if gain > max(best[0], 2.0 * error):
                 best = (gain, step, there)
             if -gain > error:
                 low, high = (step, high) if step < value else (low, step)
@@ -508,7 +510,8 @@ def command_constants(paths: Sequence[Path], run: Run, options: argparse.Namespa
 def command_validate(paths: Sequence[Path], run: Run, options: argparse.Namespace) -> None:
     """Constants from some recordings, scored on the others: distances before and after."""
     fits = known_fits(paths, run)
-    before, after = [], []
+    before: list[float] = []
+    after: list[float] = []
     workers = Parallel(n_jobs=options.jobs)
     for fold in range(options.folds):
         held_out = list(paths[fold :: options.folds])
@@ -548,7 +551,9 @@ def main() -> None:
         "validate": command_validate,
         "table": command_table,
     }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("command", choices=commands)
     parser.add_argument("recordings", type=Path)
     parser.add_argument("run", type=Path)
