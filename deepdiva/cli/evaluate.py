@@ -54,7 +54,7 @@ presets:DIR. NAME=... names it."""
     "--output",
     "-o",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run; an unfinished run in it goes on.  [default: runs/NAME]",
+    help="Folder of the run; an unfinished run in it goes on.  [default: runs/evaluation-NAME]",
 )
 @click.option(
     "--contender",
@@ -141,6 +141,11 @@ def command(
     folder = RunFolder(output or Path("runs") / f"evaluation-{collection.name}")
     searching = renderer.open(base)
     try:
+        if searching.table != DIVA:
+            raise InvalidValueError(
+                f"{searching.table.name} renders, and contenders answer with presets of Diva: "
+                "leave out --plugin, or name Diva's."
+            )
         bench = Bench(searching, base, settings)
         taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -271,7 +276,11 @@ def _run(
 
 
 def _print(summary: Summary) -> None:
-    """The table of contenders on stdout."""
+    """The table of contenders on stdout.
+
+    `floor` is the share of sounds matched no worse than the noise floor, `nearer` is the shuffle
+    probe.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
@@ -286,7 +295,7 @@ def _print(summary: Summary) -> None:
     )
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("contender", overflow="fold", min_width=12)
-    for heading in ("mean", "95 %", "median", "at floor", "own nearer", "s", "failed"):
+    for heading in ("mean", "95 %", "median", "floor", "nearer", "s", "failed"):
         table.add_column(heading, justify="right")
     for contender in summary.contenders:
         average = contender.averages[PRIMARY]
