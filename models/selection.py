@@ -12,8 +12,8 @@ from deepdiva.distance import FULL, DistanceSettings, SpectralDistance
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 
-_LANES = 16
-"""Patches that a thread renders together; the embedded engine computes so many side by side."""
+_FEWEST, _MOST = 16, 32
+"""Patches that a thread renders together: the embedded engine's lanes hold so many."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,16 @@ def choose(
     """
     distance = SpectralDistance(sound, note.sample_rate, settings)
 
+    together = min(max(-(-len(patches) // jobs), _FEWEST), _MOST)
+
     def score(start: int) -> tuple[NDArray[np.float64], int, NDArray[np.float32]]:
-        audio = renderer.render(patches[start : start + _LANES], note, seed)
+        audio = renderer.render(patches[start : start + together], note, seed)
         scores = distance(audio)
         nearest = int(scores.argmin())
         return scores, start + nearest, audio[nearest]
 
     with ThreadPoolExecutor(jobs) as pool:
-        parts = list(pool.map(score, range(0, len(patches), _LANES)))
+        parts = list(pool.map(score, range(0, len(patches), together)))
     distances = np.concatenate([scores for scores, _, _ in parts])
     index = int(distances.argmin())
     audio = next(audio for _, nearest, audio in parts if nearest == index)
