@@ -57,7 +57,7 @@ class Archive:
         """The best points, nearest first, none twice.
 
         Args:
-            count: how many at most.
+            count: how many at most, 1 or more.
             per_combination: at most so many of each combination of classes; 0 for any number.
 
         Returns:

@@ -15,12 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.search.strategy import Strategy
-
-
-def reflect(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fold the real line into [0, 1] by mirrors at every whole number; any shape."""
-    return np.asarray(1.0 - np.abs(np.mod(points, 2.0) - 1.0))
+from deepdiva.search.strategy import Strategy, reflect
 
 
 class CmaEs(Strategy):

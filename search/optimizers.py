@@ -89,7 +89,8 @@ class NevergradSearch(Strategy):
             array = ng.p.Array(init=centre).set_mutation(sigma=sigma).set_bounds(0.0, 1.0)
             array.random_state.seed(seed)
             self._optimizer = make(array, budget=budget, num_workers=self._batch)
-            for point in first:
+            # What was suggested last is asked for first.
+            for point in first[::-1]:
                 self._optimizer.suggest(point)
         self._asked: list[Any] = []
 

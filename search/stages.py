@@ -8,11 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepdiva.search.archive import Archive
-from deepdiva.search.objective import FINE
+from deepdiva.search.differential import MixedDifferentialEvolution
+from deepdiva.search.given import Given
+from deepdiva.search.moves import neighbours
+from deepdiva.search.objective import COARSE, FINE
 from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
+from deepdiva.search.race import Race
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
+
+SURVEY_POPULATION = 48
+ARM_POPULATION = 12
+JUMP_POPULATION = 48
+RACE_ARMS, REMATCH_ARMS = 8, 4
+RACE_STEP, REMATCH_STEP, POLISH_STEP = 0.4, 0.25, 0.1
+"""First steps of the arms, as parts of the start's."""
 
 Begin = Callable[[Archive, int, np.random.Generator], Strategy]
 
@@ -44,12 +55,54 @@ def plan(settings: RefineSettings, start: Start) -> tuple[Stage, ...]:
         UnknownNameError: an optimizer that Nevergrad does not have.
     """
     name = optimizer_name(settings.optimizer)
-    if name == AUTO:
-        name = "TwoPointsDE"
-    return (Stage(name, 1.0, FINE, _nevergrad(name, settings, start)),)
+    if name != AUTO:
+        return (Stage(name, 1.0, FINE, _nevergrad(name, settings, start)),)
+    stages = [
+        Stage("survey", 0.4, COARSE, _survey(start)),
+        Stage("race", 0.7, COARSE, _race(start, RACE_ARMS, RACE_STEP)),
+        Stage("jumps", 0.75, COARSE, _jumps(start)),
+        Stage("rematch", 0.85, COARSE, _race(start, REMATCH_ARMS, REMATCH_STEP)),
+        Stage("polish", 1.0, FINE, _race(start, 1, POLISH_STEP)),
+    ]
+    if not len(start.space.continuous):
+        # With classes alone there is nothing for an arm to search.
+        stages = [stage for stage in stages if stage.name in ("survey", "jumps")]
+    return tuple(stages)
+
+
+def _survey(start: Start) -> Begin:
+    """All combinations of classes in one population."""
+
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+        return MixedDifferentialEvolution(start, SURVEY_POPULATION, rng)
+
+    return begin
+
+
+def _race(start: Start, arms: int, step: float) -> Begin:
+    """The best combinations of classes against each other."""
+
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:
+        points = archive.ranked(arms, per_combination=1)
+        steps = step * start.steps
+        return Race(start.space, points, steps, evaluations, ARM_POPULATION, rng)
+
+    return begin
+
+
+def _jumps(start: Start) -> Begin:
+    """Other classes and pitches than those of the best point."""
+
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+        best = archive.ranked(1)[0]
+        return Given(neighbours(best, start)[:evaluations], JUMP_POPULATION)
+
+    return begin
 
 
 def _nevergrad(name: str, settings: RefineSettings, start: Start) -> Begin:
+    """One of Nevergrad's optimizers from beginning to end."""
+
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
         seed = int(rng.integers(2**31))
         return NevergradSearch(name, start.space, start, evaluations, settings.population, seed)

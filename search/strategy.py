@@ -8,6 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def reflect(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fold the real line into [0, 1] by mirrors at every whole number; any shape.
+
+    What lies in [0, 1] stays as it is, to the bit.
+    """
+    folded = 1.0 - np.abs(np.mod(points, 2.0) - 1.0)
+    return np.where((points >= 0.0) & (points <= 1.0), points, folded)
+
+
 class Strategy(ABC):
     """Proposes points in [0, 1] and learns from their distances.
 

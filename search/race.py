@@ -1,0 +1,104 @@
+"""Arms, one for each combination of classes, and a race in which the better half goes on.
+
+Each arm searches the ordered parameters with a CMA-ES of its own. Budgets follow successive
+halving (K. Jamieson and A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
+Optimization", AISTATS 2016, algorithm 1): every round costs about the same, and after it half of
+the arms is left. Arms differ in their classes but hear the same target, so at the start of a round
+every arm is also given the ordered parameters of the leader.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.search.cmaes import CmaEs
+from deepdiva.search.strategy import Strategy
+from deepdiva.space import ParameterSpace
+
+
+@dataclass(eq=False)
+class _Arm:
+    """One combination of classes.
+
+    Attributes:
+        point: its best point, shape (dimensions,).
+        distance: of that point; infinite before the first generation.
+        search: over the ordered parameters.
+    """
+
+    point: NDArray[np.float64]
+    distance: float
+    search: CmaEs
+
+
+class Race(Strategy):
+    """Successive halving over arms; the last one left runs until it converges.
+
+    Args:
+        space: the parameter space.
+        points: where each arm starts, shape (arms, space.dimensions), the best first.
+        steps: standard deviations of first steps, shape (space.dimensions,).
+        evaluations: what the whole race may cost.
+        population: points of each arm in a generation.
+        rng: source of all randomness.
+    """
+
+    def __init__(
+        self,
+        space: ParameterSpace,
+        points: NDArray[np.float64],
+        steps: NDArray[np.float64],
+        evaluations: int,
+        population: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._ordered = space.continuous
+        self._population = population
+        # An arm that cannot have a few generations of its own is no arm.
+        chosen = points[: max(1, evaluations // (4 * population))]
+        rounds = 1 + math.ceil(math.log2(len(chosen)))
+        self._arms = [
+            _Arm(
+                point.copy(),
+                math.inf,
+                CmaEs(point[self._ordered], steps[self._ordered], source, population),
+            )
+            for point, source in zip(chosen, rng.spawn(len(chosen)), strict=True)
+        ]
+        self._round_cost = evaluations / rounds
+        self._left = self._round_cost
+        self._share()
+
+    def ask(self) -> NDArray[np.float64]:
+        batch = np.repeat([arm.point for arm in self._arms], self._population, axis=0)
+        batch[:, self._ordered] = np.concatenate([arm.search.ask() for arm in self._arms])
+        return batch
+
+    def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:
+        for number, arm in enumerate(self._arms):
+            own = slice(number * self._population, (number + 1) * self._population)
+            points, scores = batch[own], distances[own]
+            arm.search.tell(points[:, self._ordered], scores)
+            best = int(scores.argmin())
+            if scores[best] < arm.distance:
+                arm.point, arm.distance = points[best].copy(), float(scores[best])
+        self._left -= len(batch)
+        if self._left <= 0 and len(self._arms) > 1:
+            self._arms.sort(key=lambda arm: arm.distance)
+            del self._arms[math.ceil(len(self._arms) / 2) :]
+            self._left = self._round_cost
+            self._share()
+
+    def _share(self) -> None:
+        """Start every arm's generation with its own best point and the leader's parameters."""
+        leader = self._arms[0].point[self._ordered]
+        for arm in self._arms:
+            arm.search.inject(np.stack([arm.point[self._ordered], leader]))
+
+    @property
+    def done(self) -> bool:
+        return len(self._arms) == 1 and self._arms[0].search.done
