@@ -92,6 +92,18 @@ def spectral_distance(target: Audio, match: Audio, sample_rate: int) -> float:
     return float(SpectralDistance(target, sample_rate)(match[np.newaxis])[0])
 
 
+def averaged_distance(target: Audio, match: Audio, sample_rate: int) -> float:
+    """The project's averaged-spectra distance, `deepdiva.distance.AVERAGED`; lower is better.
+
+    Log spectra averaged over windows of some tenths of a second, in bins and in bands, and the
+    level: how the start phases of two oscillators fall, and draws of noise, hardly count. A shift
+    of the level by 20 dB is 1.
+    """
+    from deepdiva.distance import AveragedDistance
+
+    return float(AveragedDistance(target, sample_rate)(match[np.newaxis])[0])
+
+
 def auraloss_mrstft(target: Audio, match: Audio, sample_rate: int) -> float:  # noqa: ARG001
     """Multi-resolution STFT loss of auraloss 0.4 with its defaults; lower is better.
 
@@ -189,6 +201,13 @@ PANEL: tuple[Metric, ...] = (
         ),
         spectral_distance,
         symmetric=False,
+    ),
+    Metric(
+        Measure(
+            "averaged_distance", "Averaged distance", "", "lower", 0.0,
+            "Log spectra of this project averaged over time: start phases hardly count.",
+        ),
+        averaged_distance,
     ),
     Metric(
         Measure(

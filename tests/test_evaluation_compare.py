@@ -31,10 +31,10 @@ def summary(values: dict[str, float], contender: str = "cnn") -> dict:
             "settings": {"note": Note().to_dict()},
             "sounds": [{"name": name, "fingerprint": "0"} for name in values],
         },
-        "measures": [vars(metric.measure) for metric in PANEL[:5]],
+        "measures": [vars(metric.measure) for metric in PANEL[:6]],
         "contenders": [{"name": contender}],
         "status": {contender: dict.fromkeys(values, "ok")},
-        "values": {metric.key: {contender: values} for metric in PANEL[:5]},
+        "values": {metric.key: {contender: values} for metric in PANEL[:6]},
     }
 
 

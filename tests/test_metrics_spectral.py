@@ -98,3 +98,17 @@ def test_primary_is_the_reported_form_of_the_projects_distance(pair):
     target, match = pair
     expected = SpectralDistance(target, RATE, FULL)(match[np.newaxis])[0]
     assert metrics.spectral_distance(target, match, RATE) == expected
+
+
+def test_averaged_distance_of_a_gain_is_its_level():
+    """A tenth of the amplitude is 20 dB in every bin, every band and the level: a distance of 1."""
+    noise = np.random.default_rng(0).normal(0, 0.3, RATE).astype(np.float32)
+    value = metrics.averaged_distance(noise, noise * np.float32(0.1), RATE)
+    assert value == pytest.approx(1.0, abs=0.02)
+
+
+def test_averaged_distance_forgives_a_new_draw_of_noise():
+    rng = np.random.default_rng(1)
+    first, again = (rng.normal(0, 0.3, RATE).astype(np.float32) for _ in range(2))
+    assert metrics.averaged_distance(first, again, RATE) < 0.2
+    assert metrics.spectral_distance(first, again, RATE) > 0.5
