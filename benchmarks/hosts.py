@@ -41,6 +41,7 @@ def bare_loop(plugin: str, note: Note, rows: NDArray[np.float64], line: Connecti
     """Render rows with nothing but DawDreamer, once for each message on the line."""
     import dawdreamer
 
+    os.setpgid(0, 0)  # as the renderer's processes, lest the scheduler treat them otherwise
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     engine = dawdreamer.RenderEngine(note.sample_rate, 512)
     processor = engine.make_plugin_processor("plugin", plugin)

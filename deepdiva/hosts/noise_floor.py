@@ -15,7 +15,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 
-_SEED = 0  # of the patches in between
+_SEED = 0  # of random patches in between
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class NoiseFloor:
 
 
 def noise_floor(
-    renderer: Renderer, patch: NDArray[np.float64], note: Note, repeats: int = 5
+    renderer: Renderer,
+    patch: NDArray[np.float64],
+    note: Note,
+    repeats: int = 5,
+    between: NDArray[np.float64] | None = None,
 ) -> NoiseFloor:
     """Measure it as the renderer is used in a search: with other patches in between.
 
@@ -42,8 +46,9 @@ def noise_floor(
         renderer: of the search.
         patch: shape (len(renderer.table),), in units.
         note: of the search.
-        repeats: renders of the patch, at least 2. Each is followed by one of a random patch,
-            without which many synthesizers would come back to the same phases.
+        repeats: renders of the patch, at least 2. Each is followed by one of another patch, without
+            which many synthesizers would come back to the same phases.
+        between: these other patches, shape (any, len(renderer.table)); random ones if None.
 
     Raises:
         InvalidValueError: fewer than 2 repeats.
@@ -51,12 +56,14 @@ def noise_floor(
     """
     if repeats < 2:
         raise InvalidValueError(f"repeats is {repeats}: it takes at least 2 to compare.")
-    rng = np.random.default_rng(_SEED)
-    patches = np.empty((2 * repeats, len(renderer.table)))
-    patches[::2] = patch
+    if between is None:
+        rng = np.random.default_rng(_SEED)
+        columns = [parameter.to_unit(rng.random(repeats)) for parameter in renderer.table]
+        between = np.stack(columns, axis=1)
     # Some of these may be silent, in which case they fail; only the patch itself matters here.
-    for parameter in renderer.table:
-        patches[1::2, parameter.index] = parameter.to_unit(rng.random(repeats))
+    patches = np.empty((2 * repeats, len(patch)))
+    patches[::2] = patch
+    patches[1::2] = np.resize(between, (repeats, len(patch)))
     batch = renderer.render_checked(patches, note, seeds=np.arange(2 * repeats))
     renders = batch.audio[::2][batch.played[::2]]
     if len(renders) < 2:

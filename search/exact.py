@@ -1,0 +1,82 @@
+"""What a match is worth where nothing that was rendered before has a part in it.
+
+A plug-in that plays many patches in one instance is fast, but the patch before leaves its traces:
+phases, free-running LFOs. Of thousands of candidates the one with the luckiest phase wins, and it
+does not sound so again. What is reported and written is therefore rendered anew, exactly, for the
+best few candidates; and the noise floor says how much of a distance may be luck.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.errors import RenderError
+from deepdiva.hosts.noise_floor import NoiseFloor, noise_floor
+from deepdiva.note import Note
+from deepdiva.renderer import Renderer
+
+CONTENDERS = 8
+"""So many of the best candidates are rendered exactly, where candidates are not."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactMatch:
+    """The best of a few candidates, rendered exactly.
+
+    Attributes:
+        row: which of them.
+        sound: shape (note.samples,), float32.
+        distance: of `sound` to the target.
+        noise: distances between repeated renders as the search made them; None for a renderer that
+            repeats itself, and where the patch cannot be repeated at all.
+    """
+
+    row: int
+    sound: NDArray[np.float32]
+    distance: float
+    noise: NoiseFloor | None
+
+
+def exact_match(
+    renderer: Renderer,
+    patches: NDArray[np.float64],
+    note: Note,
+    seed: int,
+    reported: Callable[[NDArray[np.float32]], NDArray[np.float64]],
+) -> ExactMatch:
+    """Render the best candidates of a search exactly, and choose.
+
+    Args:
+        renderer: of the search.
+        patches: shape (candidates, len(table)), the best first. Only that one is rendered if the
+            renderer is exact as it is.
+        note: of the search.
+        seed: of the search.
+        reported: distances to the target, shape (batch,), of sounds.
+
+    Raises:
+        RenderError: none of them can be rendered.
+    """
+    exact = renderer.exact()
+    if exact is renderer:
+        patches = patches[:1]
+    try:
+        batch = exact.render_checked(patches, note, seed)
+        if not batch.played.any():
+            exact.render(patches[:1], note, seed)
+            raise RenderError("The best match cannot be rendered once more.")
+    finally:
+        if exact is not renderer:
+            exact.close()
+    distances = np.where(batch.played, reported(batch.audio), np.inf)
+    row = int(distances.argmin())
+    noise = None
+    if not renderer.info.repeatable:
+        with contextlib.suppress(RenderError):
+            noise = noise_floor(renderer, patches[row], note, between=patches)
+    return ExactMatch(row, batch.audio[row], float(distances[row]), noise)
