@@ -31,9 +31,15 @@ from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace
 
 FREE = (
-    "amp_attack amp_decay amp_sustain osc_mix filter_resonance filter_env_amount filter_cutoff "
-    "filter_decay"
-).split()
+    "amp_attack",
+    "amp_decay",
+    "amp_sustain",
+    "filter_cutoff",
+    "filter_decay",
+    "filter_env_amount",
+    "filter_resonance",
+    "osc_mix",
+)
 WORKERS = 2
 
 
@@ -41,7 +47,6 @@ def bare_loop(plugin: str, note: Note, rows: NDArray[np.float64], line: Connecti
     """Render rows with nothing but DawDreamer, once for each message on the line."""
     import dawdreamer
 
-    os.setpgid(0, 0)  # as the renderer's processes, lest the scheduler treat them otherwise
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     engine = dawdreamer.RenderEngine(note.sample_rate, 512)
     processor = engine.make_plugin_processor("plugin", plugin)
