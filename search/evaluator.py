@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.distance import FULL, SpectralDistance
-from deepdiva.distance.base import Distance
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
-from deepdiva.search.objective import COARSE, FINE, objective
+from deepdiva.search.objective import Objectives
 from deepdiva.space import ParameterSpace
 from deepdiva.workers import WorkerPool, spans, worker_count
 
@@ -22,7 +21,7 @@ LANES = 16
 so many in hardly more time than one."""
 
 WORST = 1e9
-"""Distance of a candidate whose sound is not finite."""
+"""Distance of a candidate that the synthesizer could not play, or whose sound is not finite."""
 
 
 class Scores(NamedTuple):
@@ -32,11 +31,13 @@ class Scores(NamedTuple):
         distances: shape (batch,), finite, by the objective that was asked for.
         best: row of the smallest of them, the first of equals.
         full: reported distance of that row.
+        failures: why candidates could not be played, one reason for each of them.
     """
 
     distances: NDArray[np.float64]
     best: int
     full: float
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class _Bench:
     renderer: Renderer
     note: Note
     seed: int
-    objectives: dict[str, Distance]
-    full: Distance
+    objectives: Objectives
 
 
 class _Work(NamedTuple):
@@ -58,11 +58,12 @@ class _Work(NamedTuple):
 
 
 def _score(bench: _Bench, work: _Work) -> Scores:
-    sounds = bench.renderer.render(work.patches, bench.note, bench.seed)
-    distances = bench.objectives[work.objective](sounds)
-    distances = np.where(np.isfinite(distances), distances, WORST)
+    batch = bench.renderer.render_checked(work.patches, bench.note, bench.seed)
+    distances = bench.objectives.score(work.objective, batch.audio)
+    distances = np.where(np.isfinite(distances) & batch.played, distances, WORST)
     best = int(distances.argmin())
-    return Scores(distances, best, float(bench.full(sounds[best : best + 1])[0]))
+    full = float(bench.objectives.reported(batch.audio[best : best + 1])[0])
+    return Scores(distances, best, full, tuple(failure.reason for failure in batch.failures))
 
 
 class Evaluator:
@@ -91,11 +92,9 @@ class Evaluator:
         self._space = space
         two_decimals = [parameter.spelling == "%.2f" for parameter in space.parameters]
         self._rounded = space.columns[np.array(two_decimals)]
-        full = SpectralDistance(target, note.sample_rate, FULL)
-        objectives = {
-            name: objective(name, target, note.sample_rate, full) for name in (COARSE, FINE)
-        }
-        self._bench = _Bench(renderer, note, seed, objectives, full)
+        reported = SpectralDistance(target, note.sample_rate, FULL)
+        objectives = Objectives.of(target, note.sample_rate, reported)
+        self._bench = _Bench(renderer, note, seed, objectives)
         self._pool: WorkerPool[_Bench, _Work, Scores] = WorkerPool(
             _score, self._bench, renderer.info.workers, worker_count(jobs)
         )
@@ -137,14 +136,9 @@ class Evaluator:
         distances = np.concatenate([piece.distances for piece in scores])
         best = int(distances.argmin())
         owner = next(i for i, piece in enumerate(pieces) if best < piece.stop)
-        return Scores(distances, best, scores[owner].full)
-
-    def render(self, point: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The sound of one point, shape (space.dimensions,): shape (note.samples,)."""
-        bench = self._bench
-        sounds = bench.renderer.render(self.patches(point[None]), bench.note, bench.seed)
-        return np.asarray(sounds[0], np.float32)
+        failures = tuple(reason for piece in scores for reason in piece.failures)
+        return Scores(distances, best, scores[owner].full, failures)
 
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
-        return self._bench.full(sounds)
+        return self._bench.objectives.reported(sounds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.archive import Archive
 from deepdiva.search.budget import Budget
 from deepdiva.search.evaluator import Evaluator, Scores
+from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.given import Given
 from deepdiva.search.history import Generation, History
 from deepdiva.search.journal import Journal
+from deepdiva.search.optimizers import AUTO
+from deepdiva.search.pitch import with_pitches
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
@@ -66,6 +71,9 @@ class RefineResult:
         sound: what it sounds like, shape (note.samples,), float32.
         distance: reported distance of `sound` to the target.
         silence: reported distance of silence to the target, for scale.
+        noise: distances between repeated renders of `patch` as the search made them; None for a
+            renderer that repeats itself. No difference below it is progress.
+        failures: candidates that could not be played, counted by reason.
         evaluations: candidates that were rendered and scored.
         seconds: how long the search ran, without compiling.
         end: why it ended: `budget` spent, `target` distance reached, all stages `done`, or
@@ -78,6 +86,8 @@ class RefineResult:
     sound: NDArray[np.float32]
     distance: float
     silence: float
+    noise: NoiseFloor | None
+    failures: Mapping[str, int]
     evaluations: int
     seconds: float
     end: End
@@ -118,22 +128,27 @@ def refine(
     settings = settings or RefineSettings()
     start = start or Start.uniform(space)
     _check(target, renderer, space, note, start)
+    if settings.optimizer == AUTO:
+        start = with_pitches(start, target, note.sample_rate, note)
     stages = plan(settings, start)
     with Evaluator(target, renderer, space, note, settings.seed, settings.jobs) as evaluator:
         # Compiles the kernels before the clock starts.
-        evaluator.render(space.normalised(space.base[None])[0])
+        evaluator.score(space.normalised(space.base[None]), stages[0].objective)
         silence = float(evaluator.full(np.zeros((1, note.samples), np.float32))[0])
         search = _Search(evaluator, settings, History(space), journal, on_progress)
         end = search.run(stages)
-        point = search.best
-        if point is None:
+        points = search.leaders(CONTENDERS)
+        if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
-        sound = evaluator.render(point)
+        patches = evaluator.patches(points)
+        match = exact_match(renderer, patches, note, settings.seed, evaluator.full)
         return RefineResult(
-            patch=evaluator.patches(point[None])[0],
-            point=point,
-            sound=sound,
-            distance=float(evaluator.full(sound[None])[0]),
+            patch=patches[match.row],
+            point=points[match.row],
+            sound=match.sound,
+            distance=match.distance,
+            noise=match.noise,
+            failures=search.failures,
             silence=silence,
             evaluations=search.budget.evaluations,
             seconds=search.budget.seconds,
@@ -173,6 +188,7 @@ class _Search:
         budget: what is spent.
         history: every candidate.
         best: the best match so far, shape (dimensions,); None before the first.
+        failures: candidates that could not be played, counted by reason.
     """
 
     def __init__(
@@ -186,6 +202,7 @@ class _Search:
         self.budget = Budget(settings)
         self.history = history
         self.best: NDArray[np.float64] | None = None
+        self.failures: Counter[str] = Counter()
         self._full = math.inf
         self._evaluator = evaluator
         self._settings = settings
@@ -194,6 +211,15 @@ class _Search:
         self._archive = Archive(history.space)
         self._objective = ""
         self._began = time.monotonic()
+
+    def leaders(self, count: int) -> NDArray[np.float64]:
+        """The best match and the next few, shape (at most count, dimensions)."""
+        if self.best is None:
+            return np.empty((0, self.history.space.dimensions))
+        others = [
+            point for point in self._archive.ranked(count) if not np.array_equal(point, self.best)
+        ]
+        return np.array([self.best, *others[: count - 1]])
 
     def run(self, stages: tuple[Stage, ...]) -> End:
         """Run all stages; why they ended."""
@@ -272,6 +298,7 @@ class _Search:
             if self._journal:
                 self._journal.record(points, scores, self.budget.seconds)
         self.budget.evaluations += len(points)
+        self.failures.update(scores.failures)
         return scores
 
     def _report(self, stage: Stage, improved: bool) -> None:
