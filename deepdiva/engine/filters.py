@@ -14,7 +14,7 @@ which gives it the analogue magnitude at Nyquist and changes nothing at 0 Hz.
 
 What stands between and after the filters saturates as x / sqrt(1 + x^2). The loop of the low-pass
 saturates too, so resonance gives way to a loud input; it is solved with the slope at the last
-output.
+output. Its bias leaves an offset, which a coupling capacitor takes away before the envelope.
 
 A block holds `samples` rows of `lanes` values. Lanes are contiguous, so the compiler turns the
 inner loop into SIMD across patches and voices; it holds no branch, and `lanes` is a multiple of
@@ -55,14 +55,16 @@ LP_1: Final = 20
 LP_2: Final = 21
 LP_LOOP: Final = 22
 LP_OUT: Final = 23
-ROWS: Final = 24
+OFFSET: Final = 24
+ROWS: Final = 25
 
 # Entries of the circuit array, float32, the same for all lanes of a call.
 HP_CLIP: Final = 0
 LOOP_CLIP: Final = 1
 LOOP_BIAS: Final = 2
 DRIVE_CLIP: Final = 3
-CIRCUIT: Final = 4
+COUPLING: Final = 4
+CIRCUIT: Final = 5
 
 _1 = np.float32(1.0)
 _2 = np.float32(2.0)
@@ -123,6 +125,7 @@ def filter_block(mix, samples, lane, lanes, circuit):  # type: ignore[no-untyped
     clip = circuit[LOOP_CLIP]
     bias = circuit[LOOP_BIAS]
     drive = circuit[DRIVE_CLIP]
+    coupling = circuit[COUPLING]
     by_hp = _1 / hp_clip
     by_clip = _1 / clip
     by_drive = _1 / drive
@@ -166,7 +169,10 @@ def filter_block(mix, samples, lane, lanes, circuit):  # type: ignore[no-untyped
             envelope += lane[ENVELOPE_STEP * lanes + n]
             envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
             lane[ENVELOPE * lanes + n] = envelope
-            mix[row + n] = y * slope(y * by_drive) * envelope
+            y *= slope(y * by_drive)
+            offset = lane[OFFSET * lanes + n]
+            lane[OFFSET * lanes + n] = offset + coupling * (y - offset)
+            mix[row + n] = (y - offset) * envelope
 
 
 @njit(**FAST)
@@ -188,6 +194,7 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
     clip = circuit[LOOP_CLIP]
     bias = circuit[LOOP_BIAS]
     drive = circuit[DRIVE_CLIP]
+    coupling = circuit[COUPLING]
     by_hp = _1 / hp_clip
     by_clip = _1 / clip
     by_drive = _1 / drive
@@ -203,7 +210,6 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
             lp_warp = lane[LP_WARP * lanes + n]
             feedback = lane[LP_FEEDBACK * lanes + n]
             zero = lane[LP_ZERO * lanes + n]
-            amplitude = lane[AMPLITUDE * lanes + n]
             depth = lane[FM_DEPTH * lanes + n]
 
             s1 = lane[HP_1 * lanes + n]
@@ -236,10 +242,16 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
             lane[LP_2 * lanes + n] = z2
             lane[LP_LOOP * lanes + n] = z3
             lane[LP_OUT * lanes + n] = last
-
+            mix[row + n] = y
+        # A loop of its own: one loop with all these streams would not become SIMD.
+        for n in range(lanes):
+            y = mix[row + n]
             envelope = lane[ENVELOPE * lanes + n]
             envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n]
             envelope += lane[ENVELOPE_STEP * lanes + n]
             envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
             lane[ENVELOPE * lanes + n] = envelope
-            mix[row + n] = y * slope(y * by_drive) * envelope * amplitude
+            y *= slope(y * by_drive)
+            offset = lane[OFFSET * lanes + n]
+            lane[OFFSET * lanes + n] = offset + coupling * (y - offset)
+            mix[row + n] = (y - offset) * envelope * lane[AMPLITUDE * lanes + n]

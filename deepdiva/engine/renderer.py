@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -174,7 +175,7 @@ class EmbeddedRenderer(Renderer):
 
         def work(group: tuple[bool, NDArray[np.int64], NDArray[np.int64]]) -> None:
             moving, members, rows = group
-            circuit = _circuit(self._constants, *revisions[members[0]])
+            circuit = _circuit(self._constants, *revisions[members[0]], rate)
             owner = lanes.patch[rows]
             heard = audio
             if factor > 1:
@@ -243,12 +244,15 @@ def _laws(constants: EngineConstants) -> NDArray[np.float64]:
     return law
 
 
-def _circuit(constants: EngineConstants, second_hp: bool, second_lp: bool) -> NDArray[np.float32]:
+def _circuit(
+    constants: EngineConstants, second_hp: bool, second_lp: bool, rate: float
+) -> NDArray[np.float32]:
     circuit = np.empty(f.CIRCUIT, np.float32)
     circuit[f.HP_CLIP] = constants["hp_clip_2" if second_hp else "hp_clip"]
     circuit[f.LOOP_CLIP] = constants["loop_clip_2" if second_lp else "loop_clip"]
     circuit[f.LOOP_BIAS] = 0.0 if second_lp else constants["loop_bias"]
     circuit[f.DRIVE_CLIP] = constants["drive_clip"]
+    circuit[f.COUPLING] = -math.expm1(-2.0 * math.pi * constants["coupling_hertz"] / rate)
     return circuit
 
 
