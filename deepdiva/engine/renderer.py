@@ -175,7 +175,8 @@ class EmbeddedRenderer(Renderer):
 
         def work(group: tuple[bool, NDArray[np.int64], NDArray[np.int64]]) -> None:
             moving, members, rows = group
-            circuit = _circuit(self._constants, *revisions[members[0]], rate)
+            second_hp, second_lp = revisions[members[0]]
+            circuit = _circuit(self._constants, bool(second_hp), bool(second_lp), rate)
             owner = lanes.patch[rows]
             heard = audio
             if factor > 1:
