@@ -3,7 +3,7 @@
 | module | what it holds |
 |---|---|
 | `sampling` | how patches are drawn |
-| `quality` | silent, clipping and broken sounds: found, counted, redrawn |
+| `quality`, `level_kernel` | silent, clipping and broken sounds: found, counted, redrawn |
 | `settings` | all that decides the bytes of a data set |
 | `batch` | the sounds of one batch, block by block |
 | `npy` | `.npy` files that are written in pieces and appear whole |
@@ -12,8 +12,8 @@
 | `dataset` | reading a data set |
 | `inspection`, `contact_sheet` | what is in it, as numbers and as a picture |
 | `feature_files` | the features of a data set, on disk |
-| `sound_set`, `test_sets` | named sounds with a note and, where known, their patches |
-| `diva50`, `embedded50`, `new_set` | where the sounds of a test set come from |
+| `sound_set`, `test_sets`, `known_set` | named sounds with a note and, where known, their patches |
+| `diva50`, `embedded50`, `rendered_set` | where the sounds of a test set come from |
 
 Importing this package loads nothing.
 """

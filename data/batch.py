@@ -28,8 +28,12 @@ from deepdiva.errors import RenderError
 from deepdiva.features import MelSpectrogram, Mfcc
 from deepdiva.renderer import RenderBatch, Renderer
 
-PIECE_BYTES = 96 * 2**20
-"""Audio that one worker holds at a time, unless 16 sounds are more."""
+PIECE_BYTES = 24 * 2**20
+"""Audio that one worker holds at a time, unless 16 sounds are more.
+
+64 sounds of 2 s: the embedded engine plays as many at once, and less than 32 MiB is memory that
+the C library hands out again and again, rather than new pages each time (20 % of a render).
+"""
 
 SAMPLE_DTYPE = np.dtype(
     [("seed", "<u4"), ("redraws", "<u2"), ("faults", "u1"), ("peak", "<f4"), ("rms", "<f4")]
@@ -51,7 +55,8 @@ class BlockReport:
         kept: faulty sounds that were kept, by fault.
         redrawn: draws that were refused, by fault.
         render_seconds: spent in the renderer.
-        check_seconds: spent on levels, features and checksums.
+        check_seconds: spent on drawing, levels and features.
+        checksum_seconds: spent on checksums of what is written.
         disk_seconds: spent on writing.
     """
 
@@ -63,6 +68,7 @@ class BlockReport:
     redrawn: Mapping[str, int]
     render_seconds: float
     check_seconds: float
+    checksum_seconds: float
     disk_seconds: float
 
 
@@ -215,9 +221,10 @@ class BatchMaker:
             columns, refused = self._piece(draws, rows, watch)
             redrawn.update(refused)
             kept.update(_count_faults(columns["samples"]["faults"]))
+            watch.lap("check")
             for name, file in files.items():
                 checksums[name].append((len(columns[name]), file.checksum(columns[name])))
-            watch.lap("check")
+            watch.lap("checksum")
             first = block * BLOCK + rows.start
             for name, file in files.items():
                 file.write(first, columns[name])
@@ -233,6 +240,7 @@ class BatchMaker:
             redrawn=redrawn,
             render_seconds=watch.seconds["render"],
             check_seconds=watch.seconds["check"],
+            checksum_seconds=watch.seconds["checksum"],
             disk_seconds=watch.seconds["disk"],
         )
 
@@ -279,8 +287,8 @@ class BatchMaker:
     def _pieces(self, block: int) -> Iterator[slice]:
         """Rows of a block that are rendered and written together."""
         count = min(BLOCK, self.settings.sample_size - block * BLOCK)
-        fitting = PIECE_BYTES // (4 * self.settings.note.samples)
-        step = max(16, min(BLOCK, fitting))
+        fitting = max(1, PIECE_BYTES // (4 * self.settings.note.samples))
+        step = max(16, min(BLOCK, 2 ** (fitting.bit_length() - 1)))
         for start in range(0, count, step):
             yield slice(start, min(start + step, count))
 

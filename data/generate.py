@@ -51,7 +51,8 @@ class RunSummary:
         sounds: made in this run.
         wall_seconds: it took.
         render_seconds: spent in the renderer, summed over workers; 0 on a cluster.
-        check_seconds: spent on levels, features and checksums, summed over workers; 0 on a cluster.
+        check_seconds: spent on drawing, levels and features, summed over workers; 0 on a cluster.
+        checksum_seconds: spent on checksums, summed over workers; 0 on a cluster.
         disk_seconds: spent on writing, summed over workers; 0 on a cluster.
         sync_seconds: spent by the main thread until the disk had everything; 0 on a cluster.
     """
@@ -61,6 +62,7 @@ class RunSummary:
     wall_seconds: float = 0.0
     render_seconds: float = 0.0
     check_seconds: float = 0.0
+    checksum_seconds: float = 0.0
     disk_seconds: float = 0.0
     sync_seconds: float = 0.0
 
@@ -195,6 +197,7 @@ class _Run:
         summary.sounds += report.sounds
         summary.render_seconds += report.render_seconds
         summary.check_seconds += report.check_seconds
+        summary.checksum_seconds += report.checksum_seconds
         summary.disk_seconds += report.disk_seconds
         self._tell()
 
