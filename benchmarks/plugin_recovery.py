@@ -24,8 +24,8 @@ from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
+# The waveforms stay: two of them are noise, of which no two renders are alike.
 FREE = (
-    "osc1_waveform",
     "osc_mix",
     "osc2_range",
     "filter_cutoff",
@@ -33,7 +33,9 @@ FREE = (
     "filter_env_amount",
     "filter_decay",
     "amp_attack",
+    "amp_sustain",
 )
+AUDIBLE = 0.03  # least peak of a target
 
 
 def main() -> None:
@@ -53,7 +55,8 @@ def main() -> None:
     exact = renderer.exact()
     patches = space.patches(space.random(np.random.default_rng(2021), 3 * arguments.targets))
     rendered = exact.render_checked(patches, note)
-    targets = rendered.audio[rendered.played][: arguments.targets]
+    audible = np.abs(rendered.audio).max(axis=1) > AUDIBLE
+    targets = rendered.audio[rendered.played & audible][: arguments.targets]
     exact.close()
 
     print(f"{renderer.info.version}, {len(free)} free: {', '.join(free)}")

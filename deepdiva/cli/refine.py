@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -279,10 +279,15 @@ def _warn(screen: Console, sentence: str) -> None:
 
 def _line(match: Match) -> str:
     result = match.result
+    noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
+    failed = "".join(
+        f"\n  {count:,} candidates were put aside: the plug-in {reason}"
+        for reason, count in result.failures.items()
+    )
     return (
         f"{match.task.sound} -> {match.task.outputs.preset}: distance {result.distance:.4f} "
-        f"(silence {result.silence:.4f}), {result.evaluations:,} evaluations in "
-        f"{result.seconds:.1f} s"
+        f"(silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
+        f"{result.seconds:.1f} s{failed}"
     )
 
 
@@ -299,6 +304,8 @@ def _summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "run": task.outputs.run,
         "distance": result.distance,
         "silence": result.silence,
+        "noise_floor": None if result.noise is None else asdict(result.noise),
+        "failures": dict(result.failures),
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "end": result.end,

@@ -63,3 +63,18 @@ class StubbornHost(DawDreamerHost):
         values = super().values(indices)
         values[indices == self.CUTOFF] = 0.5
         return values
+
+
+class WildHost(FaultyHost):
+    """High tunings are dangerous: some silent, some hang, some crash, as Nekobi itself can."""
+
+    def set_values(self, indices, values):
+        values = values.copy()
+        tuning = values[TUNING]
+        for least, fault in ((0.97, CRASH), (0.95, HANG), (0.85, SILENCE)):
+            if tuning > least:
+                values[TUNING] = fault
+                break
+        else:
+            values[TUNING] *= 0.3  # out of reach of the other faults
+        super().set_values(indices, values)
