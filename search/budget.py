@@ -49,7 +49,7 @@ class Budget:
         """
         left = math.inf
         if self.settings.evaluations is not None:
-            left = round(self.settings.evaluations * share) - self.evaluations
+            left = math.ceil(self.settings.evaluations * share) - self.evaluations
         if self.settings.seconds is not None:
             left = min(left, (self.settings.seconds * share - self.seconds) * self.rate)
         return max(0, int(left))

@@ -1,0 +1,249 @@
+"""`deepdiva refine` as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from deepdiva.audio import write_wav
+from deepdiva.cli import main
+from deepdiva.engine import EmbeddedRenderer
+from deepdiva.note import Note
+from deepdiva.preset import Preset
+from deepdiva.space import default_space
+
+NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
+NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+OPTIONS = [*NOTE_OPTIONS, "--jobs", "1"]
+SHORT = [*OPTIONS, "--evaluations", "150"]
+SPACE = default_space()
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """Two sounds of the embedded engine, as files."""
+    folder = tmp_path_factory.mktemp("sounds")
+    points = SPACE.random(np.random.default_rng(3), 2)
+    for name, audio in zip(
+        ("bass", "lead"), EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9), strict=True
+    ):
+        write_wav(folder / f"{name}.wav", audio, NOTE.sample_rate)
+    return folder
+
+
+def refine(*arguments):
+    return CliRunner().invoke(main, ["refine", *map(str, arguments)])
+
+
+def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
+    result = refine(sounds / "bass.wav", "-o", tmp_path, *SHORT)
+    assert result.exit_code == 0, result.output
+    assert f"bass.wav -> {tmp_path / 'bass.h2p'}: distance 0." in result.stdout
+    assert "(silence " in result.stdout
+    preset = Preset.read(tmp_path / "bass.h2p")
+    assert "bass.wav" in preset.meta["Description"]
+    preview, rate = soundfile.read(tmp_path / "bass.wav", dtype="float32")
+    assert rate == NOTE.sample_rate
+    assert np.array_equal(preview, EmbeddedRenderer().render(preset.values()[None], NOTE, 0)[0])
+    assert (tmp_path / "bass.png").read_bytes().startswith(b"\x89PNG")
+    assert Preset.read(tmp_path / "bass.run" / "best.h2p")
+    rows = (tmp_path / "bass.run" / "history.csv").read_text().splitlines()
+    assert len(rows) == 1 + 150
+
+
+def test_a_folder_is_a_sound_after_the_other(sounds, tmp_path):
+    result = refine(sounds, "-o", tmp_path, "--json", *SHORT)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [entry["sound"].rsplit("/", 1)[1] for entry in found] == ["bass.wav", "lead.wav"]
+    for entry in found:
+        assert entry["evaluations"] == 150
+        assert 0 < entry["distance"] < entry["silence"]
+        values = Preset.read(entry["preset"]).values()
+        for name, value in entry["parameters"].items():
+            assert values[SPACE.table.index(name)] == value
+        assert entry["settings"]["evaluations"] == 150
+        assert entry["note"] == NOTE.to_dict()
+
+
+def test_json_and_files_are_the_same_every_time(sounds, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, jobs in ((one, "1"), (two, "3")):
+        refine(sounds / "lead.wav", "-o", folder, *SHORT, "--jobs", jobs, "--seed", "7")
+    for name in ("lead.h2p", "lead.wav"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_what_was_done_to_the_sound_is_said(tmp_path):
+    audio = np.sin(np.arange(44100) * 0.1)[:, None].repeat(2, axis=1) * 0.3
+    silence = np.zeros((4410, 2))
+    soundfile.write(tmp_path / "tone.flac", np.concatenate([silence, audio]), 44100)
+    result = refine(tmp_path / "tone.flac", "-o", tmp_path / "out", *SHORT)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stderr.split())
+    for sentence in (
+        "Took the mean of 2 channels.",
+        "Trimmed 0.097 s before the sound begins.",
+        "Resampled from 44,100 to 8,000 Hz.",
+        "Cut to 0.25 s",
+    ):
+        assert sentence in said
+
+
+def test_free_locked_and_base_parameters_are_respected(sounds, tmp_path):
+    base = tmp_path / "base.h2p"
+    patch = Preset.template().values()
+    patch[SPACE.table.index("VCF1.Res")] = 33.0
+    Preset.template(author="Somebody").with_values(patch).write(base)
+    result = refine(
+        sounds / "bass.wav", "-o", tmp_path / "out", "--base", base, "--free", "148 OSC.Wave1 86",
+        "--lock", "OSC.Wave1=pulse", "--json", *SHORT,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    [found] = json.loads(result.stdout)
+    assert set(found["parameters"]) == {"VCF1.Freq", "OSC.Tune1"}
+    values = Preset.read(found["preset"]).values()
+    assert values[SPACE.table.index("OSC.Wave1")] == 3.0
+    changed = np.flatnonzero(values != patch)
+    assert {SPACE.table[int(i)].name for i in changed} <= {"VCF1.Freq", "OSC.Tune1", "OSC.Wave1"}
+
+
+def test_parameters_that_the_engine_ignores_are_not_searched(sounds, tmp_path):
+    result = refine(sounds / "bass.wav", "-o", tmp_path, "--free", "VCF1.Freq Rtary1.Mix", *SHORT)
+    assert result.exit_code == 0, result.output
+    assert "does not honour Rtary1.Mix" in result.stderr
+
+
+def test_nothing_is_overwritten_unasked(sounds, tmp_path):
+    assert refine(sounds / "bass.wav", "-o", tmp_path, *SHORT).exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = refine(sounds / "bass.wav", "-o", tmp_path, *SHORT)
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    assert "--force" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert refine(sounds / "bass.wav", "-o", tmp_path, "--force", *SHORT).exit_code == 0
+
+
+def test_the_sound_itself_is_never_overwritten(sounds):
+    before = (sounds / "bass.wav").read_bytes()
+    result = refine(sounds / "bass.wav", "-o", sounds, "--force", *SHORT)
+    assert result.exit_code == 2
+    assert "would overwrite the sound itself" in result.stderr
+    assert (sounds / "bass.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--optimizer", "TwoPointDE"], "no optimizer 'TwoPointDE'. Similar: TwoPointsDE"),
+        (["--lock", "OSC.Wave1=7"], "OSC.Wave1 = 7"),
+        (["--free", "VCF1.Frequ"], "VCF1.Freq"),
+        (["--base", "nowhere.h2p"], "nowhere.h2p"),
+        (["--evaluations", "0"], "evaluations"),
+        (["--mode", "fast"], "fast"),
+    ],
+)
+def test_mistakes_are_one_line_and_no_file(sounds, tmp_path, arguments, message):
+    result = refine(sounds / "bass.wav", "-o", tmp_path / "out", *OPTIONS, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_sounds_that_are_none_are_refused(tmp_path):
+    write_wav(tmp_path / "silent.wav", np.zeros(8000, np.float32), 8000)
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "empty").mkdir()
+    for name, message in (
+        ("silent.wav", "silent"),
+        ("text.wav", "cannot be read"),
+        ("nowhere.wav", "does not exist"),
+        ("empty", "holds no sound"),
+    ):
+        result = refine(tmp_path / name, "-o", tmp_path / "out", *SHORT)
+        assert result.exit_code == 2, name
+        assert message in result.stderr
+        assert not (tmp_path / "out" / "silent.h2p").exists()
+
+
+def test_two_sounds_of_one_name_are_refused_before_the_search(sounds, tmp_path):
+    other = tmp_path / "bass.flac"
+    soundfile.write(other, np.ones(100) * 0.1, 8000)
+    result = refine(sounds / "bass.wav", other, "-o", tmp_path / "out", *SHORT)
+    assert result.exit_code == 2
+    assert "would both become" in result.stderr
+
+
+@pytest.fixture
+def process(sounds, tmp_path):
+    """Starts a long search in a process of its own, and waits until it is under way."""
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "deepdiva", "refine", str(sounds / "bass.wav")]
+        options = ["-o", str(tmp_path / "out"), *OPTIONS, "--evaluations", "400000"]
+        one = subprocess.Popen(
+            [*command, *options, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        started.append(one)
+        journal = tmp_path / "out" / "bass.run" / "generations.jsonl"
+        deadline = time.monotonic() + 120
+        while not journal.exists() or journal.stat().st_size < 50_000:
+            assert one.poll() is None, one.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return one
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+def test_ctrl_c_writes_the_best_so_far(process, tmp_path):
+    search = process("--json")
+    search.send_signal(signal.SIGINT)
+    output, errors = search.communicate(timeout=120)
+    assert search.returncode == 130
+    assert b"best match so far was written" in errors
+    assert b"Traceback" not in errors
+    [found] = json.loads(output)
+    assert found["end"] == "interrupted"
+    assert found["distance"] < found["silence"]
+    Preset.read(tmp_path / "out" / "bass.h2p")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_search_goes_on_where_it_stood(process, sounds, tmp_path):
+    search = process()
+    search.kill()
+    search.communicate()
+    journal = tmp_path / "out" / "bass.run" / "generations.jsonl"
+    lines = journal.read_bytes().count(b"\n")
+    assert Preset.read(tmp_path / "out" / "bass.run" / "best.h2p")
+    assert not (tmp_path / "out" / "bass.h2p").exists()
+    # The budget belongs to the search: another one is another search.
+    other = refine(sounds / "bass.wav", "-o", tmp_path / "out", *SHORT, "--resume")
+    assert other.exit_code == 2
+    assert "holds another search: settings differ" in other.stderr
+    resumed = subprocess.Popen(
+        [*search.args, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while journal.read_bytes().count(b"\n") < lines + 20:
+        assert resumed.poll() is None, resumed.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    resumed.send_signal(signal.SIGINT)
+    resumed.communicate(timeout=120)
+    assert resumed.returncode == 130
+    Preset.read(tmp_path / "out" / "bass.h2p")
