@@ -165,20 +165,12 @@ def test_drawn_constants_stay_in_what_the_recordings_leave_open() -> None:
 
 
 _ASSEMBLY = """
-from pathlib import Path
-import numba
-keep = numba.njit
-def uncached(*args, **options):
-    options.pop("cache", None)
-    return keep(*args, **options)
-numba.njit = uncached
 import numpy as np
 from deepdiva.engine import filters as f
-lanes = 32
-noise = np.zeros(64 * lanes, np.float32)
+noise = np.zeros(64 * f.LANES, np.float32)
 for block, extra in ((f.filter_block, ()), (f.moving_filter_block, (noise,))):
-    block(np.zeros(64 * lanes, np.float32), *extra, 64, np.zeros(f.ROWS * lanes, np.float32),
-          lanes, np.ones(f.CIRCUIT, np.float32))
+    block(np.zeros(64 * f.LANES, np.float32), *extra, 64,
+          np.zeros(f.ROWS * f.LANES, np.float32), f.LANES, np.ones(f.CIRCUIT, np.float32))
     text = next(iter(block.inspect_asm().values()))
     print(max(text.count(register) for register in ("ymm", "zmm")))
 """

@@ -7,13 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
-from deepdiva.engine.oscillators import (
-    SHARPENING_REACH,
-    fill_pulse,
-    fill_saw,
-    fill_triangle,
-    sharpen,
-)
+from deepdiva.engine import oscillators as o
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 
@@ -220,36 +214,20 @@ def test_there_is_no_dc() -> None:
 
 def band_limited(shape: int, cycles: float, samples: int) -> NDArray[np.float64]:
     """One of the engine's waves, alone."""
-    wave = np.zeros((1, 1, samples + 2 * SHARPENING_REACH), np.float32)
-    f = np.float32
-    start = (
-        wave,
-        0,
-        0,
-        0,
-        samples + 2 * SHARPENING_REACH,
-        f(0.2),
-        f(cycles),
-        f(0),
-        f(1),
-        f(0),
-        f(0),
-    )
-    if shape == 0:
-        fill_saw(*start)
-    elif shape == 1:
-        fill_pulse(*start, f(0.3))
-    else:
-        fill_triangle(*start)
-    flat = np.zeros((1, samples), np.float32)
-    sharpen(wave, 0, 0, samples, flat)
-    return flat[0].astype(np.float64)
+    wave = np.zeros(samples + 2 * o.HISTORY, np.float32)
+    motion = np.zeros((1, 1, o.MOTION))
+    motion[0, 0, [o.PHASE, o.INCREMENT, o.GAIN, o.WIDTH]] = 0.2, cycles, 1.0, 0.3
+    fill = (o.fill_saw, o.fill_pulse, o.fill_triangle)[shape]
+    fill(wave, samples + o.HISTORY, motion, 0, 0, 0.0)
+    flat = np.zeros((1, samples + o.HISTORY), np.float32)
+    o.sharpen(wave, samples + o.HISTORY, np.zeros((1, 1, o.HISTORY), np.float32), 0, 0, flat)
+    return flat[0, o.HISTORY :].astype(np.float64)
 
 
 def reference(shape: int, cycles: float, samples: int, finer: int = 16) -> NDArray[np.float64]:
     """The naive wave at 16 times the rate, low-passed by a long sinc, decimated."""
     reach = 64 * finer
-    time = (np.arange(samples * finer + 2 * reach) - reach) / finer + SHARPENING_REACH
+    time = (np.arange(samples * finer + 2 * reach) - reach) / finer + o.SHARPENING_REACH
     p = np.mod(0.2 + cycles * time, 1.0)
     wave = (1 - 2 * p, np.where(p < 0.3, 1.0, -1.0), 4 * abs(p - 0.5) - 1)[shape]
     taps = np.sinc(np.arange(-reach, reach + 1) / finer) * np.kaiser(2 * reach + 1, 12)

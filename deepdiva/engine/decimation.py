@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from deepdiva.engine.oscillators import FAST
+from deepdiva.engine.compiling import KEPT
 
 _TAPS_PER_FACTOR = 32
 _TILE = 2048
@@ -29,7 +29,7 @@ def low_pass(factor: int) -> NDArray[np.float32]:
     return np.asarray(taps / taps.sum(), dtype=np.float32)
 
 
-@njit(**FAST)
+@njit(**KEPT)
 def decimate(fine, taps, factor, coarse):  # type: ignore[no-untyped-def]
     """Filter each row of `fine` and keep every `factor`-th sample, without delay.
 

@@ -16,9 +16,10 @@ What stands between and after the filters saturates as x / sqrt(1 + x^2). The lo
 saturates too, so resonance gives way to a loud input; it is solved with the slope at the last
 output. Its bias leaves an offset, which a coupling capacitor takes away before the envelope.
 
-A block holds `samples` rows of `lanes` values. Lanes are contiguous, so the compiler turns the
-inner loop into SIMD across patches and voices; it holds no branch, and `lanes` is a multiple of
-16. State and coefficients stand in one flat float32 array, one row of `lanes` values each.
+A block holds `samples` rows of `lanes` values, 16 or LANES. Lanes are contiguous, so the compiler
+turns the inner loop into SIMD across patches and voices. State and coefficients stand in one flat
+float32 array, in rows of LANES values. All this is what the compiler needs: no branch in the loop,
+a number of lanes that it does not know, and a distance between rows that it does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from deepdiva.engine.oscillators import FAST, INLINE
+from deepdiva.engine.compiling import FAST, INLINE
+
+LANES: Final = 32
+"""Lanes that are filtered side by side at most, a power of two."""
 
 # Rows of the lane array: coefficients, which the controls set ...
 HP_WARP: Final = 0
@@ -44,19 +48,23 @@ COEFFICIENTS: Final = 7
 HP_SUM: Final = 7
 HP_INVERSE: Final = 8
 LP_GAIN: Final = 9
-# ... and the envelope and the state.
-ENVELOPE_FACTOR: Final = 14
-ENVELOPE_STEP: Final = 15
-ENVELOPE_TOP: Final = 16
-ENVELOPE: Final = 17
-HP_1: Final = 18
-HP_2: Final = 19
-LP_1: Final = 20
-LP_2: Final = 21
-LP_LOOP: Final = 22
-LP_OUT: Final = 23
-OFFSET: Final = 24
-ROWS: Final = 25
+# ... the envelope: a rise and a fall, of which the lower one sounds, and where the fall ends ...
+RISE: Final = 14
+RISE_FACTOR: Final = 15
+RISE_STEP: Final = 16
+FALL: Final = 17
+FALL_FACTOR: Final = 18
+FALL_STEP: Final = 19
+FALL_BOTTOM: Final = 20
+# ... and the state.
+HP_1: Final = 21
+HP_2: Final = 22
+LP_1: Final = 23
+LP_2: Final = 24
+LP_LOOP: Final = 25
+LP_OUT: Final = 26
+OFFSET: Final = 27
+ROWS: Final = 28
 
 # Entries of the circuit array, float32, the same for all lanes of a call.
 HP_CLIP: Final = 0
@@ -116,9 +124,9 @@ def filter_block(mix, samples, lane, lanes, circuit):  # type: ignore[no-untyped
     Args:
         mix: (samples * lanes,) float32, what the oscillators gave; overwritten with the output.
         samples: rows to work on.
-        lane: (ROWS * lanes,) float32; the rows LP_WARP, HP_DAMPING, AMPLITUDE and FM_DEPTH are
+        lane: (ROWS * LANES,) float32; the rows LP_WARP, HP_DAMPING, AMPLITUDE and FM_DEPTH are
             not read, AMPLITUDE is part of the envelope.
-        lanes: lanes per row.
+        lanes: values in a row of `mix`, 16 or LANES.
         circuit: (CIRCUIT,) float32.
     """
     hp_clip = circuit[HP_CLIP]
@@ -133,45 +141,47 @@ def filter_block(mix, samples, lane, lanes, circuit):  # type: ignore[no-untyped
     for t in range(samples):
         row = t * lanes
         for n in range(lanes):
-            warp = lane[HP_WARP * lanes + n]
-            s1 = lane[HP_1 * lanes + n]
-            s2 = lane[HP_2 * lanes + n]
-            high = mix[row + n] - lane[HP_SUM * lanes + n] * s1 - s2
-            high *= lane[HP_INVERSE * lanes + n]
+            warp = lane[HP_WARP * LANES + n]
+            s1 = lane[HP_1 * LANES + n]
+            s2 = lane[HP_2 * LANES + n]
+            high = mix[row + n] - lane[HP_SUM * LANES + n] * s1 - s2
+            high *= lane[HP_INVERSE * LANES + n]
             band = warp * high + s1
-            lane[HP_1 * lanes + n] = warp * high + band
+            lane[HP_1 * LANES + n] = warp * high + band
             low = warp * band + s2
-            lane[HP_2 * lanes + n] = warp * band + low
+            lane[HP_2 * LANES + n] = warp * band + low
             x = (high + band) * by_hp
             x *= hp_clip * slope(x)
 
             y, z1, z2, z3, last = _low_pass(
                 x,
-                lane[LP_GAIN * lanes + n],
-                lane[LP_FEEDBACK * lanes + n],
-                lane[LP_ZERO * lanes + n],
-                lane[LP_1 * lanes + n],
-                lane[LP_2 * lanes + n],
-                lane[LP_LOOP * lanes + n],
-                lane[LP_OUT * lanes + n],
+                lane[LP_GAIN * LANES + n],
+                lane[LP_FEEDBACK * LANES + n],
+                lane[LP_ZERO * LANES + n],
+                lane[LP_1 * LANES + n],
+                lane[LP_2 * LANES + n],
+                lane[LP_LOOP * LANES + n],
+                lane[LP_OUT * LANES + n],
                 by_clip,
                 clip,
                 bias,
                 rest,
             )
-            lane[LP_1 * lanes + n] = z1
-            lane[LP_2 * lanes + n] = z2
-            lane[LP_LOOP * lanes + n] = z3
-            lane[LP_OUT * lanes + n] = last
+            lane[LP_1 * LANES + n] = z1
+            lane[LP_2 * LANES + n] = z2
+            lane[LP_LOOP * LANES + n] = z3
+            lane[LP_OUT * LANES + n] = last
 
-            envelope = lane[ENVELOPE * lanes + n]
-            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n]
-            envelope += lane[ENVELOPE_STEP * lanes + n]
-            envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
-            lane[ENVELOPE * lanes + n] = envelope
+            rise = lane[RISE * LANES + n] * lane[RISE_FACTOR * LANES + n]
+            rise += lane[RISE_STEP * LANES + n]
+            lane[RISE * LANES + n] = rise
+            fall = lane[FALL * LANES + n] * lane[FALL_FACTOR * LANES + n]
+            fall += lane[FALL_STEP * LANES + n]
+            lane[FALL * LANES + n] = fall
+            envelope = min(rise, max(fall, lane[FALL_BOTTOM * LANES + n]))
             y *= slope(y * by_drive)
-            offset = lane[OFFSET * lanes + n]
-            lane[OFFSET * lanes + n] = offset + coupling * (y - offset)
+            offset = lane[OFFSET * LANES + n]
+            lane[OFFSET * LANES + n] = offset + coupling * (y - offset)
             mix[row + n] = (y - offset) * envelope
 
 
@@ -199,27 +209,27 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
     by_clip = _1 / clip
     by_drive = _1 / drive
     rest = clip * bias * slope(bias)
-    moving = COEFFICIENTS * lanes
+    moving = COEFFICIENTS * LANES
     for t in range(samples):
         row = t * lanes
         for m in range(moving):
             lane[m] += lane[moving + m]
         for n in range(lanes):
-            warp = lane[HP_WARP * lanes + n]
-            damping = lane[HP_DAMPING * lanes + n]
-            lp_warp = lane[LP_WARP * lanes + n]
-            feedback = lane[LP_FEEDBACK * lanes + n]
-            zero = lane[LP_ZERO * lanes + n]
-            depth = lane[FM_DEPTH * lanes + n]
+            warp = lane[HP_WARP * LANES + n]
+            damping = lane[HP_DAMPING * LANES + n]
+            lp_warp = lane[LP_WARP * LANES + n]
+            feedback = lane[LP_FEEDBACK * LANES + n]
+            zero = lane[LP_ZERO * LANES + n]
+            depth = lane[FM_DEPTH * LANES + n]
 
-            s1 = lane[HP_1 * lanes + n]
-            s2 = lane[HP_2 * lanes + n]
+            s1 = lane[HP_1 * LANES + n]
+            s2 = lane[HP_2 * LANES + n]
             high = mix[row + n] - (damping + warp) * s1 - s2
             high /= _1 + damping * warp + warp * warp
             band = warp * high + s1
-            lane[HP_1 * lanes + n] = warp * high + band
+            lane[HP_1 * LANES + n] = warp * high + band
             low = warp * band + s2
-            lane[HP_2 * lanes + n] = warp * band + low
+            lane[HP_2 * LANES + n] = warp * band + low
             x = (high + band) * by_hp
             x *= hp_clip * slope(x)
 
@@ -229,29 +239,28 @@ def moving_filter_block(mix, modulator, samples, lane, lanes, circuit):  # type:
                 lp_warp / (_1 + lp_warp),
                 feedback,
                 zero,
-                lane[LP_1 * lanes + n],
-                lane[LP_2 * lanes + n],
-                lane[LP_LOOP * lanes + n],
-                lane[LP_OUT * lanes + n],
+                lane[LP_1 * LANES + n],
+                lane[LP_2 * LANES + n],
+                lane[LP_LOOP * LANES + n],
+                lane[LP_OUT * LANES + n],
                 by_clip,
                 clip,
                 bias,
                 rest,
             )
-            lane[LP_1 * lanes + n] = z1
-            lane[LP_2 * lanes + n] = z2
-            lane[LP_LOOP * lanes + n] = z3
-            lane[LP_OUT * lanes + n] = last
-            mix[row + n] = y
-        # A loop of its own: one loop with all these streams would not become SIMD.
-        for n in range(lanes):
-            y = mix[row + n]
-            envelope = lane[ENVELOPE * lanes + n]
-            envelope = envelope * lane[ENVELOPE_FACTOR * lanes + n]
-            envelope += lane[ENVELOPE_STEP * lanes + n]
-            envelope = min(lane[ENVELOPE_TOP * lanes + n], envelope)
-            lane[ENVELOPE * lanes + n] = envelope
+            lane[LP_1 * LANES + n] = z1
+            lane[LP_2 * LANES + n] = z2
+            lane[LP_LOOP * LANES + n] = z3
+            lane[LP_OUT * LANES + n] = last
+
+            rise = lane[RISE * LANES + n] * lane[RISE_FACTOR * LANES + n]
+            rise += lane[RISE_STEP * LANES + n]
+            lane[RISE * LANES + n] = rise
+            fall = lane[FALL * LANES + n] * lane[FALL_FACTOR * LANES + n]
+            fall += lane[FALL_STEP * LANES + n]
+            lane[FALL * LANES + n] = fall
+            envelope = min(rise, max(fall, lane[FALL_BOTTOM * LANES + n]))
             y *= slope(y * by_drive)
-            offset = lane[OFFSET * lanes + n]
-            lane[OFFSET * lanes + n] = offset + coupling * (y - offset)
-            mix[row + n] = (y - offset) * envelope * lane[AMPLITUDE * lanes + n]
+            offset = lane[OFFSET * LANES + n]
+            lane[OFFSET * LANES + n] = offset + coupling * (y - offset)
+            mix[row + n] = (y - offset) * envelope * lane[AMPLITUDE * LANES + n]

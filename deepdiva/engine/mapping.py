@@ -328,22 +328,20 @@ def _lfos(lane: _Lanes) -> Array:
 
 
 def _stage(rate: float, seconds: Array, goal: Array | float, bottom: Array | float = 0.0) -> Array:
-    """An exponential way to `goal` with a time constant, as `factor, step, top, bottom`."""
+    """An exponential way to `goal` with a time constant, as `factor, step, bottom`."""
     factor = np.exp(-1.0 / (np.maximum(seconds, 1e-5) * rate))
-    line = np.empty((len(seconds), 4))
+    line = np.empty((len(seconds), 3))
     line[:, v.FACTOR] = factor
     line[:, v.STEP] = goal * -np.expm1(-1.0 / (np.maximum(seconds, 1e-5) * rate))
-    line[:, v.TOP] = 1.0
     line[:, v.BOTTOM] = bottom
     return line
 
 
 def _line(rate: float, seconds: Array, direction: float, bottom: Array | float = 0.0) -> Array:
     """A straight way of one unit in `seconds`, up (1) or down (-1)."""
-    line = np.empty((len(seconds), 4))
+    line = np.empty((len(seconds), 3))
     line[:, v.FACTOR] = 1.0
     line[:, v.STEP] = direction / (np.maximum(seconds, 1e-5) * rate)
-    line[:, v.TOP] = 1.0
     line[:, v.BOTTOM] = bottom
     return line
 
@@ -358,7 +356,7 @@ def _curved_attack(rate: float, seconds: Array, curve: float) -> Array:
 def _envelopes(lane: _Lanes) -> Array:
     c = lane.constants
     rate = lane.rate
-    shapes = np.empty((lane.size, 3, 3, 4))
+    shapes = np.empty((lane.size, 3, 3, 3))
     for k, name in enumerate(("ENV1", "ENV2")):
         octaves = (lane.note.pitch - _CENTRE_KEY) / 12.0
         factor = 2.0 ** (-octaves * lane.share(f"{name}.KeyFlw"))

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from deepdiva.engine import voices as v
-from deepdiva.engine.oscillators import FAST
+from deepdiva.engine.compiling import FAST
 
 LFO_STATE = 3
 """Numbers that an LFO keeps: phase in cycles since the start, and its last two random values."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepdiva.engine import controls as c
 from deepdiva.engine import filters as f
 from deepdiva.engine import kernel as k
 from deepdiva.engine import voices as v
@@ -17,7 +18,7 @@ from deepdiva.engine.constants import EngineConstants
 from deepdiva.engine.decimation import decimate, low_pass
 from deepdiva.engine.honoured import Ignored, ignored
 from deepdiva.engine.mapping import MS_REV1_POTS, Nuisance, drift_seconds, laws, to_voices
-from deepdiva.engine.oscillators import white_noise
+from deepdiva.engine.oscillators import noise_table
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
@@ -26,8 +27,6 @@ from deepdiva.renderer import Renderer, RendererInfo, Seeds
 ENGINE_VERSION: Final = "1"
 """Counts changes that a listener or a network could notice; weights are tied to it."""
 
-_NOISE_SAMPLES: Final = 1 << 18
-_NOISE_SEED: Final = 20211
 _DRAWN: Final = Nuisance()
 
 
@@ -164,11 +163,11 @@ class EmbeddedRenderer(Renderer):
         )
         scale = 1.0 if factor == 1 else factor**0.5
         law = _laws(self._constants)
-        law[k.GAIN_NOISE] *= scale
+        law[c.GAIN_NOISE] *= scale
         shared: dict[str, Any] = {
             "drift_samples": max(1, round(drift_seconds(self._constants) * rate)),
             "laws": law,
-            "noise": _noise(),
+            "noise": noise_table(),
             "rate": float(rate),
             "note_off": min(note.samples * factor, max(1, round(note.length_seconds * rate))),
         }
@@ -213,17 +212,8 @@ class EmbeddedRenderer(Renderer):
                 list(pool.map(work, groups))
 
 
-_noise_table: list[NDArray[np.float32]] = []
-
-
-def _noise() -> NDArray[np.float32]:
-    if not _noise_table:
-        _noise_table.append(white_noise(_NOISE_SAMPLES, _NOISE_SEED))
-    return _noise_table[0]
-
-
 def _laws(constants: EngineConstants) -> NDArray[np.float64]:
-    law = np.empty(k.LAWS)
+    law = np.empty(c.LAWS)
     for name in (
         "LEVEL_GAIN",
         "LEVEL_POWER",
@@ -241,7 +231,7 @@ def _laws(constants: EngineConstants) -> NDArray[np.float64]:
         "HP_FEEDBACK_POWER",
         "NOISE_COLOUR",
     ):
-        law[getattr(k, name)] = constants[name.lower()]
+        law[getattr(c, name)] = constants[name.lower()]
     return law
 
 
@@ -260,7 +250,7 @@ def _circuit(
 def _groups(
     lanes: v.Voices, revisions: NDArray[np.bool_]
 ) -> Iterator[tuple[bool, NDArray[np.int64], NDArray[np.int64]]]:
-    """Patches that one call of the kernel takes: alike in circuit, at most LANES lanes.
+    """Patches that one call of the kernel takes: alike in circuit, at most `filters.LANES` lanes.
 
     Yields:
         Whether they are moving, the patches (ascending), and their lanes.
@@ -273,7 +263,7 @@ def _groups(
         width = 0
         for patch in np.flatnonzero(kind == value):
             size = int(last[patch] - first[patch])
-            if members and width + size > k.LANES:
+            if members and width + size > f.LANES:
                 yield _group(value, members, first, last)
                 members, width = [], 0
             members.append(int(patch))

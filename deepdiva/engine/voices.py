@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 # Second axis of `Voices.envelopes`, its third, and its fourth.
 SHAPE_ENV_1, SHAPE_ENV_2, SHAPE_AMPLIFIER = range(3)
 ATTACK, DECAY, RELEASE = range(3)
-FACTOR, STEP, TOP, BOTTOM = range(4)
+FACTOR, STEP, BOTTOM = range(3)
 
 # Third axis of `Voices.lfos`.
 (
@@ -105,8 +105,9 @@ class Voices:
 
     Attributes:
         values: (lanes, FIELDS) float64.
-        envelopes: (lanes, 3, 3, 4) float64: envelope (1, 2, and what the amplifier follows), stage,
-            and `factor, step, top, bottom` of `e <- clamp(factor * e + step)`, once a sample.
+        envelopes: (lanes, 3, 3, 3) float64: envelope (1, 2, and what the amplifier follows), stage,
+            and `factor, step, bottom` of `e <- max(bottom, factor * e + step)`, once a sample. An
+            attack ends at 1.
         lfos: (lanes, 2, LFO_FIELDS) float64.
         sources: (lanes, ROUTES) int64, the modulation source of each route.
         depths: (lanes, ROUTES) float64.
