@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.data.batch import wav_bytes
+from deepdiva.audio import write_wav
 from deepdiva.data.sampling import stream
 from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet, file_sha256
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
-from deepdiva.files import atomic_write
 from deepdiva.note import Note
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
@@ -114,7 +113,7 @@ def play(
         renderer = renderers[number if len(renderers) > 1 else 0]
         audio = renderer.render(sound.patch[np.newaxis], note, sound.seed)[0]
         path = folder / file
-        atomic_write(path, wav_bytes(audio, note.sample_rate), force)
+        write_wav(path, audio, note.sample_rate, force=force)
         listed.append(ListedSound(sound.name, file, file_sha256(path), sound.patch, sound.seed))
         if on_progress is not None:
             on_progress(number + 1, len(sounds))
