@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.hosts.loading import normalised
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace

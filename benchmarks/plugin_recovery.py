@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from deepdiva.distance import SpectralDistance
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.refine import refine

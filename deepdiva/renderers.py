@@ -52,9 +52,10 @@ def make_renderer(
     if name not in RENDERERS:
         raise InvalidValueError(f"renderer {name!r}: it must be one of {', '.join(RENDERERS)}.")
     if name == "embedded":
-        return _embedded(plugin, preset)
-    from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+        return _embedded(plugin, preset, state)
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
     from deepdiva.hosts.quality import DivaQuality
+    from deepdiva.hosts.settings import PluginSettings
 
     path = _diva_of(cast("RendererName", name)) if plugin is None else Path(plugin)
     if not path.expanduser().exists():
@@ -73,11 +74,17 @@ def make_renderer(
     return PluginRenderer(settings, preset)
 
 
-def _embedded(plugin: Path | str | None, preset: Preset | None) -> Renderer:
+def _embedded(
+    plugin: Path | str | None, preset: Preset | None, state: Path | str | None
+) -> Renderer:
     if plugin is not None:
         raise InvalidValueError(
             f"--plugin {plugin} and the embedded engine: leave one out, or say --renderer "
             "dawdreamer."
+        )
+    if state is not None:
+        raise InvalidValueError(
+            f"{state} is no preset of Diva: name the plug-in that it belongs to by --plugin."
         )
     from deepdiva.engine import EmbeddedRenderer
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from deepdiva.cli import main
 from deepdiva.cli.doctor import examine
 from deepdiva.hosts import checkup
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 
 SHORT = ["--render-length", "0.3", "--note-length", "0.2"]

@@ -15,8 +15,9 @@ from deepdiva.hosts.diva import (
     state_container,
 )
 from deepdiva.hosts.host import HostParameter, PluginDescription
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.quality import DivaQuality
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.vst2_files import parse_vst2
 from deepdiva.hosts.vst3_files import parse_vstpreset
 from deepdiva.note import Note
@@ -179,4 +180,3 @@ def test_keys_that_are_no_parameter_are_the_presets(renderer, diva_presets):
     one = renderer(preset=preset)
     text = one._loader.preset.with_values(preset.values()).to_bytes()
     assert text == preset.to_bytes()
-    assert one.with_preset(Preset.template())._loader.preset != preset

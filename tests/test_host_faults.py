@@ -9,7 +9,8 @@ import pytest
 
 from deepdiva.errors import InvalidValueError, MissingFileError, RenderError
 from deepdiva.hosts.gates import Gates
-from deepdiva.hosts.plugin_renderer import Limits, PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import Limits, PluginSettings
 from deepdiva.note import Note
 from deepdiva.renderer import PartialRenderError
 
@@ -50,7 +51,7 @@ def test_one_batch_with_every_fault(renderer, faulty):
         1: (faulty.CRASH, "crashed with SIGSEGV"),
         4: (faulty.HANG, "hung: no answer within 2 s"),
         6: (faulty.LEAVE, "ended its process with exit code 1"),
-        9: (faulty.SILENCE, "is silent (peak -240 dBFS)"),
+        9: (faulty.SILENCE, "is silent (below -80 dBFS)"),
         11: (faulty.NOT_A_NUMBER, "returned values that are not finite"),
     }
     tunings = np.full(14, 0.2)
@@ -140,8 +141,8 @@ def test_gates():
     assert gates.fault(audio, 100) == ""
     assert gates.fault(-audio, 100) == ""
     assert gates.fault(audio, 101) == "returned (100,) samples instead of 101"
-    assert gates.fault(audio * 1e-4, 100) == "is silent (peak -100 dBFS)"
-    assert gates.fault(audio * 1e5, 100) == "ran away (peak +80 dBFS)"
+    assert gates.fault(audio * 1e-4, 100) == "is silent (below -80 dBFS)"
+    assert gates.fault(audio * 1e5, 100) == "ran away (above +40 dBFS)"
     for value in (np.nan, np.inf, -np.inf):
         broken = audio.copy()
         broken[50] = value

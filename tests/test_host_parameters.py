@@ -7,8 +7,9 @@ from deepdiva.errors import RenderError
 from deepdiva.hosts.dawdreamer import shown_steps
 from deepdiva.hosts.host import HostParameter, PluginDescription
 from deepdiva.hosts.loading import normalised
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.plugin_table import host_indices, plugin_table, unique_names
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.space import ParameterSpace
 
 SEMITONES = tuple(str(k) for k in range(-12, 13))

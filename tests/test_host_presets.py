@@ -7,7 +7,8 @@ import pytest
 
 from deepdiva.errors import FileExistsAlreadyError, MissingFileError, PresetError
 from deepdiva.hosts.patch_files import patch_json, preset_suffix, read_patch, write_patch
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.vst2_files import ChunkProgram, ParameterProgram, parse_vst2
 from deepdiva.hosts.vst3_files import parse_vstpreset
 from deepdiva.note import Note

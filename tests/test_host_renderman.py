@@ -15,8 +15,9 @@ import pytest
 
 from deepdiva.errors import MissingFeatureError, RenderError
 from deepdiva.hosts.host import QUIET
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.renderman import RenderManHost, parameter_names
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.vst2_files import ChunkBank, PluginIdentity
 from deepdiva.note import Note
 

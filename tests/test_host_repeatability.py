@@ -8,7 +8,8 @@ import pytest
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.noise_floor import noise_floor
-from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 from deepdiva.cli._common import (
     PRESET_SUFFIX,
+    STATE_SUFFIXES,
     RendererChoice,
     collect_files,
     console,
@@ -27,16 +29,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from deepdiva.parameters import ParameterTable
     from deepdiva.preset import Preset
+    from deepdiva.renderer import Renderer
 
+PATCH_SUFFIX = ".json"
 SILENCE_DB = -100.0  # a peak below this is called silent
 
 
 @dataclass(frozen=True)
 class Job:
-    """One preset and the sound that it becomes."""
+    """One preset and the sound that it becomes.
 
-    preset: Preset
+    Attributes:
+        preset: of Diva; None where `source` is a preset file or a patch of another plug-in.
+        source: the file.
+        target: the sound.
+    """
+
+    preset: Preset | None
     source: Path
     target: Path
 
@@ -65,13 +76,14 @@ def command(
 ) -> None:
     """Play one note with each preset and write it as NAME.wav.
 
-    PRESETS are .h2p files, or folders that hold some. All are read, and all names checked, before
-    the first sound is written. Parameters that a preset uses and the renderer does not honour are
-    named.
+    PRESETS are .h2p files, or folders that hold some. With --plugin of another synthesizer than
+    Diva they are its own .fxp, .fxb or .vstpreset files, or the .json that `deepdiva refine` writes
+    beside them. All names are checked before the first sound is written. Parameters that a preset
+    uses and the renderer does not honour are named.
     """
     from rich.progress import track
 
-    jobs = plan(collect_files(presets, [PRESET_SUFFIX]), output, force=force)
+    jobs = plan(collect_files(presets, [PRESET_SUFFIX, *STATE_SUFFIXES]), output, force=force)
     screen = console()
     results = []
     for job in track(jobs, "Rendering", console=screen, transient=True, disable=len(jobs) == 1):
@@ -109,7 +121,8 @@ def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
                 f"{jobs[target].source} and {source} would both become {target}: rename one, or "
                 "leave out --output."
             )
-        jobs[target] = Job(Preset.read(source), source, target)
+        of_plugin = source.suffix.lower() in (*STATE_SUFFIXES, PATCH_SUFFIX)
+        jobs[target] = Job(None if of_plugin else Preset.read(source), source, target)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
     for target in jobs:
@@ -130,18 +143,10 @@ def render(
         RenderError: the plug-in failed.
     """
     from deepdiva.audio import write_wav
-    from deepdiva.parameters import DIVA
 
-    renderer = choice.open(job.preset, mode="fresh")
-    try:
-        if renderer.table != DIVA:
-            raise InvalidValueError(
-                f"{choice.plugin} is {renderer.table.name}: {job.source} is a preset of Diva."
-            )
-        audio = renderer.render(job.preset.values()[None], note, seed)[0]
+    with closing(opened(job, choice)) as renderer:
+        audio = renderer.render(patch_of(job, renderer.table)[None], note, seed)[0]
         info = renderer.info
-    finally:
-        renderer.close()
     write_wav(job.target, audio, note.sample_rate, force=force)
     return {
         "preset": job.source,
@@ -151,8 +156,41 @@ def render(
         "note": note.to_dict(),
         "seed": seed,
         "peak_db": peak_db(audio),
-        "ignored": choice.ignored(job.preset),
+        "ignored": choice.ignored(job.preset) if job.preset else {},
     }
+
+
+def opened(job: Job, choice: RendererChoice) -> Renderer:
+    """The synthesizer that a preset belongs to, in the mode that repeats itself.
+
+    Raises:
+        InvalidValueError: a preset of a plug-in, and no plug-in.
+    """
+    from deepdiva.preset import Preset
+
+    preset = job.preset or Preset.template()
+    is_state = job.source.suffix.lower() in STATE_SUFFIXES
+    return choice.open(preset, mode="fresh", state=job.source if is_state else None)
+
+
+def patch_of(job: Job, table: ParameterTable) -> NDArray[np.float64]:
+    """The patch of a preset, shape (len(table),), in units.
+
+    Raises:
+        InvalidValueError: the preset is of Diva, and the synthesizer another.
+        PresetError: the patch is of another plug-in.
+    """
+    from deepdiva.parameters import DIVA
+
+    if job.preset is not None:
+        if table != DIVA:
+            raise InvalidValueError(f"{job.source} is a preset of Diva: {table.name} plays others.")
+        return job.preset.values()
+    if job.source.suffix.lower() == PATCH_SUFFIX:
+        from deepdiva.hosts.patch_files import read_patch
+
+        return read_patch(job.source, table)
+    return table.defaults()  # the plug-in was started with the preset
 
 
 def grouped(reasons: dict[str, str]) -> str:

@@ -16,8 +16,9 @@ from deepdiva.hosts.discovery import PluginFile, plugin_folders
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.loading import normalised
 from deepdiva.hosts.noise_floor import noise_floor
-from deepdiva.hosts.plugin_renderer import HOSTS, PluginRenderer
+from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.process import WorkerProcess
+from deepdiva.hosts.settings import HOSTS
 from deepdiva.hosts.worker import Bench, Task
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer

@@ -36,7 +36,7 @@ class Gates:
             return "returned values that are not finite"
         level_dbfs = 20.0 * math.log10(max(peak, 1e-12))
         if level_dbfs < self.quiet_dbfs:
-            return f"is silent (peak {level_dbfs:.0f} dBFS)"
+            return f"is silent (below {self.quiet_dbfs:g} dBFS)"
         if level_dbfs > self.loud_dbfs:
-            return f"ran away (peak {level_dbfs:+.0f} dBFS)"
+            return f"ran away (above {self.loud_dbfs:+g} dBFS)"
         return ""

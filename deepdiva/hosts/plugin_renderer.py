@@ -17,37 +17,31 @@ and the number of workers.
 
 from __future__ import annotations
 
-import queue
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
-from deepdiva.hosts.dawdreamer import DawDreamerHost
+from deepdiva.hosts.desk import Desk, Office, rows_in_task
 from deepdiva.hosts.diva import (
     DivaNameLoader,
     DivaStateLoader,
     diva_indices,
     is_diva,
 )
-from deepdiva.hosts.gates import Gates
-from deepdiva.hosts.host import Host, PluginDescription
+from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader, ParameterLoader
 from deepdiva.hosts.plugin_table import host_indices, plugin_table
 from deepdiva.hosts.process import WorkerDeathError, WorkerProcess
-from deepdiva.hosts.quality import DivaQuality
-from deepdiva.hosts.renderman import RenderManHost
 from deepdiva.hosts.saving import SavedPatch
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.tasks import (
     AudioBuffer,
     Describe,
@@ -70,119 +64,7 @@ from deepdiva.renderer import (
     Seeds,
 )
 
-Mode = Literal["reuse", "fresh"]
-
-HOSTS: dict[str, type[Host]] = {"dawdreamer": DawDreamerHost, "renderman": RenderManHost}
-
-_MOST_ROWS = 16  # patches in one task
-_MOST_BYTES = 64 << 20  # audio in one task
 _ATTEMPTS = 2
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long to wait, and when to give up.
-
-    Attributes:
-        start_seconds: for a process to start and load the plug-in.
-        render_seconds: for one patch, beside what its length adds.
-        per_second: for each second of audio; a slow synthesizer takes more than one.
-        recycle_after: patches after which a process is replaced; plug-ins leak.
-        failures_in_a_row: crashes without a success between them after which the plug-in, not the
-            patch, is held to be broken.
-    """
-
-    start_seconds: float = 120.0
-    render_seconds: float = 20.0
-    per_second: float = 10.0
-    recycle_after: int = 5000
-    failures_in_a_row: int = 10
-
-    def per_patch(self, note: Note) -> float:
-        """Seconds that one patch may take."""
-        return self.render_seconds + self.per_second * note.render_seconds
-
-
-@dataclass(frozen=True)
-class PluginSettings:
-    """Everything that decides how a plug-in is run.
-
-    Attributes:
-        plugin: its path.
-        host: `dawdreamer` or `renderman`, or a class of another host.
-        mode: `reuse` or `fresh`; see the top of this file.
-        workers: processes, at least 1.
-        block_size: samples that the plug-in is asked for at a time. It changes the sound a little.
-        quality: of Diva; other plug-ins ignore it.
-        state: content of a preset file of the plug-in, which holds whatever is no parameter.
-        gates: what counts as audio.
-        limits: of time and patience.
-        fork: in `fresh`, fork a process that has loaded the host library but no plug-in, which is
-            several times faster than a new interpreter for each patch. Linux only.
-
-    Raises:
-        InvalidValueError: a value that is none of these.
-    """
-
-    plugin: Path
-    host: str | type[Host] = "dawdreamer"
-    mode: Mode = "reuse"
-    workers: int = 1
-    block_size: int = 512
-    quality: DivaQuality = field(default_factory=DivaQuality)
-    state: bytes = b""
-    gates: Gates = field(default_factory=Gates)
-    limits: Limits = field(default_factory=Limits)
-    fork: bool = sys.platform == "linux"
-
-    def __post_init__(self) -> None:
-        if isinstance(self.host, str) and self.host not in HOSTS:
-            raise InvalidValueError(f"host is {self.host!r}: it must be one of {', '.join(HOSTS)}.")
-        if self.mode not in ("reuse", "fresh"):
-            raise InvalidValueError(f"mode is {self.mode!r}: it must be reuse or fresh.")
-        for name, value in (("workers", self.workers), ("block_size", self.block_size)):
-            if value < 1:
-                raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
-
-    @property
-    def spec(self) -> PluginSpec:
-        """What a worker process needs to load the plug-in."""
-        host = HOSTS[self.host] if isinstance(self.host, str) else self.host
-        return PluginSpec(host, self.plugin.expanduser().absolute(), self.block_size, self.state)
-
-    @property
-    def host_name(self) -> str:
-        """Name of the host, as `RendererInfo` gives it."""
-        return self.host if isinstance(self.host, str) else self.host.__name__
-
-
-@dataclass
-class _Desk:
-    """One worker process, when there is one, and the file through which audio comes back."""
-
-    process: WorkerProcess | None = None
-    buffer: AudioBuffer | None = None
-    rendered: int = 0
-
-    def started(self) -> WorkerProcess:
-        if self.process is None:
-            self.process = WorkerProcess()
-        return self.process
-
-    def buffer_for(self, samples: int) -> AudioBuffer:
-        """A buffer for as many patches of this length as one task may hold."""
-        if self.buffer is None or self.buffer.samples != samples:
-            rows = _rows_in_task(samples)
-            path = self.started().scratch / f"audio-{samples}.f32"
-            with path.open("wb") as file:
-                file.truncate(4 * rows * samples)
-            self.buffer = AudioBuffer(path, rows, samples)
-        return self.buffer
-
-    def clear(self) -> None:
-        if self.process is not None:
-            self.process.close()
-        self.process, self.buffer, self.rendered = None, None, 0
 
 
 class PluginRenderer(Renderer):
@@ -203,9 +85,7 @@ class PluginRenderer(Renderer):
         self.settings = settings
         self._preset = preset
         self._lock = threading.RLock()
-        self._desks: queue.LifoQueue[_Desk] = queue.LifoQueue()
-        for _ in range(settings.workers):
-            self._desks.put(_Desk())
+        self._office = Office(settings.workers)
         self._threads: ThreadPoolExecutor | None = None
         self._put_aside: dict[bytes, str] = {}
         self._failures_in_a_row = 0
@@ -223,32 +103,30 @@ class PluginRenderer(Renderer):
 
     def exact(self) -> PluginRenderer:
         """The same plug-in in the mode `fresh`, with the same number of workers."""
-        return self._changed(mode="fresh")
-
-    def with_preset(self, preset: Preset) -> PluginRenderer:
-        """The same plug-in around another preset of Diva."""
-        other = self._changed()
-        other._preset = preset  # noqa: SLF001  (its own class)
-        return other
-
-    def _changed(self, **changes: Any) -> PluginRenderer:
-        other = PluginRenderer(replace(self.settings, **changes), self._preset)
+        other = PluginRenderer(replace(self.settings, mode="fresh"), self._preset)
         if "description" in self.__dict__:
             other.__dict__["description"] = self.description
         return other
 
     @cached_property
     def description(self) -> PluginDescription:
-        """What the plug-in says of itself; the first use starts a process.
+        """What the plug-in says of itself; the first use of a plug-in starts a process.
 
         Raises:
             MissingFileError: there is no such plug-in.
             MissingFeatureError: the host library is not installed.
             RenderError: the plug-in cannot be loaded.
         """
-        with self._lock:
-            description: PluginDescription = self.ask(Describe(self.settings.spec))
-            return description
+        settings = self.settings
+        return _described(settings.spec, self._modified, settings.limits.start_seconds)
+
+    @property
+    def _modified(self) -> int:
+        """When the plug-in's file was changed; 0 if there is none, which loading it will say."""
+        try:
+            return self.settings.spec.plugin.stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def ask(self, task: Task) -> Any:
         """Have a task carried out in a process of its own, which no other task has used.
@@ -256,16 +134,7 @@ class PluginRenderer(Renderer):
         Raises:
             RenderError: the process died of it, or did not answer in time.
         """
-        process = WorkerProcess()
-        try:
-            return process.ask(task, self.settings.limits.start_seconds)
-        except WorkerDeathError as death:
-            raise RenderError(
-                f"{self.settings.plugin} {death.reason}. `deepdiva doctor` looks into it. The last "
-                f"that it printed:\n{death.log.strip() or '(nothing)'}"
-            ) from death
-        finally:
-            process.close()
+        return _asked(task, self.settings.spec, self.settings.limits.start_seconds)
 
     @cached_property
     def is_diva(self) -> bool:
@@ -304,16 +173,7 @@ class PluginRenderer(Renderer):
         """
         if self.settings.mode == "reuse":
             return False
-        middle = [parameter.to_unit(0.5) for parameter in self.table]
-        patches = np.array([self.table.defaults(), middle])
-        one, other = self._changed(workers=1), self._changed(workers=1)
-        try:
-            first = one.render_checked(patches, Note(render_seconds=0.5, length_seconds=0.4))
-            second = other.render_checked(patches, Note(render_seconds=0.5, length_seconds=0.4))
-        finally:
-            one.close()
-            other.close()
-        return bool(first.played.any()) and np.array_equal(first.audio, second.audio)
+        return _repeatable(replace(self.settings, workers=1), self._modified)
 
     @cached_property
     def _loader(self) -> Loader:
@@ -400,10 +260,7 @@ class PluginRenderer(Renderer):
         """End all processes. Nothing may be rendering."""
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
-        for _ in range(self.settings.workers):
-            self._desks.get().clear()
-        for _ in range(self.settings.workers):
-            self._desks.put(_Desk())
+        self._office.close()
         self._threads = None
 
     @property
@@ -416,7 +273,7 @@ class PluginRenderer(Renderer):
     def _groups(self, rows: Sequence[int], note: Note) -> list[Sequence[int]]:
         """Rows in groups, each for one process: few enough that all processes finish together."""
         share = -(-len(rows) // (2 * self.settings.workers))
-        size = max(1, min(share, _rows_in_task(note.samples)))
+        size = max(1, min(share, rows_in_task(note.samples)))
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     def _play(
@@ -431,7 +288,7 @@ class PluginRenderer(Renderer):
         waiting = deque(group)
         tries: Counter[int] = Counter()
         while waiting:
-            with self._desk() as desk:
+            with self._office.desk() as desk:
                 for row, outcome in self._stream(desk, list(waiting), rows, note, audio):
                     waiting.popleft()
                     if not outcome.fault:
@@ -455,7 +312,7 @@ class PluginRenderer(Renderer):
 
     def _stream(
         self,
-        desk: _Desk,
+        desk: Desk,
         waiting: Sequence[int],
         rows: NDArray[np.float64],
         note: Note,
@@ -493,19 +350,6 @@ class PluginRenderer(Renderer):
             return PlayApart(spec, self._loader, gates, note, rows, buffer, self.settings.fork)
         return PlayInTurn(spec, self._loader, gates, note, rows, self._reference, buffer)
 
-    @contextmanager
-    def _desk(self) -> Iterator[_Desk]:
-        """A desk at which nobody else works."""
-        desk = self._desks.get()
-        try:
-            yield desk
-        except BaseException:
-            # Whatever the process was doing, nobody listens to it any more.
-            desk.clear()
-            raise
-        finally:
-            self._desks.put(desk)
-
     def _count_failure(self) -> None:
         with self._lock:
             self._failures_in_a_row += 1
@@ -516,8 +360,41 @@ class PluginRenderer(Renderer):
                 )
 
 
-def _rows_in_task(samples: int) -> int:
-    return max(1, min(_MOST_ROWS, _MOST_BYTES // (4 * samples)))
+@lru_cache(maxsize=64)
+def _described(spec: PluginSpec, modified: int, seconds: float) -> PluginDescription:
+    """What a plug-in says of itself. Asked once for each state of its file (`modified`)."""
+    del modified
+    description: PluginDescription = _asked(Describe(spec), spec, seconds)
+    return description
+
+
+@lru_cache(maxsize=64)
+def _repeatable(settings: PluginSettings, modified: int) -> bool:
+    """Whether two renderers with these settings play the same. Asked once, as `_described`."""
+    del modified
+    note = Note(length_seconds=0.4, render_seconds=0.5)
+    audio = []
+    for _ in range(2):
+        renderer = PluginRenderer(settings)
+        middle = [parameter.to_unit(0.5) for parameter in renderer.table]
+        batch = renderer.render_checked(np.array([renderer.table.defaults(), middle]), note)
+        renderer.close()
+        audio.append(batch.audio[batch.played])
+    return bool(audio[0].size) and np.array_equal(audio[0], audio[1])
+
+
+def _asked(task: Task, spec: PluginSpec, seconds: float) -> Any:
+    """Have a task carried out in a new process."""
+    process = WorkerProcess()
+    try:
+        return process.ask(task, seconds)
+    except WorkerDeathError as death:
+        raise RenderError(
+            f"{spec.plugin} {death.reason}. `deepdiva doctor` looks into it. The last that it "
+            f"printed:\n{death.log.strip() or '(nothing)'}"
+        ) from death
+    finally:
+        process.close()
 
 
 def _row_of(failure: Failure) -> int:
