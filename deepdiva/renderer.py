@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,3 +149,31 @@ class Renderer(ABC):
 
     def close(self) -> None:  # noqa: B027  (most renderers hold nothing)
         """Let go of processes and plug-ins. A closed renderer must not be used again."""
+
+
+@runtime_checkable
+class StruckRenderer(Protocol):
+    """A renderer that can be told how a note is struck: start phases, place in the noise."""
+
+    def strike_size(self, patch: NDArray[np.float64]) -> int:
+        """How many numbers of 0 to 1 a strike of this patch has.
+
+        Args:
+            patch: shape (len(table),).
+        """
+
+    def render_struck(
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        strikes: NDArray[np.float64],
+        seeds: Seeds = 0,
+    ) -> NDArray[np.float32]:
+        """As `Renderer.render`, with a strike for each patch.
+
+        Args:
+            patches: shape (batch, len(table)), all with strikes of one size.
+            note: what is played.
+            strikes: shape (batch, strike_size), in [0, 1].
+            seeds: for whatever a strike does not hold.
+        """

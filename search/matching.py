@@ -231,14 +231,14 @@ def _write(match: Match) -> None:
         ),
         force=force,
     )
-    write_wav(outputs.preview, result.sound, task.note.sample_rate, force=force)
+    write_wav(outputs.preview, result.preview, task.note.sample_rate, force=force)
     match_picture(
         outputs.picture,
         match.target.audio,
-        result.sound,
+        result.preview,
         task.note.sample_rate,
         title=task.sound.name,
-        distance=result.distance,
+        distance=result.preview_distance,
         force=force,
     )
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepdiva.errors import AudioError, InvalidValueError
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
-from deepdiva.renderer import Renderer
+from deepdiva.renderer import Renderer, StruckRenderer
 from deepdiva.search.archive import Archive
 from deepdiva.search.budget import Budget
 from deepdiva.search.evaluator import Evaluator, Scores
@@ -29,7 +29,11 @@ from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
+from deepdiva.search.strike import Strike, fit_strike
 from deepdiva.space import ParameterSpace
+
+STRIKE_SHARE = 0.25
+"""Renders that the fit of the strike takes, for each candidate of the search."""
 
 End = Literal["budget", "target", "done", "interrupted"]
 
@@ -71,6 +75,8 @@ class RefineResult:
         sound: what it sounds like, shape (note.samples,), float32.
         distance: reported distance of `sound` to the target.
         silence: reported distance of silence to the target, for scale.
+        strike: the match with start phases fitted to the target; None for a renderer that takes
+            none, and after an interrupted search.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
         failures: candidates that could not be played, counted by reason.
@@ -86,12 +92,23 @@ class RefineResult:
     sound: NDArray[np.float32]
     distance: float
     silence: float
+    strike: Strike | None
     noise: NoiseFloor | None
     failures: Mapping[str, int]
     evaluations: int
     seconds: float
     end: End
     history: History
+
+    @property
+    def preview(self) -> NDArray[np.float32]:
+        """The match as it is best compared with the target: struck like it, where that is known."""
+        return self.sound if self.strike is None else self.strike.sound
+
+    @property
+    def preview_distance(self) -> float:
+        """Reported distance of `preview` to the target."""
+        return self.distance if self.strike is None else self.strike.distance
 
 
 def refine(
@@ -138,6 +155,19 @@ def refine(
         search = _Search(evaluator, settings, History(space), journal, on_progress)
         end = search.run(stages)
         points = search.leaders(CONTENDERS)
+        strike = None
+        if isinstance(renderer, StruckRenderer) and end != "interrupted" and len(points):
+            strike = fit_strike(
+                renderer,
+                space,
+                points[0],
+                target,
+                note,
+                evaluator.full,
+                round(STRIKE_SHARE * search.budget.evaluations),
+                settings.seed,
+            )
+            points[0] = strike.point
         if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
         patches = evaluator.patches(points)
@@ -150,6 +180,7 @@ def refine(
             noise=match.noise,
             failures=search.failures,
             silence=silence,
+            strike=strike,
             evaluations=search.budget.evaluations,
             seconds=search.budget.seconds,
             end=end,

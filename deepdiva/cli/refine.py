@@ -280,13 +280,14 @@ def _warn(screen: Console, sentence: str) -> None:
 def _line(match: Match) -> str:
     result = match.result
     noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
+    struck = "" if result.strike is None else f"{result.strike.distance:.4f} struck alike, "
     failed = "".join(
         f"\n  {count:,} candidates were put aside: the plug-in {reason}"
         for reason, count in result.failures.items()
     )
     return (
         f"{match.task.sound} -> {match.task.outputs.preset}: distance {result.distance:.4f} "
-        f"(silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
+        f"({struck}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
         f"{result.seconds:.1f} s{failed}"
     )
 
@@ -303,6 +304,7 @@ def _summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "values": task.outputs.values,
         "run": task.outputs.run,
         "distance": result.distance,
+        "preview_distance": result.preview_distance,
         "silence": result.silence,
         "noise_floor": None if result.noise is None else asdict(result.noise),
         "failures": dict(result.failures),

@@ -148,6 +148,27 @@ class EmbeddedRenderer(Renderer):
         self._play(lanes, patches, note, rate, audio)
         return audio
 
+    def strike_size(self, patch: NDArray[np.float64]) -> int:
+        """Two start phases and a place in the noise for each voice; see `StruckRenderer`."""
+        return 3 * int(np.clip(np.rint(patch[DIVA.index("VCC.Voicing")]), 1, 6))
+
+    def render_struck(
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        strikes: NDArray[np.float64],
+        seeds: Seeds = 0,
+    ) -> NDArray[np.float32]:
+        """Play with given start phases and noise; see `StruckRenderer`.
+
+        Raises:
+            InvalidValueError: strikes of another shape.
+        """
+        voices = strikes.shape[-1] // 3
+        shaped = strikes.reshape(len(patches), voices, 3)
+        nuisance = Nuisance(phases=shaped[:, :, :2], noise=shaped[:, :, 2])
+        return self.render(patches, note, seeds, nuisance)
+
     def _play(
         self,
         lanes: v.Voices,
