@@ -14,7 +14,6 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from deepdiva.engine import voices as v
 from deepdiva.engine.chance import normal, uniform
@@ -416,9 +415,10 @@ def _drift(lane: _Lanes, nuisance: Nuisance) -> Array:
         return paths
     keep = np.exp(-0.25)
     streams = _DRIFT + 64 * lane.voice[:, None, None] + np.arange(2)[:, None]
-    steps = lane.normals(streams + 1000 * np.arange(nodes))
-    steps[..., 1:] *= np.sqrt(1.0 - keep * keep)
-    paths = lfilter([1.0], [1.0, -keep], steps, axis=-1)
+    paths = lane.normals(streams + 1000 * np.arange(nodes))
+    paths[..., 1:] *= np.sqrt(1.0 - keep * keep)
+    for node in range(1, nodes):
+        paths[..., node] += keep * paths[..., node - 1]
     for k, name in enumerate(("drift_1_cents", "drift_2_cents")):
         width = lane.constants[name] / 100.0 * lane["OSC.Drift"] / 35.0
         paths[:, k] *= width[:, None]
