@@ -1,0 +1,193 @@
+"""What a match rests on: which parameters matter, which are uncertain, what would do as well.
+
+Distances here are those of the forgiving judge, and their yardstick is what the best match itself
+shows when it is struck again: a difference below that is no difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.search.archive import Archive
+from deepdiva.search.encoding import nearest_class
+from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.objective import FORGIVING
+from deepdiva.space import ParameterSpace
+
+STRIKES = 16
+"""So often the best match is struck again, to know how far chance reaches."""
+
+OFFSETS = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
+"""How far an ordered parameter is moved, as parts of its range."""
+
+STEP = 0.05
+"""The move by which parameters are compared."""
+
+ALTERNATIVES = 5
+"""Other matches that are offered, at most."""
+
+APART = 0.1
+"""Alternatives differ by at least this part of the range in one ordered parameter, or in a
+class."""
+
+
+@dataclass(frozen=True)
+class ParameterRole:
+    """What one parameter does for a match.
+
+    Attributes:
+        name: of the parameter.
+        value: of the best match, in units.
+        effect: growth of the distance when it is moved by a twentieth of its range, the lesser of
+            up and down; for a class, when it is changed to the next best.
+        low: lowest value, in units, that was tried and is no worse than chance; for a class, the
+            least of all such values.
+        high: highest such value.
+        uncertain: another class, or a move by a twentieth of the range, makes no difference.
+    """
+
+    name: str
+    value: float
+    effect: float
+    low: float
+    high: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a match rests on.
+
+    Attributes:
+        distance: of the best match, by the forgiving judge.
+        chance: how much that grows, in nine strikes of ten, when the match is struck again.
+        roles: of all free parameters, in their order.
+        alternatives: points no worse than chance, distinct from the match and from each other,
+            the best first, shape (at most `ALTERNATIVES`, dimensions).
+    """
+
+    distance: float
+    chance: float
+    roles: tuple[ParameterRole, ...]
+    alternatives: NDArray[np.float64]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the alternatives, ready for JSON."""
+        return {
+            "distance": self.distance,
+            "chance": self.chance,
+            "parameters": [asdict(role) for role in self.roles],
+        }
+
+
+def explain(
+    best: NDArray[np.float64], archive: Archive, evaluator: Evaluator, seed: int
+) -> Explanation:
+    """Look around a match.
+
+    Args:
+        best: its point, shape (dimensions,).
+        archive: candidates of the search, among which alternatives are sought.
+        evaluator: of the search.
+        seed: of the strike that counts; others follow it.
+    """
+    space = archive.space
+    # The same point, first as the search struck it, then with other seeds.
+    strikes = np.repeat(best[None], 1 + STRIKES, axis=0)
+    distance, *again = evaluator.score(strikes, FORGIVING, seed + np.arange(1 + STRIKES)).distances
+    # Luck may have been good or bad: chance is how far strikes lie apart.
+    chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
+    moves = [_moves(best, space, position) for position in range(space.dimensions)]
+    scores = evaluator.score(np.concatenate(moves), FORGIVING).distances - distance
+    ends = np.cumsum([len(points) for points in moves])
+    roles = [
+        _role(best, space, position, points, scores[end - len(points) : end], chance)
+        for position, (points, end) in enumerate(zip(moves, ends, strict=True))
+    ]
+    return Explanation(
+        float(distance),
+        chance,
+        tuple(roles),
+        _alternatives(best, distance + chance, archive, evaluator),
+    )
+
+
+def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> NDArray[np.float64]:
+    """The match with one parameter moved, or with each other class."""
+    parameter = space.parameters[position]
+    if parameter.is_class:
+        positions = parameter.choice_positions
+        own = nearest_class(positions, best[[position]])[0]
+        values = np.delete(positions, own)
+    else:
+        values = np.clip(best[position] + np.array(OFFSETS), 0.0, 1.0)
+    points = np.repeat(best[None], len(values), axis=0)
+    points[:, position] = values
+    return points
+
+
+def _role(
+    best: NDArray[np.float64],
+    space: ParameterSpace,
+    position: int,
+    points: NDArray[np.float64],
+    growth: NDArray[np.float64],
+    chance: float,
+) -> ParameterRole:
+    parameter = space.parameters[position]
+    value = float(parameter.to_unit(best[position]))
+    values = parameter.to_unit(points[:, position])
+    if parameter.is_class:
+        effect = float(growth.min())
+        equal = values[growth <= chance]
+    else:
+        compared = np.isclose(np.abs(OFFSETS), STEP) & (points[:, position] != best[position])
+        effect = float(growth[compared].min())
+        equal = _reached(values, growth, value, chance)
+    span = np.append(equal, value)
+    return ParameterRole(
+        parameter.name, value, effect, float(span.min()), float(span.max()), effect <= chance
+    )
+
+
+def _reached(
+    values: NDArray[np.float64], growth: NDArray[np.float64], value: float, chance: float
+) -> NDArray[np.float64]:
+    """Values that are no worse than chance, and all between them and the match as well."""
+    reached: list[float] = []
+    for side in (values < value, values > value):
+        order = np.argsort(np.abs(values - value)[side], kind="stable")
+        for moved, worse in zip(values[side][order], growth[side][order], strict=True):
+            if worse > chance:
+                break
+            reached.append(float(moved))
+    return np.array(reached)
+
+
+def _alternatives(
+    best: NDArray[np.float64], limit: float, archive: Archive, evaluator: Evaluator
+) -> NDArray[np.float64]:
+    """Distinct candidates of the search that are no worse than `limit`."""
+    ordered = archive.space.continuous
+    classes = [dimension.position for dimension in archive.space.classes]
+    chosen = [best]
+    for point in archive.ranked(len(archive)):
+        apart = all(
+            not np.array_equal(point[classes], other[classes])
+            or np.abs(point - other)[ordered].max(initial=0.0) >= APART
+            for other in chosen
+        )
+        if apart:
+            chosen.append(point)
+        if len(chosen) > 4 * ALTERNATIVES:
+            break
+    others = np.array(chosen[1:]).reshape(-1, archive.space.dimensions)
+    if not len(others):
+        return others
+    distances = evaluator.score(others, FORGIVING).distances
+    order = np.argsort(distances, kind="stable")
+    return others[order[distances[order] <= limit][:ALTERNATIVES]]
