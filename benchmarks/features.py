@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 import librosa
 import numpy as np
@@ -71,9 +72,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     rng = np.random.default_rng(0)
     sounds = rng.uniform(-0.5, 0.5, (max(BATCHES), 88200)).astype(np.float32)
-    print(
-        f"PyTorch {torch.__version__} on {options.threads} threads, librosa {librosa.__version__}"
-    )
+    print(f"PyTorch {version('torch')} on {options.threads} threads, librosa {version('librosa')}")
     print(f"{'':24}{'batch':>6}{'ms a sound':>12}{'librosa / this':>16}{'difference':>12}")
     for name, reference, feature in (
         ("mel spectrogram", librosa_melspectrogram, MelSpectrogram()),
