@@ -1,8 +1,12 @@
 """A plug-in's list of parameters as a table, and as the space of a search."""
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from deepdiva.cli import main
 from deepdiva.errors import RenderError
 from deepdiva.hosts.dawdreamer import shown_steps
 from deepdiva.hosts.host import HostParameter, PluginDescription
@@ -146,3 +150,13 @@ def test_vst3_leaves_out_the_midi_controllers(vst3):
     )
     assert renderer.host_indices[0] == 2080
     assert renderer.table["Waveform"].choices[1].label == "Triangle"
+
+
+def test_parameters_of_a_plugin_are_listed(nekobi):
+    arguments = ["parameters", "--plugin", str(nekobi), "--json"]
+    entries = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert [entry["name"] for entry in entries[:3]] == ["Waveform", "Tuning", "Cutoff"]
+    assert [choice["label"] for choice in entries[0]["choices"]] == ["Square", "Triangle"]
+    result = CliRunner().invoke(main, ["parameters", "Reverb", "--plugin", str(nekobi)])
+    assert result.exit_code == 2
+    assert "No parameter of Nekobi-Vst has to do with 'Reverb'" in result.stderr

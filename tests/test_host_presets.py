@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from deepdiva.audio import read_audio
+from deepdiva.cli import main
 from deepdiva.errors import FileExistsAlreadyError, MissingFileError, PresetError
 from deepdiva.hosts.patch_files import patch_json, preset_suffix, read_patch, write_patch
 from deepdiva.hosts.plugin_renderer import PluginRenderer
@@ -122,3 +125,28 @@ def test_files_that_are_no_patch(renderer, nekobi, kars, tmp_path):
     file.write_bytes(patch_json(other, other.table.defaults()))
     with pytest.raises(PresetError, match="made for another plug-in than nekobi-vst: only one"):
         read_patch(file, table)
+
+
+def test_render_plays_presets_of_a_plugin(renderer, nekobi, tmp_path):
+    """The plug-in's file and the JSON beside it sound the same, and as the plug-in does."""
+    one = renderer(nekobi, mode="fresh")
+    patch = one.table.defaults()
+    patch[one.table.index("Cutoff")] = 0.75
+    preset, values = write_patch(one, patch, tmp_path / "Bass.fxp")
+    options = ["--plugin", str(nekobi), "--note-length", "0.3", "--render-length", "0.3"]
+    for path, folder in ((preset, "a"), (values, "b")):
+        arguments = ["render", str(path), "-o", str(tmp_path / folder), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+    expected = one.render(patch[None], NOTE)[0]
+    for folder in ("a", "b"):
+        audio, _ = read_audio(tmp_path / folder / "Bass.wav")
+        np.testing.assert_array_equal(audio[:, 0], expected)
+
+
+def test_render_of_a_plugins_preset_needs_the_plugin(tmp_path):
+    preset = tmp_path / "Bass.fxp"
+    preset.write_bytes(b"CcnK")
+    result = CliRunner().invoke(main, ["render", str(preset)])
+    assert result.exit_code == 2
+    assert "name the plug-in that it belongs to by --plugin" in result.stderr

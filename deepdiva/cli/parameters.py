@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,21 +13,30 @@ from deepdiva.cli._tables import by_section, results_console, table_of
 from deepdiva.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from deepdiva.parameters import Parameter
+    from deepdiva.parameters import Parameter, ParameterTable
 
 SHOWN_CHOICES = 4
 
 
 @click.command("parameters")
 @click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option(
+    "--plugin",
+    "--vst-path",
+    "plugin",
+    type=click.Path(path_type=Path),
+    help="VST plug-in whose parameters are listed instead.",
+)
 @json_option
-def command(words: tuple[str, ...], as_json: bool) -> None:
+def command(words: tuple[str, ...], plugin: Path | None, as_json: bool) -> None:
     """List Diva's parameters, with their ranges and choices.
 
     WORD is looked for in names, titles and descriptions; several must all occur. A name or an index
-    shows one parameter in full.
+    shows one parameter in full. The defaults are those of the preset MS-REV1, with --plugin those
+    that the plug-in loads with.
     """
-    found = matching(" ".join(words))
+    table = table_from(plugin)
+    found = matching(" ".join(words), table)
     if as_json:
         print_json([described(parameter) for parameter in found])
     elif len(found) == 1:
@@ -34,30 +45,45 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
         show_many(found)
 
 
-def matching(text: str) -> tuple[Parameter, ...]:
+def table_from(plugin: Path | None) -> ParameterTable:
+    """Parameters of a plug-in; Diva's without one.
+
+    Raises:
+        MissingFileError: there is no such plug-in.
+        RenderError: it cannot be loaded.
+    """
+    from deepdiva.parameters import DIVA
+
+    if plugin is None:
+        return DIVA
+    from deepdiva.renderers import make_renderer
+
+    with closing(make_renderer(None, plugin)) as renderer:
+        return renderer.table
+
+
+def matching(text: str, table: ParameterTable) -> tuple[Parameter, ...]:
     """The parameter of a name or an index, or all in which the words occur.
 
     Raises:
         UnknownNameError: there is none.
     """
-    from deepdiva.parameters import DIVA
-
-    if text in DIVA:
-        return (DIVA[text],)
+    if text in table:
+        return (table[text],)
     if text.isdecimal() and len(text) < 9:
-        return (DIVA[int(text)],)
-    found = DIVA.search(text)
+        return (table[int(text)],)
+    found = table.search(text)
     if not found:
         raise UnknownNameError(
-            f"No parameter of Diva has to do with {text!r}: `deepdiva parameters` without a word "
-            "lists all."
+            f"No parameter of {table.name.title()} has to do with {text!r}: `deepdiva parameters` "
+            "without a word lists all."
         )
     return found
 
 
 def show_many(parameters: tuple[Parameter, ...]) -> None:
     """Print a line or two for each parameter."""
-    table = table_of("", "Parameter", "Values", "MS-REV1", "What it does")
+    table = table_of("", "Parameter", "Values", "Default", "What it does")
     for group in by_section(parameters).values():
         table.add_section()
         for parameter in group:
@@ -79,13 +105,15 @@ def show_one(parameter: Parameter) -> None:
         "host name": parameter.host_name,
         "kind": parameter.kind,
         "values": choices(parameter, len(parameter.choices)),
-        "MS-REV1": parameter.label(parameter.default),
-        "in a file": parameter.spelling or "only in the extended format",
+        "default": parameter.label(parameter.default),
+        "in a file": (parameter.spelling or "only in the extended format") if parameter.key else "",
         "what it does": parameter.description,
     }
     screen = results_console()
     screen.print(parameter.name, style="bold")
     for heading, text in lines.items():
+        if not text:
+            continue
         screen.print(f"{heading:>12}  {text}", soft_wrap=True)
 
 
