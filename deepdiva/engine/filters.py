@@ -78,10 +78,10 @@ _1 = np.float32(1.0)
 _2 = np.float32(2.0)
 _5 = np.float32(5.0)
 _EIGHTH = np.float32(0.125)
-_LN2, _LN2_2, _LN2_3, _LN2_4 = (
-    np.float32(math.log(2.0) ** power / math.factorial(power)) for power in (1, 2, 3, 4)
+_LN2, _LN2_2, _LN2_3, _LN2_4, _LN2_5 = (
+    np.float32(math.log(2.0) ** power / math.factorial(power)) for power in range(1, 6)
 )
-_HIGHEST_WARP = np.float32(6.0)
+_HIGHEST_WARP = np.float32(math.tan(0.45 * math.pi))
 
 
 @njit(**INLINE)
@@ -92,9 +92,9 @@ def slope(x):  # type: ignore[no-untyped-def]
 
 @njit(**INLINE)
 def octaves(x):  # type: ignore[no-untyped-def]
-    """2^x for x within -5..5, clipped beyond; within 0.1 %, without a call that stops SIMD."""
+    """2^x for x within -5..5, clipped beyond; within 0.01 %, without a call that stops SIMD."""
     y = min(_5, max(-_5, x)) * _EIGHTH
-    y = _1 + y * (_LN2 + y * (_LN2_2 + y * (_LN2_3 + y * _LN2_4)))
+    y = _1 + y * (_LN2 + y * (_LN2_2 + y * (_LN2_3 + y * (_LN2_4 + y * _LN2_5))))
     y *= y
     y *= y
     return y * y

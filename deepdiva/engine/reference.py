@@ -501,7 +501,11 @@ def _filters(mix: Array, modulator: Array, controls: _Controls, setting: Setting
         x = hp_clip * _bent((high + band) / hp_clip)
 
         # Two one-poles; the second is driven by the first and by the loop's high-pass.
-        warp = min(6.0, lp_warp * 2.0 ** (octaves * bend)) if setting.moving else lp_warp
+        warp = (
+            min(math.tan(0.45 * math.pi), lp_warp * 2.0 ** (octaves * bend))
+            if setting.moving
+            else lp_warp
+        )
         gain = warp / (1.0 + warp)
         rest = 1.0 - gain
         step = gain * (x - z1)
