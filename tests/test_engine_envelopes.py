@@ -1,0 +1,140 @@
+"""The three envelope models against their laws, to the sample: what reference and kernel share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deepdiva.engine import EmbeddedRenderer, EngineConstants
+from deepdiva.note import Note
+from deepdiva.parameters import DIVA
+
+RATE = 44100
+ADS, ANALOGUE, DIGITAL = 0.0, 1.0, 2.0
+C = EngineConstants()
+
+
+def envelope(held: float, seconds: float, **knobs: float) -> NDArray[np.float64]:
+    """Level at every sample: a patch over itself with a gated amplifier, whose level is 1.
+
+    Both are the same but for the amplifier, so their quotient is the envelope, exactly; where the
+    wave crosses zero there is no quotient, and the gap is bridged.
+    """
+    patches = DIVA.defaults()[None].repeat(2, axis=0)
+    settings = {"OPT_ESlop": 0.0, "OSC_Wave1": 2.0, "ENV1_Atk": 0.0} | knobs
+    for name, value in settings.items():
+        patches[:, DIVA.index(name.replace("_", ".", 1))] = value
+    patches[1, DIVA.index("VCA1.VCA")] = 0.0
+    engine = EmbeddedRenderer()
+    wave = engine.render(patches[1:], Note(length_seconds=seconds, render_seconds=seconds))[0]
+    sound = engine.render(patches[:1], Note(length_seconds=held, render_seconds=seconds))[0]
+    samples = np.arange(len(wave))
+    gate = -np.expm1(-(samples + 1) / (C["release_shortest"] * RATE))
+    clear = np.abs(wave) > 0.02 * np.abs(wave).max()
+    level = sound[clear] / wave[clear].astype(np.float64) * gate[clear]
+    return np.interp(samples, samples[clear], level)
+
+
+def seconds(stage: str, knob: float) -> float:
+    """What the table says a time knob means."""
+    longest = "attack" if stage == "attack" else "decay"
+    power = (knob / 100) ** C[f"{longest}_power"]
+    return C[f"{stage}_shortest"] + C[f"{longest}_longest"] * power
+
+
+def times(samples: int) -> NDArray[np.float64]:
+    """Of the ends of the samples, seconds."""
+    return (np.arange(samples) + 1) / RATE
+
+
+def bent(share: NDArray[np.float64], curve: float) -> NDArray[np.float64]:
+    """An exponential from 0 to 1 that bends by `curve`."""
+    return np.expm1(-curve * share) / np.expm1(-curve)
+
+
+@pytest.mark.parametrize("attack", [0.0, 5.0, 12.0])
+@pytest.mark.parametrize(
+    ("model", "curve"), [(ADS, 1.5), (ANALOGUE, C["attack_curve"]), (DIGITAL, None)]
+)
+def test_attack_and_decay(model, curve, attack):
+    """The peak is reached when the attack is over, and the decay starts that moment."""
+    knobs = {"ENV1_Model": model, "ENV1_Atk": attack, "ENV1_Dec": 8.0, "ENV1_Sus": 30.0}
+    level = envelope(0.6, 0.6, ENV1_Crve=0.0, **knobs)
+    rise, fall = seconds("attack", attack), seconds("decay", 8.0)
+    time = times(len(level))
+    share = time / rise
+    if curve is None:
+        expected = np.maximum(0.3, 1.0 - (time - rise) / fall)
+        rising = share
+    else:
+        expected = 0.3 + 0.7 * np.exp(-(time - rise) / fall)
+        rising = bent(share, curve)
+    expected = np.where(time < rise, rising, expected)
+    settled = slice(200, None)  # the wave itself starts from nothing
+    np.testing.assert_allclose(level[settled], expected[settled], atol=0.004)
+    assert abs(np.argmax(level[settled]) + 201 - rise * RATE) < 150 or attack == 0.0
+
+
+@pytest.mark.parametrize("curve", [0.0, 1.0])
+def test_digital_curves(curve):
+    """Off it runs along lines, on along exponentials."""
+    level = envelope(0.4, 0.4, ENV1_Model=DIGITAL, ENV1_Crve=curve, ENV1_Dec=10.0, ENV1_Sus=20.0)
+    fall = seconds("decay", 10.0)
+    later = times(len(level)) - seconds("attack", 0.0)
+    line, exponential = np.maximum(0.2, 1 - later / fall), 0.2 + 0.8 * np.exp(-later / fall)
+    expected = exponential if curve else line
+    np.testing.assert_allclose(level[200:], expected[200:], atol=0.004)
+
+
+@pytest.mark.parametrize("model", [ADS, ANALOGUE, DIGITAL])
+def test_release(model):
+    """ADS releases along its decay, analogue along an exponential, digital along a line."""
+    held = 0.3
+    knobs = {"ENV1_Model": model, "ENV1_Crve": 0.0, "ENV1_RelOn": 1.0}
+    level = envelope(held, 0.6, ENV1_Dec=9.0, ENV1_Rel=6.0, ENV1_Sus=100.0, **knobs)
+    later = times(len(level)) - held
+    fall = seconds("decay", 9.0) if model == ADS else seconds("release", 6.0)
+    expected = np.maximum(0.0, 1 - later / fall) if model == DIGITAL else np.exp(-later / fall)
+    off = round(held * RATE)
+    np.testing.assert_allclose(level[off:], expected[off:], atol=0.004)
+    assert level[off - 2000 : off].min() > 0.995
+
+
+def test_ads_without_release_stops_at_once():
+    level = envelope(0.2, 0.3, ENV1_Model=ADS, ENV1_RelOn=0.0, ENV1_Dec=50.0, ENV1_Sus=100.0)
+    later = times(len(level)) - 0.2
+    off = round(0.2 * RATE)
+    expected = np.exp(-later[off:] / C["release_shortest"])
+    np.testing.assert_allclose(level[off:], expected, atol=0.004)
+
+
+def test_a_quantised_envelope_keeps_to_its_16_levels():
+    level = envelope(0.5, 0.5, ENV1_Model=DIGITAL, ENV1_Quant=1.0, ENV1_Atk=20.0)
+    sixteenths = level[1000:] * 16
+    assert (np.abs(sixteenths - np.rint(sixteenths)) < 0.05).mean() > 0.7
+    assert np.ptp(level) > 0.5
+
+
+@pytest.mark.parametrize(("key_follow", "ratio"), [(0.0, 1.0), (100.0, 0.5)])
+def test_key_follow_halves_the_times_an_octave_up(key_follow, ratio):
+    """Above note 60."""
+    patches = DIVA.defaults()[None].repeat(2, axis=0)
+    for name, value in (("ENV1.Rel", 10.0), ("OPT.ESlop", 0.0), ("ENV1.KeyFlw", key_follow)):
+        patches[:, DIVA.index(name)] = value
+    off, window = round(0.1 * RATE), 2205
+    taus = []
+    for pitch in (60, 72):
+        note = Note(pitch=pitch, length_seconds=0.1, render_seconds=0.4)
+        audio = EmbeddedRenderer().render(patches[:1], note)[0, off:].astype(np.float64)
+        power = [np.sqrt((audio[k : k + window] ** 2).mean()) for k in (0, window)]
+        taus.append(window / np.log(power[0] / power[1]))
+    assert taus[1] / taus[0] == pytest.approx(ratio, rel=0.02)
+
+
+def test_velocity_scales_the_envelope_by_its_knob():
+    patches = DIVA.defaults()[None].repeat(2, axis=0)
+    patches[1, DIVA.index("ENV1.Vel")] = 60.0
+    audio = EmbeddedRenderer().render(patches, Note(velocity=64, render_seconds=0.3))
+    loudness = np.sqrt((audio.astype(np.float64) ** 2).mean(axis=1))
+    assert loudness[1] / loudness[0] == pytest.approx(1 - 0.6 * (1 - 64 / 127), rel=1e-4)
