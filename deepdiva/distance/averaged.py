@@ -49,36 +49,44 @@ class AveragedDistance(Distance):
     def __init__(
         self, target: NDArray[np.float32], sample_rate: int, settings: AveragedSettings = AVERAGED
     ) -> None:
-        super().__init__(target, sample_rate, settings.start_seconds, settings.size, settings.hop)
+        bands, level = _filters(settings, sample_rate)
+        bins = settings.size // 2 + 1
+        self._sections = np.cumsum([0, bins, len(bands), len(level)])
+        cells = int(self._sections[-1]) * LANES
+        self._slices = bins * LANES
+        super().__init__(
+            target,
+            sample_rate,
+            settings.start_seconds,
+            settings.size,
+            settings.hop,
+            self._slices + max(kernels.scan_scratch(settings.size), 3 * cells),
+        )
         self.settings = settings
         self._floor_power = np.float32(settings.floor**2)
         self._plan = fourier_plan(settings.size, settings.hop)
-        highest_hz = min(HIGHEST_BAND_HZ, sample_rate / 2)
-        filters = logarithmic_bands(
-            settings.size,
-            sample_rate,
-            settings.bands,
-            min(settings.lowest_hz, highest_hz / 2),
-            highest_hz,
-        )
-        level = np.ones((1, filters.shape[1]))
-        self._bands = band_table(np.concatenate([filters, level])[:, self._plan.bins])
-        bins = filters.shape[1]
-        self._sections = np.array([0, bins, bins + settings.bands, bins + settings.bands + 1])
-        self._inverse = self._windows()
-        self._factors = self._weights()
-        self._reference = np.empty((len(WINDOWS), int(self._sections[-1]) * LANES), np.float32)
-        self._look(self._slices(self._target_rows()), learn=True)
+        self._bands = band_table(np.concatenate([bands, level])[:, self._plan.bins])
+        inverse = self._windows()
+        self._inverse = np.tile(inverse, 16)
+        self._factors = self._weights(inverse)
+        self._reference = np.empty((len(WINDOWS), cells), np.float32)
+        self._look(self._target_rows(), np.empty(self._scratch, np.float32), learn=True)
 
-    def _compare(self, rows: NDArray[np.float32]) -> float:
-        slices = self._slices(rows)
-        if not math.isfinite(slices.sum()):
+    def _compare(self, rows: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
+        sums = self._look(rows, scratch)
+        # The kernels' logarithm makes a number of a NaN: look at what it was taken of.
+        if not math.isfinite(scratch[: self._slices].sum()):
             return math.inf
-        return float((self._look(slices) * self._factors).sum())
+        return float((sums * self._factors).sum())
 
-    def _slices(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sums of powers over the frames of each slice, shape (bins * 32,)."""
-        slices = np.zeros(len(self._plan.bins) * LANES, np.float32)
+    def _look(
+        self, rows: NDArray[np.float32], scratch: NDArray[np.float32], learn: bool = False
+    ) -> NDArray[np.float64]:
+        """Compare a sound's windows with the target's, or learn them.
+
+        Sums of powers over the frames of each slice are left at the beginning of the scratch.
+        """
+        slices, rest = scratch[: self._slices], scratch[self._slices :]
         no_table = np.empty((self._stretch // self._plan.hop, 0), np.float32)
         kernels.scan(
             rows,
@@ -90,11 +98,8 @@ class AveragedDistance(Distance):
             no_table,
             no_table,
             slices,
+            rest,
         )
-        return slices
-
-    def _look(self, slices: NDArray[np.float32], learn: bool = False) -> NDArray[np.float64]:
-        """Compare windows of slices with the target's, or learn them."""
         sums: NDArray[np.float64] = kernels.compare_windows(
             slices,
             self._bands,
@@ -103,6 +108,7 @@ class AveragedDistance(Distance):
             learn,
             self._reference,
             self._sections,
+            rest,
         )
         return sums
 
@@ -128,13 +134,26 @@ class AveragedDistance(Distance):
                 inverse[row, :places] = 1.0 / inside
         return inverse
 
-    def _weights(self) -> NDArray[np.float64]:
+    def _weights(self, inverse: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each sum of |log2 power| differences counts, shape (lengths, sections)."""
         settings = self.settings
         weights = np.array([settings.bins_weight, settings.bands_weight, settings.level_weight])
-        places = np.count_nonzero(self._inverse, axis=1)
-        lengths = np.count_nonzero(places)
-        cells = np.maximum(places, 1)[:, None] * np.diff(self._sections)
-        shares = weights / weights.sum() / lengths
+        places = np.count_nonzero(inverse, axis=1)
+        cells = np.maximum(1, places[:, None] * np.diff(self._sections))
+        shares = weights / weights.sum() / np.count_nonzero(places)
         factors: NDArray[np.float64] = kernels.LOG10_OF_SQRT2 * shares / cells
         return factors
+
+
+def _filters(
+    settings: AveragedSettings, sample_rate: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights of the bins in the bands and in the level, empty where they do not count."""
+    highest_hz = min(HIGHEST_BAND_HZ, sample_rate / 2)
+    lowest_hz = min(settings.lowest_hz, highest_hz / 2)
+    bands = logarithmic_bands(settings.size, sample_rate, settings.bands, lowest_hz, highest_hz)
+    level = np.ones((1, bands.shape[1]))
+    return (
+        bands if settings.bands_weight else bands[:0],
+        level if settings.level_weight else level[:0],
+    )

@@ -40,6 +40,7 @@ class Distance(ABC):
         start_seconds: float,
         longest_frame: int,
         longest_hop: int,
+        scratch: int,
     ) -> None:
         """Check the target and fix how sounds are laid out.
 
@@ -49,6 +50,7 @@ class Distance(ABC):
             start_seconds: the sound before this moment is not looked at.
             longest_frame: samples of the longest STFT frame.
             longest_hop: samples of the longest hop; all hops divide it.
+            scratch: numbers of scratch that `_compare` needs.
 
         Raises:
             InvalidValueError: a target that is not one finite, mono sound, or that ends before
@@ -70,6 +72,7 @@ class Distance(ABC):
         self._heard = target[self._start :].copy()
         self._stretch = longest_hop * math.ceil(self._heard.size / (LANES * longest_hop))
         self._row_count = self._stretch + longest_frame
+        self._scratch = scratch
 
     @final
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -91,10 +94,11 @@ class Distance(ABC):
             )
         scores = np.empty(len(batch))
         rows = np.empty(self._row_count * LANES, np.float32)
+        scratch = np.empty(self._scratch, np.float32)
         for index, candidate in enumerate(batch):
             heard = np.ascontiguousarray(candidate[self._start :], np.float32)
             kernels.lay_out(heard, self._stretch, rows)
-            score = self._compare(rows)
+            score = self._compare(rows, scratch)
             if score < _ROUNDING:
                 same = np.array_equal(heard, self._heard)
                 score = 0.0 if same else max(score, float(np.finfo(np.float64).tiny))
@@ -102,8 +106,13 @@ class Distance(ABC):
         return scores
 
     @abstractmethod
-    def _compare(self, rows: NDArray[np.float32]) -> float:
-        """Distance of one sound, as `kernels.lay_out` leaves it, to the target."""
+    def _compare(self, rows: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
+        """Distance of one sound, as `kernels.lay_out` leaves it, to the target.
+
+        Args:
+            rows: the sound.
+            scratch: numbers to write to, in the number that the constructor was told.
+        """
 
     @final
     def _target_rows(self) -> NDArray[np.float32]:

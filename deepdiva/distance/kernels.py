@@ -61,16 +61,17 @@ def lay_out(sound: NDArray[np.float32], stretch: int, rows: NDArray[np.float32])
             `stretch` on go on into the next one. Zeros follow the end of the sound.
     """
     samples = sound.shape[0]
-    for first in range(0, stretch, 128):
-        count = min(128, stretch - first)
+    for first in range(0, stretch, 256):
+        count = min(256, stretch - first)
         for lane in range(32):
             begin = lane * stretch + first
             inside = min(max(samples - begin, 0), count)
             source = sound[begin : begin + inside]
+            column = rows[first * 32 + lane :]
             for n in range(inside):
-                rows[(first + n) * 32 + lane] = source[n]
+                column[n * 32] = source[n]
             for n in range(inside, count):
-                rows[(first + n) * 32 + lane] = np.float32(0.0)
+                column[n * 32] = np.float32(0.0)
     total = rows.shape[0] // 32
     for first in range(stretch, total, stretch):
         count = min(stretch, total - first)
@@ -409,6 +410,11 @@ def _add(power: NDArray[np.float32], total: NDArray[np.float32]) -> None:
         total[i] += power[i]
 
 
+def scan_scratch(size: int) -> int:
+    """Numbers of scratch that `scan` needs for an STFT size."""
+    return (size + size // 2 + 2) * 32
+
+
 @njit(**_OPTIONS)
 def scan(
     rows: NDArray[np.float32],
@@ -420,6 +426,7 @@ def scan(
     linear: NDArray[np.float32],
     logarithmic: NDArray[np.float32],
     total: NDArray[np.float32],
+    scratch: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Go through all frames of a sound; learn its spectra, or compare them with learnt ones.
 
@@ -437,7 +444,8 @@ def scan(
         learn: fill `linear` and `logarithmic` instead of comparing with them.
         linear: shape (groups, bins * 32), amplitudes; or (groups, 0): not asked for.
         logarithmic: shape (groups, bins * 32), log2 of the powers; or (groups, 0).
-        total: shape (bins * 32,): the powers of all groups are added to it; or (0,).
+        total: filled; shape (bins * 32,): sums of the powers of all groups; or (0,).
+        scratch: at least `scan_scratch(size)` long; to allocate takes as long as to compute.
 
     Returns:
         Sums of the absolute differences of amplitude and of log2 power; 0 when learning.
@@ -445,12 +453,13 @@ def scan(
     size = plan.window.shape[0]
     bins = size // 2 + 1
     frames = 1 + max(0, samples - size) // plan.hop
-    work = np.empty(size * 32, np.float32)
-    buffer = np.empty((bins + 1) * 32, np.float32)
+    work = scratch[: size * 32]
+    buffer = scratch[size * 32 :]
     power = buffer[: bins * 32]
     bits = power.view(np.int32)
     linear_total = 0.0
     log_total = 0.0
+    total[:] = 0.0
     for group in range(stretch // plan.hop):
         _power_spectra(rows, group * plan.hop, plan, floor_power, work, buffer)
         _blank(power, bins, group, plan, stretch, samples, frames, floor_power)
@@ -487,11 +496,12 @@ def _average(
     floor_power: np.float32,
     average: NDArray[np.float32],
 ) -> None:
-    """Times `inverse`, a factor for each of the 32 columns, plus the floor."""
-    for first in range(0, sums.shape[0], 32):
-        source, target = sums[first : first + 32], average[first : first + 32]
-        for lane in range(inverse.shape[0]):
-            target[lane] = source[lane] * inverse[lane] + floor_power
+    """Times `inverse`, again and again, plus the floor."""
+    period = inverse.shape[0]
+    for first in range(0, sums.shape[0], period):
+        source, target = sums[first : first + period], average[first : first + period]
+        for i in range(source.shape[0]):
+            target[i] = source[i] * inverse[i] + floor_power
 
 
 @njit(**_OPTIONS)
@@ -503,6 +513,7 @@ def compare_windows(
     learn: bool,
     reference: NDArray[np.float32],
     sections: NDArray[np.int64],
+    scratch: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """Learn, or compare with learnt ones, the spectra of longer and longer windows.
 
@@ -511,34 +522,42 @@ def compare_windows(
     Args:
         slices: shape (bins * 32,): sums of powers over the frames of each of 32 slices.
         bands: bands to be summed up beside the bins.
-        inverse: shape (lengths, 32): for each length of window and each first slice, 1 over the
-            frames inside; 0 where the window does not fit. A length whose row is all 0 is skipped.
+        inverse: shape (lengths, 512): for each length of window and each first slice, 1 over the
+            frames inside; 0 where the window does not fit; the 32 values 16 times over, so that a
+            loop is long enough to be worth its beginning. A row of zeros: no such windows.
         floor_power: added to the mean powers.
         learn: fill `reference` instead of comparing with it.
         reference: shape (lengths, (bins + bands) * 32): log2 of the mean powers.
         sections: rows at which sections of bins and bands begin, and the end of the last.
+        scratch: at least three times as long as a row of `reference`.
 
     Returns:
         Shape (lengths, sections): sums of |log2 power - reference|; 0 when learning.
     """
-    sums = np.empty(reference.shape[1], np.float32)
-    sums[: slices.shape[0]] = slices
-    _sum_bands(slices, bands, sums[slices.shape[0] :])
-    average = np.empty_like(sums)
+    border = slices.shape[0]
+    cells = reference.shape[1]
+    sums, longer = scratch[:cells], scratch[cells : 2 * cells]
+    average = scratch[2 * cells : 3 * cells]
+    sums[:border] = slices
+    _sum_bands(slices, bands, sums[border:])
+    longer[:] = 0.0
     bits = average.view(np.int32)
     result = np.zeros((inverse.shape[0], sections.shape[0] - 1))
     for length in range(inverse.shape[0]):
-        if inverse[length].any():
+        if length > 0:
+            # Into another array: in place, the compiler would have to go one by one.
+            later = sums[1 << (length - 1) :]
+            for i in range(later.shape[0]):
+                longer[i] = sums[i] + later[i]
+            sums, longer = longer, sums
+        if inverse[length, 0] > 0.0:
             _average(sums, inverse[length], floor_power, average)
-            for section in range(sections.shape[0] - 1):
-                begin, end = sections[section] * 32, sections[section + 1] * 32
-                part, known = bits[begin:end], reference[length, begin:end]
-                if learn:
-                    for i in range(known.shape[0]):
-                        known[i] = _log2(part[i])
-                else:
-                    result[length, section] = _log_difference(part, known)
-        step = 1 << length
-        for i in range(sums.shape[0] - step):
-            sums[i] += sums[i + step]
+            known = reference[length]
+            if learn:
+                for i in range(known.shape[0]):
+                    known[i] = _log2(bits[i])
+            else:
+                for section in range(sections.shape[0] - 1):
+                    begin, end = sections[section] * 32, sections[section + 1] * 32
+                    result[length, section] = _log_difference(bits[begin:end], known[begin:end])
     return result

@@ -65,17 +65,24 @@ class SpectralDistance(Distance):
     ) -> None:
         longest = max(settings.sizes)
         super().__init__(
-            target, sample_rate, settings.start_seconds, longest, settings.hop(longest)
+            target,
+            sample_rate,
+            settings.start_seconds,
+            longest,
+            settings.hop(longest),
+            kernels.scan_scratch(longest),
         )
         self.settings = settings
         self._floor_power = np.float32(settings.floor**2)
         rows = self._target_rows()
         self._scales = [self._learn(rows, size) for size in settings.sizes]
 
-    def _compare(self, rows: NDArray[np.float32]) -> float:
+    def _compare(self, rows: NDArray[np.float32], scratch: NDArray[np.float32]) -> float:
         total = 0.0
         for scale in self._scales:
-            linear, logarithmic = self._scan(rows, scale.plan, scale.linear, scale.logarithmic)
+            linear, logarithmic = self._scan(
+                rows, scale.plan, scale.linear, scale.logarithmic, scratch
+            )
             total += self.settings.linear_weight * linear / scale.linear_total
             total += self.settings.log_weight * logarithmic * kernels.LOG10_OF_SQRT2 / scale.cells
         return total / len(self._scales)
@@ -86,7 +93,8 @@ class SpectralDistance(Distance):
         frames = 1 + max(0, self._heard.size - size) // plan.hop
         linear = np.empty((self._stretch // plan.hop, bins * LANES), np.float32)
         logarithmic = np.empty_like(linear)
-        self._scan(rows, plan, linear, logarithmic, learn=True)
+        scratch = np.empty(kernels.scan_scratch(size), np.float32)
+        self._scan(rows, plan, linear, logarithmic, scratch, learn=True)
         missing = linear.size // bins - frames
         floor = float(np.sqrt(self._floor_power))
         return _Scale(
@@ -103,6 +111,7 @@ class SpectralDistance(Distance):
         plan: FourierPlan,
         linear: NDArray[np.float32],
         logarithmic: NDArray[np.float32],
+        scratch: NDArray[np.float32],
         learn: bool = False,
     ) -> tuple[float, float]:
         sums: tuple[float, float] = kernels.scan(
@@ -115,5 +124,6 @@ class SpectralDistance(Distance):
             linear,
             logarithmic,
             _NO_TOTAL,
+            scratch,
         )
         return sums
