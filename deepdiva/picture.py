@@ -7,6 +7,7 @@ pictures can be drawn in threads and on machines without a screen.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ MATCH_COLOUR = "#D55E00"
 
 _TARGET_LINE: dict[str, Any] = {"color": TARGET_COLOUR, "linewidth": 2.2, "label": "target"}
 _MATCH_LINE: dict[str, Any] = {"color": MATCH_COLOUR, "linewidth": 1.2, "label": "match"}
-_FRAME = 4096
+_FRAME_SECONDS = 0.093
 _COLUMNS = 400
 _ROWS_PER_OCTAVE = 36
 _ENVELOPE_FLOOR_DB = -80.0
@@ -295,7 +296,7 @@ def _rows_db(power: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64
         Shape (rows, columns), dBFS.
     """
     levels = 10.0 * np.log10(power + 1e-20)
-    edges = _row_edges(sample_rate) * _FRAME / sample_rate
+    edges = _row_edges(sample_rate) * _frame(sample_rate) / sample_rate
     centres = np.sqrt(edges[1:] * edges[:-1])
     lower = np.minimum(centres.astype(np.intp), levels.shape[1] - 2)
     share = centres - lower
@@ -309,13 +310,20 @@ def _rows_db(power: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64
 def _power(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
     """Power spectra, shape (columns, bins); a sine of full scale has power 1.
 
-    Frames of 4,096 samples, centred in at most 400 equal pieces of the sound, Hann window.
+    Frames of about 93 ms (4,096 samples at 44.1 kHz), centred in at most 400 equal pieces of the
+    sound, Hann window.
     """
     audio = np.asarray(audio, np.float64)
     columns = int(np.clip(audio.size * 200 // sample_rate, 1, _COLUMNS))
     centres = ((np.arange(columns) + 0.5) * audio.size / columns).astype(np.intp)
-    padded = np.pad(audio, _FRAME // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[centres]
-    window = np.hanning(_FRAME + 1)[:-1]
+    frame = _frame(sample_rate)
+    padded = np.pad(audio, frame // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, frame)[centres]
+    window = np.hanning(frame + 1)[:-1]
     power: NDArray[np.float64] = np.abs(np.fft.rfft(frames * window * (2.0 / window.sum()))) ** 2
     return power
+
+
+def _frame(sample_rate: int) -> int:
+    """Samples of a spectrogram's frame: the power of two nearest to 93 ms."""
+    return 1 << round(math.log2(_FRAME_SECONDS * sample_rate))
