@@ -4,6 +4,8 @@ import importlib
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -160,3 +162,22 @@ def test_watchdog_that_is_disarmed_is_quiet():
 def test_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(InvalidValueError("cutoff is 2")))
     assert (type(error), str(error)) == (InvalidValueError, "cutoff is 2")
+
+
+def test_a_worker_whose_caller_was_killed_leaves_nothing_behind(standins):
+    program = (
+        "import os, signal, worker_tasks\n"
+        "from deepdiva.hosts.process import WorkerProcess\n"
+        "process = WorkerProcess()\n"
+        "pid = process.ask(worker_tasks.Evaluate('os.getpid()'), 60)\n"
+        "print(pid, process.scratch, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(standins), *sys.path])}
+    caller = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert caller.returncode == -signal.SIGKILL
+    pid, scratch = caller.stdout.split()
+    assert gone(int(pid))
+    assert not Path(scratch).exists()

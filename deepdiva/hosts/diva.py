@@ -53,9 +53,10 @@ class DivaStateLoader(Loader):
     def load(self, host: Host, row: NDArray[np.float64]) -> None:
         text = self.preset.with_values(row).to_bytes()
         host.load_state(state_container(text, self.plugin))
-        unwritten = [parameter.index for parameter in DIVA if parameter.spelling is None]
-        positions = normalised(DIVA, row[np.newaxis])[0]
-        host.set_values(self.indices[unwritten], positions[unwritten])
+        unwritten = [parameter for parameter in DIVA if parameter.spelling is None]
+        places = [parameter.index for parameter in unwritten]
+        positions = [parameter.to_normalised(row[parameter.index]) for parameter in unwritten]
+        host.set_values(self.indices[places], np.array(positions))
 
 
 @dataclass(frozen=True, eq=False)

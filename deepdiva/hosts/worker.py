@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sys
 import traceback
 from abc import ABC, abstractmethod
@@ -130,6 +131,8 @@ def serve() -> None:
         try:
             task: Task = pickle.load(tasks)
         except EOFError:
+            # Where the caller was killed, nobody else is left to do this.
+            shutil.rmtree(bench.scratch, ignore_errors=True)
             return
         answer: Result | Raised
         try:
