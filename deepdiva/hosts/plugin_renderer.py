@@ -74,7 +74,7 @@ class PluginRenderer(Renderer):
     takes its settings along, and starts processes of its own where it arrives.
 
     Patches that fail twice are put aside: `render` raises `PartialRenderError`, which holds the
-    audio of all others, and `render_checked` returns it. They are not tried again later.
+    audio of all others, and `render_checked` returns it. They are not tried again with the same note.
 
     Args:
         settings: which plug-in, and how it is run.
@@ -87,7 +87,7 @@ class PluginRenderer(Renderer):
         self._lock = threading.RLock()
         self._office = Office(settings.workers)
         self._threads: ThreadPoolExecutor | None = None
-        self._put_aside: dict[bytes, str] = {}
+        self._put_aside: dict[tuple[Note, bytes], str] = {}
         self._failures_in_a_row = 0
 
     def __getstate__(self) -> dict[str, Any]:
@@ -207,7 +207,7 @@ class PluginRenderer(Renderer):
         rows = self._rows(patches)
         wanted = []
         for row in range(len(rows)):
-            fault = self._put_aside.get(rows[row].tobytes())
+            fault = self._put_aside.get((note, rows[row].tobytes()))
             if fault is None:
                 wanted.append(row)
             else:
@@ -300,7 +300,7 @@ class PluginRenderer(Renderer):
                         self.settings.mode == "reuse" and not outcome.suspect
                     )
                     if twice:
-                        self._put_aside[rows[row].tobytes()] = outcome.fault
+                        self._put_aside[note, rows[row].tobytes()] = outcome.fault
                         failures.append(Failure(row, outcome.fault))
                     else:
                         waiting.append(row)

@@ -38,7 +38,7 @@ class Limits:
     render_seconds: float = 20.0
     per_second: float = 10.0
     recycle_after: int = 5000
-    failures_in_a_row: int = 10
+    failures_in_a_row: int = 20
 
     def per_patch(self, note: Note) -> float:
         """Seconds that one patch may take."""
