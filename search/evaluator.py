@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, final
@@ -10,10 +11,10 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.renderer import RenderBatch, Renderer
+from deepdiva.renderer import RenderBatch, Renderer, StruckRenderer
 from deepdiva.search.objective import REPORTED, Objectives
-from deepdiva.search.strikes import Strikes
 from deepdiva.space import ParameterSpace
 from deepdiva.workers import WorkerPool, spans, worker_count
 
@@ -76,16 +77,22 @@ class _Patches(_Work):
 
 @final
 @dataclass(frozen=True)
-class _StruckPatch(_Work):
-    """Strikes of one patch, shape (len(table),), with given chances, shape (count, dimensions)."""
+class _StruckPatches(_Work):
+    """Patches, shape (count, len(table)), with strikes, shape (count, size): `StruckRenderer`."""
 
-    strikes: Strikes
-    patch: NDArray[np.float64]
-    chances: NDArray[np.float64]
+    patches: NDArray[np.float64]
+    strikes: NDArray[np.float64]
     objective: str
 
     def play(self, bench: _Bench) -> RenderBatch:
-        return RenderBatch(self.strikes.render(self.patch, self.chances, bench.note, bench.seed))
+        struck = _struck(bench.renderer)
+        return RenderBatch(struck.render_struck(self.patches, bench.note, self.strikes, bench.seed))
+
+
+def _struck(renderer: Renderer) -> StruckRenderer:
+    if not isinstance(renderer, StruckRenderer):
+        raise InvalidValueError(f"{renderer.info.name} takes no strikes: leave them to chance.")
+    return renderer
 
 
 def _score(bench: _Bench, work: _Work) -> Scores:
@@ -173,29 +180,44 @@ class Evaluator:
             [_Patches(patches[piece], seeds[piece], objective) for piece in pieces]
         )
 
-    def score_strikes(
-        self, strikes: Strikes, patch: NDArray[np.float64], chances: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Reported distances of strikes of one patch.
+    def strike_size(self, point: NDArray[np.float64]) -> int:
+        """How many numbers a strike of a point, shape (space.dimensions,), has.
+
+        Raises:
+            InvalidValueError: the renderer takes no strikes.
+        """
+        return _struck(self._bench.renderer).strike_size(self.patches(point[None])[0])
+
+    def score_struck(
+        self, points: NDArray[np.float64], strikes: NDArray[np.float64], objective: str
+    ) -> Scores:
+        """Render points with given strikes and score them.
 
         Args:
-            strikes: plays them.
-            patch: shape (len(table),), in units.
-            chances: shape (batch, strikes.dimensions(patch)), batch at least 1.
+            points: shape (batch, space.dimensions), batch at least 1, all of one strike size.
+            strikes: shape (batch, strike size), in [0, 1].
+            objective: a key of `deepdiva.search.objective.WEIGHTS`.
+
+        Raises:
+            InvalidValueError: the renderer takes no strikes.
+        """
+        patches = self.patches(points)
+        return self._gathered(
+            [
+                _StruckPatches(patches[piece], strikes[piece], objective)
+                for piece in self._pieces(len(patches))
+            ]
+        )
+
+    def render_struck(
+        self, points: NDArray[np.float64], strikes: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Sounds of points with given strikes; shapes as in `score_struck`.
 
         Returns:
-            Shape (batch,).
+            Shape (batch, note.samples).
         """
-        pieces = self._pieces(len(chances))
-        return self._gathered(
-            [_StruckPatch(strikes, patch, chances[piece], REPORTED) for piece in pieces]
-        ).distances
-
-    def strike(
-        self, strikes: Strikes, patch: NDArray[np.float64], chances: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        """The sound, shape (note.samples,), of one strike; chances have the shape (dimensions,)."""
-        return _StruckPatch(strikes, patch, chances[None], REPORTED).play(self._bench).audio[0]
+        return _StruckPatches(self.patches(points), strikes, REPORTED).play(self._bench).audio
 
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
@@ -204,7 +226,7 @@ class Evaluator:
     def _pieces(self, count: int) -> list[slice]:
         return spans(count, self._pool.jobs, LANES)
 
-    def _gathered(self, work: list[_Work]) -> Scores:
+    def _gathered(self, work: Sequence[_Work]) -> Scores:
         """Scores of consecutive pieces as one."""
         scores = self._pool.map(work)
         distances = np.concatenate([piece.distances for piece in scores])

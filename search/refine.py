@@ -29,11 +29,8 @@ from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
-from deepdiva.search.strike import Strike, fit_strike
+from deepdiva.search.strike import LEAST_EVALUATIONS, STRIKE_SHARE, Strike, fit_strike
 from deepdiva.space import ParameterSpace
-
-STRIKE_SHARE = 0.25
-"""Renders that the fit of the strike takes, for each candidate of the search."""
 
 End = Literal["budget", "target", "done", "interrupted"]
 
@@ -76,7 +73,7 @@ class RefineResult:
         distance: reported distance of `sound` to the target.
         silence: reported distance of silence to the target, for scale.
         strike: the match with start phases fitted to the target; None for a renderer that takes
-            none, and after an interrupted search.
+            none, and where the search ended before.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
         failures: candidates that could not be played, counted by reason.
@@ -147,7 +144,10 @@ def refine(
     _check(target, renderer, space, note, start)
     if settings.optimizer == AUTO:
         start = with_pitches(start, target, note.sample_rate, note)
-    stages = plan(settings, start)
+    fits_strike = isinstance(renderer, StruckRenderer) and (
+        settings.evaluations is None or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS
+    )
+    stages = plan(settings, start, 1.0 - STRIKE_SHARE if fits_strike else 1.0)
     with Evaluator(target, renderer, space, note, settings.seed, settings.jobs) as evaluator:
         # Compiles the kernels before the clock starts.
         evaluator.score(space.normalised(space.base[None]), stages[0].objective)
@@ -155,21 +155,11 @@ def refine(
         search = _Search(evaluator, settings, History(space), journal, on_progress)
         end = search.run(stages)
         points = search.leaders(CONTENDERS)
-        strike = None
-        if isinstance(renderer, StruckRenderer) and end != "interrupted" and len(points):
-            strike = fit_strike(
-                renderer,
-                space,
-                points[0],
-                target,
-                note,
-                evaluator.full,
-                round(STRIKE_SHARE * search.budget.evaluations),
-                settings.seed,
-            )
-            points[0] = strike.point
         if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
+        strike = search.strike(points[0]) if fits_strike and end in ("budget", "done") else None
+        if strike is not None:
+            points[0] = strike.point
         patches = evaluator.patches(points)
         match = exact_match(renderer, patches, note, settings.seed, evaluator.full)
         return RefineResult(
@@ -268,7 +258,29 @@ class _Search:
             if self.best is None:
                 raise
             return "interrupted"
+        if self.budget.share >= stages[-1].until:
+            return "budget"
         return self._ended() or "done"
+
+    def strike(self, point: NDArray[np.float64]) -> Strike | None:
+        """Spend the rest of the budget on how the match was struck; None if that is too little."""
+        share = STRIKE_SHARE / (1.0 - STRIKE_SHARE)
+        left = min(self.budget.until(1.0), round(share * self.budget.evaluations))
+        if left < LEAST_EVALUATIONS:
+            return None
+        began = time.monotonic() - self.budget.seconds
+
+        def count(evaluations: int) -> None:
+            self.budget.evaluations += evaluations
+            self.budget.seconds = time.monotonic() - began
+            self._report("strike", improved=False)
+
+        try:
+            return fit_strike(
+                self._evaluator, self.history.space, point, left, self._settings.seed, count
+            )
+        except KeyboardInterrupt:
+            return None  # the match is there; only its strike stays unknown
 
     def _ended(self) -> Literal["budget", "target"] | None:
         """Whether the whole search is over, and why."""
@@ -310,7 +322,7 @@ class _Search:
             )
             if len(scored) == len(batch):
                 strategy.tell(batch, scores.distances)
-            self._report(stage, improved)
+            self._report(stage.name, improved)
 
     def _room(self) -> int | None:
         """Evaluations that are left of the whole budget; None for any number."""
@@ -332,12 +344,12 @@ class _Search:
         self.failures.update(scores.failures)
         return scores
 
-    def _report(self, stage: Stage, improved: bool) -> None:
+    def _report(self, stage: str, improved: bool) -> None:
         if self._on_progress is None or self.best is None:
             return
         self._on_progress(
             Progress(
-                stage=stage.name,
+                stage=stage,
                 evaluations=self.budget.evaluations,
                 seconds=self.budget.seconds,
                 share=self.budget.share,

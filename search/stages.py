@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,15 +48,20 @@ class Stage:
     begin: Begin
 
 
-def plan(settings: RefineSettings, start: Start) -> tuple[Stage, ...]:
+def plan(settings: RefineSettings, start: Start, share: float) -> tuple[Stage, ...]:
     """The stages of a search.
+
+    Args:
+        settings: of the search.
+        start: what is known before.
+        share: part of the budget that the stages may spend.
 
     Raises:
         UnknownNameError: an optimizer that Nevergrad does not have.
     """
     name = optimizer_name(settings.optimizer)
     if name != AUTO:
-        return (Stage(name, 1.0, FINE, _nevergrad(name, settings, start)),)
+        return (Stage(name, share, FINE, _nevergrad(name, settings, start)),)
     stages = [
         Stage("survey", 0.4, COARSE, _survey(start)),
         Stage("race", 0.7, COARSE, _race(start, RACE_ARMS, RACE_STEP)),
@@ -67,7 +72,7 @@ def plan(settings: RefineSettings, start: Start) -> tuple[Stage, ...]:
     if not len(start.space.continuous):
         # With classes alone there is nothing for an arm to search.
         stages = [stage for stage in stages if stage.name in ("survey", "jumps")]
-    return tuple(stages)
+    return tuple(replace(stage, until=stage.until * share) for stage in stages)
 
 
 def _survey(start: Start) -> Begin:

@@ -14,18 +14,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.distance import SEARCH, SpectralDistance
-from deepdiva.note import Note
-from deepdiva.renderer import StruckRenderer
 from deepdiva.search.cmaes import CmaEs
+from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.objective import FRAMES, REPORTED
 from deepdiva.space import ParameterSpace
 
-DRAWN_SHARE = 0.3
-"""Part of the evaluations that goes into drawn strikes; a descent from the best follows."""
+STRIKE_SHARE = 0.2
+"""Part of a search's budget that the fit of the strike takes, where the renderer takes strikes."""
 
-FIRST_STEP = 0.02
-STRIKE_STEP = 0.08
-POPULATION = 16
+LEAST_EVALUATIONS = 64
+"""With less than this nothing is fitted."""
+
+_DRAWN_SHARE = 0.3
+"""Part of the evaluations that goes into drawn strikes; two descents from the best follow."""
+
+_FRAMES_SHARE = 0.7
+"""Part of the evaluations after which the descent goes on by the reported distance."""
+
+_PATCH_STEP = 0.02
+_STRIKE_STEP = 0.04
+_POPULATION = 16
+_DRAWN_BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,62 +55,58 @@ class Strike:
 
 
 def fit_strike(
-    renderer: StruckRenderer,
+    evaluator: Evaluator,
     space: ParameterSpace,
     point: NDArray[np.float64],
-    target: NDArray[np.float32],
-    note: Note,
-    reported: Callable[[NDArray[np.float32]], NDArray[np.float64]],
     evaluations: int,
     seed: int,
+    on_batch: Callable[[int], None],
 ) -> Strike:
-    """Fit start phases and noise to the target, and the continuous parameters with them.
+    """Fit start phases and noise to the target, and the ordered parameters with them.
 
     Args:
-        renderer: that takes strikes.
+        evaluator: of the search, with a renderer that takes strikes.
         space: the free parameters.
         point: the match, shape (dimensions,), in [0, 1]; its classes stay.
-        target: shape (note.samples,), float32.
-        note: what is played.
-        reported: distances to the target, shape (batch,), of sounds; that of the end.
-        evaluations: how many candidates to try.
+        evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
+        on_batch: told after every batch how many candidates it held.
     """
     rng = np.random.default_rng([seed, 20211])
-    size = renderer.strike_size(space.patches(point[None])[0])
-    free = space.continuous
-    coarse = SpectralDistance(target, note.sample_rate, SEARCH)
+    ordered = len(space.continuous)
+    size = evaluator.strike_size(point)
+    steps = np.r_[np.full(ordered, _PATCH_STEP), np.full(size, _STRIKE_STEP)]
 
-    def play(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-        points = np.tile(point, (len(vectors), 1))
-        points[:, free] = vectors[:, : len(free)]
-        return renderer.render_struck(space.patches(points), note, vectors[:, len(free) :], seed)
+    def points(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        moved = np.tile(point, (len(vectors), 1))
+        moved[:, space.continuous] = vectors[:, :ordered]
+        return moved
 
-    drawn = np.empty((max(POPULATION, round(DRAWN_SHARE * evaluations)), len(free) + size))
-    drawn[:, : len(free)] = point[free]
-    drawn[:, len(free) :] = rng.random((len(drawn), size))
-    distances = np.concatenate(
-        [coarse(play(drawn[at : at + 256])) for at in range(0, len(drawn), 256)]
-    )
-    best = drawn[int(distances.argmin())]
+    def strikes(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Two turns for the range: no descent has to cross an edge to come full circle.
+        return np.mod(2.0 * vectors[:, ordered:], 1.0)
+
+    def score(vectors: NDArray[np.float64], objective: str) -> NDArray[np.float64]:
+        scores = evaluator.score_struck(points(vectors), strikes(vectors), objective)
+        on_batch(len(vectors))
+        return scores.distances
+
+    drawn = np.empty((round(_DRAWN_SHARE * evaluations), ordered + size))
+    drawn[:, :ordered] = point[space.continuous]
+    drawn[:, ordered:] = rng.uniform(0.25, 0.75, (len(drawn), size))
+    batches = np.array_split(drawn, -(-len(drawn) // _DRAWN_BATCH))
+    best = drawn[int(np.concatenate([score(batch, FRAMES) for batch in batches]).argmin())]
     spent = len(drawn)
-    steps = np.r_[np.full(len(free), FIRST_STEP), np.full(size, STRIKE_STEP)]
-    judges: tuple[tuple[Callable[..., NDArray[np.float64]], float], ...] = (
-        (coarse, 0.7),
-        (reported, 1.0),
-    )
-    for distance, share in judges:
-        search = CmaEs(best, steps, rng, population=POPULATION)
-        nearest = float(distance(play(best[None]))[0])
-        while not search.done and spent + POPULATION <= share * evaluations:
+    for objective, share in ((FRAMES, _FRAMES_SHARE), (REPORTED, 1.0)):
+        search = CmaEs(best, steps, rng, _POPULATION)
+        search.inject(best[None])
+        nearest = np.inf
+        while not search.done and spent + _POPULATION <= share * evaluations:
             batch = search.ask()
-            scores = distance(play(batch))
-            search.tell(batch, scores)
+            distances = score(batch, objective)
+            search.tell(batch, distances)
             spent += len(batch)
-            if scores.min() < nearest:
-                nearest = float(scores.min())
-                best = batch[int(scores.argmin())]
-    found = point.copy()
-    found[free] = best[: len(free)]
-    sound = play(best[None])
-    return Strike(found, sound[0], float(reported(sound)[0]), spent)
+            if distances.min() < nearest:
+                nearest, best = float(distances.min()), batch[int(distances.argmin())]
+    sound = evaluator.render_struck(points(best[None]), strikes(best[None]))[0]
+    return Strike(points(best[None])[0], sound, float(evaluator.full(sound[None])[0]), spent)

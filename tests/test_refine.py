@@ -88,6 +88,7 @@ def test_a_budget_in_evaluations_is_kept_to_the_one(engine, target, evaluations)
         result = search(engine, target, evaluations=evaluations, optimizer=optimizer)
         assert result.evaluations == evaluations == len(points(result))
         assert result.end == "budget"
+        assert result.strike is None, "too little to fit one"
 
 
 def test_a_budget_in_seconds_ends_in_time(engine, target):
@@ -140,7 +141,7 @@ def test_an_interrupt_before_any_match_is_passed_on(engine, target, monkeypatch)
 
 def test_progress_tells_the_truth(engine, target):
     seen = []
-    result = search(engine, target, evaluations=600, on_progress=seen.append)
+    result = search(engine, target, evaluations=310, on_progress=seen.append)
     assert [p.evaluations for p in seen] == np.cumsum(
         [len(g.points) for g in result.history.generations]
     ).tolist()
@@ -151,11 +152,31 @@ def test_progress_tells_the_truth(engine, target):
     assert [p.stage for p in seen] == [g.stage for g in result.history.generations]
 
 
+def test_how_the_target_was_struck_is_fitted_and_not_written(engine):
+    patch = SPACE.base.copy()
+    for name, value in {"VCC.Voicing": 2.0, "OSC.Vol2": 60.0, "OSC.Tune2": 0.1}.items():
+        patch[DIVA.index(name)] = value
+    space = ParameterSpace(DIVA, patch, ("VCF1.Freq", "VCF1.Res"))
+    target = engine.render(patch[None], NOTE, 1234)[0]
+    seen = []
+    result = search(engine, target, space=space, evaluations=1500, on_progress=seen.append)
+    assert result.strike.distance < 0.85 * result.distance
+    assert result.strike.distance == SpectralDistance(target, NOTE.sample_rate)(
+        result.strike.sound[None]
+    )
+    assert np.array_equal(result.preview, result.strike.sound)
+    assert np.array_equal(engine.render(result.patch[None], NOTE, 0)[0], result.sound)
+    assert 1500 - 32 < result.evaluations <= 1500
+    assert seen[-1].stage == "strike"
+    assert seen[-1].evaluations == result.evaluations
+    assert result.strike.evaluations == result.evaluations - len(points(result))
+
+
 def test_candidates_of_a_start_come_first(engine, target):
     known = SPACE.random(np.random.default_rng(3), 1)
     result = search(engine, target, start=Start(SPACE, known, 0.02), evaluations=100)
     assert np.array_equal(points(result)[0], known[0])
-    assert result.distance < 0.5 * search(engine, target, evaluations=100).distance
+    assert result.distance < 0.8 * search(engine, target, evaluations=100).distance
 
 
 def test_only_classes_or_only_one_parameter_may_be_free(engine, target):

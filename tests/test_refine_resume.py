@@ -65,9 +65,9 @@ def test_a_resumed_search_ends_where_an_unbroken_one_does(target, tmp_path, opti
 
 
 def test_recorded_generations_are_not_rendered_again(target, tmp_path):
-    search(target, tmp_path)
+    search(target, tmp_path, evaluations=300)
     CountingEngine.rendered = 0
-    search(target, tmp_path, resume=True)
+    search(target, tmp_path, evaluations=300, resume=True)
     assert CountingEngine.rendered <= 16, "one to compile, and the match"
 
 
@@ -77,7 +77,7 @@ def test_a_budget_in_seconds_counts_the_time_before_the_break(target, tmp_path):
     for mine, theirs in zip(first.history.generations, whole.history.generations, strict=False):
         assert np.array_equal(mine.points, theirs.points)
         assert mine.seconds == theirs.seconds
-    assert 1.0 <= whole.seconds < 2.0
+    assert 0.5 <= whole.seconds < 2.0
 
 
 @pytest.mark.parametrize("cut", [1, 40, 2000])
