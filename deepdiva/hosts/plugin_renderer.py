@@ -74,7 +74,8 @@ class PluginRenderer(Renderer):
     takes its settings along, and starts processes of its own where it arrives.
 
     Patches that fail twice are put aside: `render` raises `PartialRenderError`, which holds the
-    audio of all others, and `render_checked` returns it. They are not tried again with the same note.
+    audio of all others, and `render_checked` returns it. With the same note they are not tried
+    again.
 
     Args:
         settings: which plug-in, and how it is run.
