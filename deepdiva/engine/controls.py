@@ -10,7 +10,6 @@ from numba import njit
 from deepdiva.engine import filters as f
 from deepdiva.engine import voices as v
 from deepdiva.engine.compiling import FAST
-from deepdiva.engine.modulation import modulate
 
 HIGHEST_INCREMENT: Final = 0.49
 """Cycles per sample that no oscillator exceeds."""
@@ -70,57 +69,62 @@ def _steps_to_one(level, factor, step):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def follow(envelopes, n, e, samples, whole, stages, levels, curve):  # type: ignore[no-untyped-def]
+def follow(envelopes, n, e, whole, stages, levels, curve):  # type: ignore[no-untyped-def]
     """Bring an envelope to the end of a block.
 
-    Within the block it is the lower of a rise and a fall, both of which are known: so it turns
-    where it reaches 1, and not where the block ends.
+    Within the block it is the lower of a rise and a fall, one of which stands still.
 
     Args:
         envelopes: see `Voices`.
         n: lane.
         e: which of its envelopes.
-        samples: length of the block.
         whole: (2,) float64, what `travel` gives for this stage and block.
-        stages: (lanes, 3) int64; the stage goes on if it ends in the block.
+        stages: (lanes, 3) int64.
         levels: (lanes, 3) float64, at the block's start; overwritten.
         curve: (CURVE,) float64, level, factor and step of the rise, the same of the fall, and where
             the fall ends; overwritten.
+
+    Returns:
+        Whether an attack is over before the block is; then `turn` has to correct all this.
     """
     stage = stages[n, e]
     here = levels[n, e]
-    there = here * whole[0] + whole[1]
-    bottom = max(_HUSH, envelopes[n, e, stage, v.BOTTOM])
-    moving, still = (_RISE, _FALL) if stage == v.ATTACK else (_FALL, _RISE)
+    moving = _FALL * int(stage != v.ATTACK)
+    still = _FALL - moving
     curve[moving] = here
     curve[moving + 1] = envelopes[n, e, stage, v.FACTOR]
     curve[moving + 2] = envelopes[n, e, stage, v.STEP]
     curve[still] = 1.0
     curve[still + 1] = 1.0
     curve[still + 2] = 0.0
-    if stage != v.ATTACK:
-        there = max(bottom, there)
-    elif there >= 1.0:
-        # The decay begins where the attack reaches 1; seen from there it runs both ways.
-        stages[n, e] = v.DECAY
-        bottom = max(_HUSH, envelopes[n, e, v.DECAY, v.BOTTOM])
-        peak = _steps_to_one(curve[_RISE], curve[_RISE + 1], curve[_RISE + 2])
-        factor = envelopes[n, e, v.DECAY, v.FACTOR]
-        step = envelopes[n, e, v.DECAY, v.STEP]
-        if factor < 1.0:
-            goal = step / (1.0 - factor)
-            speed = min(-math.log(factor), _STEEPEST / max(1.0, peak))
-            curve[_FALL] = goal + (1.0 - goal) * math.exp(speed * peak)
-            curve[_FALL + 1] = math.exp(-speed)
-            curve[_FALL + 2] = goal * -math.expm1(-speed)
-            there = goal + (1.0 - goal) * math.exp(speed * (peak - samples))
-        else:
-            curve[_FALL] = 1.0 - peak * step
-            curve[_FALL + 2] = step
-            there = 1.0 + (samples - peak) * step
-        there = max(bottom, there)
-    curve[_BOTTOM] = bottom
-    levels[n, e] = there
+    curve[_BOTTOM] = max(_HUSH, envelopes[n, e, stage, v.BOTTOM])
+    levels[n, e] = max(curve[_BOTTOM], here * whole[0] + whole[1])
+    return stage == v.ATTACK and levels[n, e] >= 1.0
+
+
+@njit(**FAST)
+def turn(envelopes, n, e, samples, stages, levels, curve):  # type: ignore[no-untyped-def]
+    """Let the decay begin where the attack reaches 1, and not where the block ends.
+
+    Seen from there the decay runs both ways: it lies above the attack before, and below it after.
+    """
+    stages[n, e] = v.DECAY
+    peak = _steps_to_one(curve[_RISE], curve[_RISE + 1], curve[_RISE + 2])
+    factor = envelopes[n, e, v.DECAY, v.FACTOR]
+    step = envelopes[n, e, v.DECAY, v.STEP]
+    if factor < 1.0:
+        goal = step / (1.0 - factor)
+        speed = min(-math.log(factor), _STEEPEST / max(1.0, peak))
+        curve[_FALL] = goal + (1.0 - goal) * math.exp(speed * peak)
+        curve[_FALL + 1] = math.exp(-speed)
+        curve[_FALL + 2] = goal * -math.expm1(-speed)
+        there = goal + (1.0 - goal) * math.exp(speed * (peak - samples))
+    else:
+        curve[_FALL] = 1.0 - peak * step
+        curve[_FALL + 2] = step
+        there = 1.0 + (samples - peak) * step
+    curve[_BOTTOM] = max(_HUSH, envelopes[n, e, v.DECAY, v.BOTTOM])
+    levels[n, e] = max(curve[_BOTTOM], there)
 
 
 @njit(**FAST)
@@ -134,22 +138,6 @@ def quantise(steps, before, after, samples, curve):  # type: ignore[no-untyped-d
     curve[_FALL + 1] = 1.0
     curve[_FALL + 2] = 0.0
     curve[_BOTTOM] = 0.0
-
-
-@njit(**FAST)
-def sources(n, values, lfos, chosen, depths, known, phases, moved, levels, gate, time, span):  # type: ignore[no-untyped-def]
-    """`modulate` for lane n, envelopes quantised and scaled on the way."""
-    value = values[n]
-    reached_1 = levels[n, 0]
-    reached_2 = levels[n, 1]
-    if value[v.STEPS_ENV_1] > 0.0:
-        reached_1 = round(reached_1 * value[v.STEPS_ENV_1]) / value[v.STEPS_ENV_1]
-    if value[v.STEPS_ENV_2] > 0.0:
-        reached_2 = round(reached_2 * value[v.STEPS_ENV_2]) / value[v.STEPS_ENV_2]
-    modulate(
-        value, lfos[n], chosen[n], depths[n], known[n], phases[n], moved[n], gate,
-        reached_1 * value[v.LEVEL_ENV_1], reached_2 * value[v.LEVEL_ENV_2], time, span,
-    )  # fmt: skip
 
 
 @njit(**FAST)

@@ -21,6 +21,7 @@ from deepdiva.engine import oscillators as o
 from deepdiva.engine import voices as v
 from deepdiva.engine.compiling import FAST, edition, kept
 from deepdiva.engine.lanes import interleave, separate
+from deepdiva.engine.modulation import modulate
 
 BLOCK: Final = 64
 """Samples between two looks at the controls of a patch in which something moves."""
@@ -112,8 +113,8 @@ def play(moving: bool) -> Callable[..., int]:
                         envelopes[n, e, stage, v.FACTOR], envelopes[n, e, stage, v.STEP], block
                     )
             if moving:
-                c.sources(n, values, lfos, sources, depths, known, cycles, moved, levels,
-                          1.0, 0.0, 0.0)  # fmt: skip
+                modulate(n, values, lfos, sources, depths, levels, known, cycles, moved,
+                         1.0, 0.0, 0.0)  # fmt: skip
             c.coefficients(n, values, moved, laws, rate, goal)
             for k in range(f.COEFFICIENTS):
                 lane[k * f.LANES + n] = goal[k]
@@ -155,7 +156,8 @@ def play(moving: bool) -> Callable[..., int]:
                             samples,
                         )
                     before = levels[n, e]
-                    c.follow(envelopes, n, e, samples, part, stages, levels, curve)
+                    if c.follow(envelopes, n, e, part, stages, levels, curve):
+                        c.turn(envelopes, n, e, samples, stages, levels, curve)
                 steps = values[n, v.STEPS_AMPLIFIER]
                 if steps > 0.0:
                     c.quantise(steps, before, levels[n, v.SHAPE_AMPLIFIER], samples, curve)
@@ -163,8 +165,8 @@ def play(moving: bool) -> Callable[..., int]:
                     scaled = 1.0 if k == 1 or k == 4 else scale[n]
                     lane[(f.RISE + k) * f.LANES + n] = scaled * curve[k]
                 if moving:
-                    c.sources(n, values, lfos, sources, depths, known, cycles, moved, levels,
-                              1.0 if held else 0.0, end / rate, samples / rate)  # fmt: skip
+                    modulate(n, values, lfos, sources, depths, levels, known, cycles, moved,
+                             1.0 if held else 0.0, end / rate, samples / rate)  # fmt: skip
                     c.coefficients(n, values, moved, laws, rate, goal)
                     for k in range(f.COEFFICIENTS):
                         slope = (goal[k] - lane[k * f.LANES + n]) / samples

@@ -14,9 +14,6 @@ from numba import njit
 from deepdiva.engine import voices as v
 from deepdiva.engine.compiling import FAST
 
-LFO_STATE = 3
-"""Numbers that an LFO keeps: phase in cycles since the start, and its last two random values."""
-
 
 @njit(**FAST)
 def scatter(seed, count):  # type: ignore[no-untyped-def]
@@ -29,87 +26,92 @@ def scatter(seed, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**FAST)
-def lfo_value(lfo, phase, seed):  # type: ignore[no-untyped-def]
-    """The wave of an LFO `phase` cycles after it started, -1..1 (0..1 if unipolar)."""
-    wave = int(lfo[v.LFO_WAVE])
-    if lfo[v.LFO_SINGLE] > 0.0:
-        phase = min(phase, 1.0)
-    at = phase + lfo[v.LFO_PHASE]
+def lfo_value(wave, at, seed):  # type: ignore[no-untyped-def]
+    """The wave of an LFO, -1..1, `at` cycles after phase 0; see `voices` for the waves' numbers."""
     cycle = math.floor(at)
     p = at - cycle
     if wave == 0:
-        value = math.sin(2.0 * math.pi * p)
-    elif wave == 1:
-        value = 1.0 - 4.0 * abs(p - 0.25) if p < 0.75 else 4.0 * p - 4.0
-    elif wave == 2:
-        value = 2.0 * p - 1.0
-    elif wave == 3:
-        value = 1.0 - 2.0 * p
-    elif wave == 4:
-        value = 1.0 if p < 0.5 else -1.0
-    elif wave == 5:
-        value = -1.0 if p < 0.5 else 1.0
-    elif wave == 6:
-        value = scatter(seed, cycle + 1.0)
-    else:
-        smooth = p * p * (3.0 - 2.0 * p)
-        value = (1.0 - smooth) * scatter(seed, cycle + 1.0) + smooth * scatter(seed, cycle + 2.0)
-    return 0.5 * (value + 1.0) if lfo[v.LFO_UNIPOLAR] > 0.0 else value
+        return math.sin(2.0 * math.pi * p)
+    if wave == 1:
+        return 1.0 - 4.0 * abs(p - 0.25) if p < 0.75 else 4.0 * p - 4.0
+    if wave == 2:
+        return 2.0 * p - 1.0
+    if wave == 3:
+        return 1.0 - 2.0 * p
+    if wave == 4:
+        return 1.0 if p < 0.5 else -1.0
+    if wave == 5:
+        return -1.0 if p < 0.5 else 1.0
+    if wave == 6:
+        return scatter(seed, cycle + 1.0)
+    smooth = p * p * (3.0 - 2.0 * p)
+    return (1.0 - smooth) * scatter(seed, cycle + 1.0) + smooth * scatter(seed, cycle + 2.0)
 
 
 @njit(**FAST)
 def modulate(  # type: ignore[no-untyped-def]
-    values, lfos, sources, depths, levels, phases, moved, gate, envelope_1, envelope_2, time, span
+    n, values, lfos, sources, depths, envelopes, known, cycles, moved, gate, time, span
 ):
-    """Bring all sources of a voice to the end of a block, and all routes with them.
+    """Bring all sources of lane n to the end of a block, and all routes with them.
 
     Args:
-        values: (FIELDS,) float64, one lane of `Voices.values`.
-        lfos: (2, LFO_FIELDS) float64.
-        sources: (ROUTES,) int64.
-        depths: (ROUTES,) float64.
-        levels: (SOURCES,) float64, the sources at the last block's end; overwritten.
-        phases: (2,) float64, cycles that the LFOs have run; overwritten.
-        moved: (ROUTES,) float64, depth times source of each route; overwritten.
+        n: lane.
+        values: of `Voices`.
+        lfos: of `Voices`.
+        sources: of `Voices`.
+        depths: of `Voices`.
+        envelopes: (lanes, at least 2) float64, levels of both envelopes at the block's end, 0..1.
+        known: (lanes, SOURCES) float64, the sources at the last block's end; overwritten.
+        cycles: (lanes, 2) float64, cycles that the LFOs have run; overwritten.
+        moved: (lanes, ROUTES) float64, depth times source of each route; overwritten.
         gate: 1 while the key is down, else 0.
-        envelope_1: 0..1, at the block's end.
-        envelope_2: 0..1.
         time: seconds since the note began, at the block's end.
         span: seconds since the last call; 0 on the first.
     """
-    levels[v.GATE] = gate
-    levels[v.SOURCE_VELOCITY] = values[v.VELOCITY]
-    levels[v.KEY_FOLLOW] = values[v.KEY]
-    levels[v.KEY_FOLLOW_2] = values[v.KEY]
-    levels[v.ALTERNATE] = 1.0
-    levels[v.SOURCE_RANDOM] = values[v.RANDOM]
-    levels[v.STACK_VOICE] = values[v.STACK]
-    levels[v.SOURCE_VOICE_MAP] = values[v.VOICE_MAP]
-    levels[v.ENV_1] = envelope_1
-    levels[v.ENV_2] = envelope_2
+    known[n, v.GATE] = gate
+    known[n, v.SOURCE_VELOCITY] = values[n, v.VELOCITY]
+    known[n, v.KEY_FOLLOW] = values[n, v.KEY]
+    known[n, v.KEY_FOLLOW_2] = values[n, v.KEY]
+    known[n, v.ALTERNATE] = 1.0
+    known[n, v.SOURCE_RANDOM] = values[n, v.RANDOM]
+    known[n, v.STACK_VOICE] = values[n, v.STACK]
+    known[n, v.SOURCE_VOICE_MAP] = values[n, v.VOICE_MAP]
     for k in range(2):
-        lfo = lfos[k]
-        octaves = depths[v.TO_LFO_1_RATE + k] * levels[sources[v.TO_LFO_1_RATE + k]]
-        phases[k] += span * lfo[v.LFO_RATE] * 2.0 ** min(10.0, max(-10.0, octaves))
-        depth = lfo[v.LFO_DEPTH]
-        source = sources[v.TO_LFO_1_DEPTH + k]
+        reached = envelopes[n, k]
+        steps = values[n, v.STEPS_ENV_1 + k]
+        if steps > 0.0:
+            reached = round(reached * steps) / steps
+        known[n, v.ENV_1 + k] = reached * values[n, v.LEVEL_ENV_1 + k]
+    for k in range(2):
+        octaves = depths[n, v.TO_LFO_1_RATE + k] * known[n, sources[n, v.TO_LFO_1_RATE + k]]
+        octaves = min(10.0, max(-10.0, octaves))
+        cycles[n, k] += span * lfos[n, k, v.LFO_RATE] * 2.0**octaves
+        depth = lfos[n, k, v.LFO_DEPTH]
+        source = sources[n, v.TO_LFO_1_DEPTH + k]
         if source != v.NONE:
-            depth *= levels[source]
-        if time < lfo[v.LFO_FADE]:
-            depth *= time / lfo[v.LFO_FADE]
-        seed = values[v.NOISE] * (0.5 + 0.25 * k)
-        levels[v.LFO_1 + k] = depth * lfo_value(lfo, phases[k], seed)
-    levels[v.RECTIFY] = abs(levels[sources[v.TO_RECTIFY]])
-    levels[v.INVERT] = -levels[sources[v.TO_INVERT]]
-    steps = values[v.QUANTISE]
-    levels[v.QUANT] = math.floor(levels[sources[v.TO_QUANTISE]] * steps + 0.5) / steps
-    goal = levels[sources[v.TO_LAG]]
+            depth *= known[n, source]
+        if time < lfos[n, k, v.LFO_FADE]:
+            depth *= time / lfos[n, k, v.LFO_FADE]
+        at = cycles[n, k]
+        if lfos[n, k, v.LFO_SINGLE] > 0.0:
+            at = min(at, 1.0)
+        seed = values[n, v.NOISE] * (0.5 + 0.25 * k)
+        value = lfo_value(int(lfos[n, k, v.LFO_WAVE]), at + lfos[n, k, v.LFO_PHASE], seed)
+        if lfos[n, k, v.LFO_UNIPOLAR] > 0.0:
+            value = 0.5 * (value + 1.0)
+        known[n, v.LFO_1 + k] = depth * value
+    known[n, v.RECTIFY] = abs(known[n, sources[n, v.TO_RECTIFY]])
+    known[n, v.INVERT] = -known[n, sources[n, v.TO_INVERT]]
+    steps = values[n, v.QUANTISE]
+    known[n, v.QUANT] = math.floor(known[n, sources[n, v.TO_QUANTISE]] * steps + 0.5) / steps
+    goal = known[n, sources[n, v.TO_LAG]]
     if span > 0.0:
-        goal += (levels[v.LAGGED] - goal) * math.exp(-span / max(1e-4, values[v.LAG]))
-    levels[v.LAGGED] = goal
-    levels[v.ADDER] = levels[sources[v.TO_ADD_1]] + levels[sources[v.TO_ADD_2]]
-    levels[v.MULTIPLY] = levels[sources[v.TO_MULTIPLY_1]] * levels[sources[v.TO_MULTIPLY_2]]
+        goal += (known[n, v.LAGGED] - goal) * math.exp(-span / max(1e-4, values[n, v.LAG]))
+    known[n, v.LAGGED] = goal
+    known[n, v.ADDER] = known[n, sources[n, v.TO_ADD_1]] + known[n, sources[n, v.TO_ADD_2]]
+    factor = known[n, sources[n, v.TO_MULTIPLY_2]]
+    known[n, v.MULTIPLY] = known[n, sources[n, v.TO_MULTIPLY_1]] * factor
     for k in range(v.SOURCES):
-        levels[k] = min(4.0, max(-4.0, levels[k]))
+        known[n, k] = min(4.0, max(-4.0, known[n, k]))
     for k in range(v.ROUTES):
-        moved[k] = depths[k] * levels[sources[k]]
+        moved[n, k] = depths[n, k] * known[n, sources[n, k]]
