@@ -147,6 +147,6 @@ SEARCH = DistanceSettings(sizes=(256, 2048), overlap=0.5)
 AVERAGED = AveragedSettings()
 """The default judge: ranks with the best in `benchmarks/objective_ranking.py`.
 
-Bins alone rank as well; the tenth of bands helped searches to find the patch (24 engine sounds, CMA,
-800 evaluations, pitch roughly known: median error of the resonance 3 % of its range, not 6 %).
+Bins alone rank as well; the tenth of bands helped searches to find the patch (24 engine sounds,
+CMA, 800 evaluations, pitch roughly known: median error of the resonance 3 % of its range, not 6 %).
 """
