@@ -93,7 +93,7 @@ def test_a_budget_in_evaluations_is_kept_to_the_one(engine, target, evaluations)
 
 def test_a_budget_in_seconds_ends_in_time(engine, target):
     result = search(engine, target, evaluations=None, seconds=0.5)
-    assert result.end == "budget"
+    assert result.end in ("budget", "done")
     # What is left when the stages end may be too little for the fit of the strike.
     assert result.seconds >= 0.7 * 0.5
     assert result.history.generations[-2].seconds < 0.5, "only the last generation is over"
