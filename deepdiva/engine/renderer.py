@@ -36,7 +36,7 @@ class EmbeddedRenderer(Renderer):
     Args:
         detune_pots: (8, 2 or 3), detune pots of each voice's oscillators, as `Preset.detune_pots`
             gives them; those of MS-REV1 by default. They stand in presets but not in patches.
-        oversampling: 1, 2 or 4. At 2 aliases lie lower and a render takes twice as long.
+        oversampling: 1, 2 or 4. At 2 aliases lie lower and a render takes 2.5 times as long.
         constants: engine constants that differ from the table (see `EngineConstants`).
         threads: how many threads one call of `render` may use.
 
