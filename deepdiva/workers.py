@@ -12,14 +12,11 @@ import pickle
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
 
@@ -140,7 +137,7 @@ class WorkerPool(Generic[State, Item, Result]):
             self._file = Path(tempfile.gettempdir()) / name
             with self._file.open("xb") as file:
                 pickle.dump(self._state, file, protocol=pickle.HIGHEST_PROTOCOL)
-            options["initializer"] = _leave_interrupts_to_the_parent
+            options["initializer"] = leave_interrupts_to_the_parent
         self._parallel = Parallel(**options, batch_size=1, pre_dispatch="all").__enter__()
 
     def close(self) -> None:
@@ -153,7 +150,7 @@ class WorkerPool(Generic[State, Item, Result]):
             self._file = None
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def leave_interrupts_to_the_parent() -> None:
     """Ctrl-C reaches every process of a terminal; only the one that the user sees acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -167,8 +164,3 @@ def _state(file: str) -> Any:
 
 def _call(work: Callable[[Any, Any], Any], file: str, item: Any) -> Any:
     return work(_state(file), item)
-
-
-def joined(pieces: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Results of consecutive pieces as one array; none give an empty one."""
-    return np.concatenate(pieces) if pieces else np.empty(0)

@@ -66,8 +66,8 @@ class Explanation:
         distance: of the best match, by the forgiving judge.
         chance: how much that grows, in nine strikes of ten, when the match is struck again.
         roles: of all free parameters, in their order.
-        alternatives: points no worse than chance, distinct from the match and from each other,
-            the best first, shape (at most `ALTERNATIVES`, dimensions).
+        alternatives: patches no worse than chance, distinct from the match and from each other,
+            the best first, shape (at most `ALTERNATIVES`, len(table)), in units.
     """
 
     distance: float
@@ -112,7 +112,7 @@ def explain(
         float(distance),
         chance,
         tuple(roles),
-        _alternatives(best, distance + chance, archive, evaluator),
+        evaluator.patches(_alternatives(best, distance + chance, archive, evaluator)),
     )
 
 

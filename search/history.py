@@ -52,6 +52,24 @@ class History:
         """Candidates in all generations."""
         return sum(len(generation.points) for generation in self.generations)
 
+    def progress(self) -> list[Generation]:
+        """For each generation, the one that held the best candidate so far.
+
+        By the objective of that time: where it changes, the count begins anew.
+        """
+        leaders: list[Generation] = []
+        for generation in self.generations:
+            last = leaders[-1] if leaders else None
+            if (
+                last is None
+                or last.objective != generation.objective
+                or generation.scores.distances.min() < last.scores.distances.min()
+            ):
+                leaders.append(generation)
+            else:
+                leaders.append(last)
+        return leaders
+
     def csv(self) -> str:
         """The table as text, one row for each candidate, parameters in units.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdiva import __version__
-from deepdiva.audio import Target, load_target, write_wav
+from deepdiva.audio import Target, write_wav
 from deepdiva.errors import InvalidValueError
 from deepdiva.files import atomic_write, check_target
 from deepdiva.note import Note
@@ -84,10 +85,8 @@ class Task:
     """One sound to be matched, and everything that decides the match.
 
     Attributes:
-        sound: a file.
+        target: the sound, as it is matched.
         outputs: where the results go.
-        start_seconds: where in the file the sound begins; None to find out.
-        length_seconds: how much of the file to take; None for all that the note holds.
         writer: writes the preset.
         space: the free parameters around a base patch.
         note: what is played.
@@ -96,10 +95,8 @@ class Task:
         resume: go on with the search that the run folder holds, if it holds one.
     """
 
-    sound: Path
+    target: Target
     outputs: Outputs
-    start_seconds: float | None
-    length_seconds: float | None
     writer: PatchWriter
     space: ParameterSpace
     note: Note
@@ -114,13 +111,13 @@ class Match:
 
     Attributes:
         task: what was asked for.
-        target: the sound as it was matched.
         result: of the search.
+        alternatives: presets of other matches that would do as well, in the run folder.
     """
 
     task: Task
-    target: Target
     result: RefineResult
+    alternatives: tuple[Path, ...]
 
 
 def match_sound(
@@ -141,26 +138,20 @@ def match_sound(
         on_progress: called after every generation.
 
     Raises:
-        AudioError: a sound that cannot be read or is silent.
+        AudioError: a silent target.
         FileExistsAlreadyError: a result exists, without `force` or `resume`.
         InvalidValueError: things that do not fit together.
         RenderError: the synthesizer failed.
     """
-    target = load_target(
-        task.sound,
-        task.note,
-        start_seconds=task.start_seconds,
-        length_seconds=task.length_seconds,
-    )
     with Journal(
         task.outputs.run,
-        _description(task, target, renderer, start),
+        _description(task, renderer, start),
         resume=task.resume,
         force=task.force,
     ) as journal:
         keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
         result = refine(
-            target.audio,
+            task.target.audio,
             renderer,
             task.space,
             task.note,
@@ -168,10 +159,9 @@ def match_sound(
             start=start,
             journal=journal,
             on_progress=keeper,
+            explained=True,
         )
-    match = Match(task, target, result)
-    _write(match)
-    return match
+    return _write(task, result)
 
 
 class _BestPatch:
@@ -196,16 +186,14 @@ class _BestPatch:
             self._on_progress(progress)
 
 
-def _description(
-    task: Task, target: Target, renderer: Renderer, start: Start | None
-) -> dict[str, Any]:
+def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[str, Any]:
     """Everything that decides the search. The number of workers is not among it."""
     settings = task.settings.to_dict()
     del settings["jobs"]
     return {
         "deepdiva": __version__,
-        "sound": task.sound.name,
-        "target_sha256": hashlib.sha256(target.audio.tobytes()).hexdigest(),
+        "sound": task.target.source.name,
+        "target_sha256": hashlib.sha256(task.target.audio.tobytes()).hexdigest(),
         "renderer": [renderer.info.name, renderer.info.version],
         "note": task.note.to_dict(),
         "settings": settings,
@@ -214,19 +202,20 @@ def _description(
     }
 
 
-def _write(match: Match) -> None:
+def _write(task: Task, result: RefineResult) -> Match:
     """Write all results, the preset first."""
     from deepdiva.picture import match_picture
+    from deepdiva.search.plot import history_picture
 
-    task, result = match.task, match.result
     outputs = task.outputs
+    name = task.target.source.name
     force = task.force or task.resume
     outputs.preset.parent.mkdir(parents=True, exist_ok=True)
     task.writer.write(
         result.patch,
         outputs.preset,
         description=(
-            f"Matched to {task.sound.name} by DeepDiva {__version__}. Spectral distance "
+            f"Matched to {name} by DeepDiva {__version__}. Spectral distance "
             f"{result.distance:.4f} (silence {result.silence:.4f})."
         ),
         force=force,
@@ -234,11 +223,22 @@ def _write(match: Match) -> None:
     write_wav(outputs.preview, result.preview, task.note.sample_rate, force=force)
     match_picture(
         outputs.picture,
-        match.target.audio,
+        task.target.audio,
         result.preview,
         task.note.sample_rate,
-        title=task.sound.name,
+        title=name,
         distance=result.preview_distance,
         force=force,
     )
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
+    atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
+    alternatives = []
+    if result.explanation is not None:
+        text = json.dumps(result.explanation.to_dict(), indent=1)
+        atomic_write(outputs.run / "explanation.json", text.encode(), force=True)
+        for number, patch in enumerate(result.explanation.alternatives, start=1):
+            path = outputs.run / f"alternative-{number}{task.writer.suffix}"
+            description = f"Another match to {name}, hardly to be told from the best."
+            task.writer.write(patch, path, description=description, force=True)
+            alternatives.append(path)
+    return Match(task, result, tuple(alternatives))

@@ -41,7 +41,7 @@ class Race(Strategy):
     Args:
         space: the parameter space.
         points: where each arm starts, shape (arms, space.dimensions), the best first.
-        steps: standard deviations of first steps, shape (space.dimensions,).
+        steps: covariance of first steps, shape (space.dimensions, space.dimensions).
         evaluations: what the whole race may cost.
         population: points of each arm in a generation.
         rng: source of all randomness.
@@ -60,12 +60,13 @@ class Race(Strategy):
         self._population = population
         # An arm that cannot have a few generations of its own is no arm.
         chosen = points[: max(1, evaluations // (4 * population))]
+        own_steps = steps[np.ix_(self._ordered, self._ordered)]
         rounds = 1 + math.ceil(math.log2(len(chosen)))
         self._arms = [
             _Arm(
                 point.copy(),
                 math.inf,
-                CmaEs(point[self._ordered], steps[self._ordered], source, population),
+                CmaEs(point[self._ordered], own_steps, source, population),
             )
             for point, source in zip(chosen, rng.spawn(len(chosen)), strict=True)
         ]

@@ -20,6 +20,7 @@ from deepdiva.search.archive import Archive
 from deepdiva.search.budget import Budget
 from deepdiva.search.evaluator import Evaluator, Scores
 from deepdiva.search.exact import CONTENDERS, exact_match
+from deepdiva.search.explain import Explanation, explain
 from deepdiva.search.given import Given
 from deepdiva.search.history import Generation, History
 from deepdiva.search.journal import Journal
@@ -76,6 +77,7 @@ class RefineResult:
             none, and where the search ended before.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
+        explanation: what the match rests on; None if it was not asked for.
         failures: candidates that could not be played, counted by reason.
         evaluations: candidates that were rendered and scored.
         seconds: how long the search ran, without compiling.
@@ -91,6 +93,7 @@ class RefineResult:
     silence: float
     strike: Strike | None
     noise: NoiseFloor | None
+    explanation: Explanation | None
     failures: Mapping[str, int]
     evaluations: int
     seconds: float
@@ -118,6 +121,7 @@ def refine(
     start: Start | None = None,
     journal: Journal | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    explained: bool = False,
 ) -> RefineResult:
     """Search for the patch that sounds most like a target.
 
@@ -132,6 +136,8 @@ def refine(
         start: what is known before; nothing if None.
         journal: where generations are recorded, and recalled from instead of rendered.
         on_progress: called after every generation, in the calling thread.
+        explained: also find out what the match rests on, unless the search is interrupted; takes
+            some hundred renders beyond the budget.
 
     Raises:
         AudioError: a silent target.
@@ -162,12 +168,15 @@ def refine(
             points[0] = strike.point
         patches = evaluator.patches(points)
         match = exact_match(renderer, patches, note, settings.seed, evaluator.full)
+        point = points[match.row]
+        explanation = search.explanation(point) if explained and end != "interrupted" else None
         return RefineResult(
             patch=patches[match.row],
-            point=points[match.row],
+            point=point,
             sound=match.sound,
             distance=match.distance,
             noise=match.noise,
+            explanation=explanation,
             failures=search.failures,
             silence=silence,
             strike=strike,
@@ -281,6 +290,13 @@ class _Search:
             )
         except KeyboardInterrupt:
             return None  # the match is there; only its strike stays unknown
+
+    def explanation(self, point: NDArray[np.float64]) -> Explanation | None:
+        """What a match rests on; None if the user does not wait for it."""
+        try:
+            return explain(point, self._archive, self._evaluator, self._settings.seed)
+        except KeyboardInterrupt:
+            return None
 
     def _ended(self) -> Literal["budget", "target"] | None:
         """Whether the whole search is over, and why."""

@@ -89,7 +89,7 @@ def _race(start: Start, arms: int, step: float) -> Begin:
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:
         points = archive.ranked(arms, per_combination=1)
-        steps = step * start.steps
+        steps = step**2 * start.steps
         return Race(start.space, points, steps, evaluations, ARM_POPULATION, rng)
 
     return begin

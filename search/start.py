@@ -7,7 +7,7 @@ one interface, so the search knows nothing of networks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,6 +20,9 @@ from deepdiva.space import ParameterSpace
 
 UNIFORM_SPREAD = 0.3
 """Standard deviation of first steps where nothing is known; a uniform position has 0.29."""
+
+LEAST_SPREAD = 0.01
+"""Standard deviation below which no prediction is believed."""
 
 HINT_SPREAD = 0.003
 """Standard deviation of first steps from a hint: a fifth of a semitone in five octaves."""
@@ -36,9 +39,9 @@ class Start:
         space: the parameter space.
         candidates: shape (count, space.dimensions), in [0, 1], the most credible first; count may
             be 0. All are scored before anything else.
-        spread: standard deviation of first steps from a candidate, above 0, in [0, 1] units; one
-            number, or one for each dimension, shape (space.dimensions,). The entries of classes
-            are not used.
+        spread: first steps from a candidate in [0, 1] units: one standard deviation, above 0, or
+            one for each dimension, shape (space.dimensions,), or their covariance matrix. The
+            entries of classes are not used.
         probabilities: by name of a class parameter, probabilities of its choices, shape (choices,),
             which sum to 1. Parameters without an entry have equally likely choices.
         hints: by name of a parameter that is no class, positions in [0, 1] that are worth a try,
@@ -65,12 +68,16 @@ class Start:
             )
         if not np.all((self.candidates >= 0) & (self.candidates <= 1)):
             raise InvalidValueError("A candidate lies outside [0, 1].")
-        if np.shape(self.spread) not in ((), (self.space.dimensions,)) or not np.all(
-            np.asarray(self.spread) > 0
-        ):
+        size = self.space.dimensions
+        spread = np.asarray(self.spread, dtype=np.float64)
+        if spread.shape == (size, size):
+            positive = np.allclose(spread, spread.T) and np.linalg.eigvalsh(spread)[0] > 0
+        else:
+            positive = spread.shape in ((), (size,)) and bool(np.all(spread > 0))
+        if not positive:
             raise InvalidValueError(
-                f"The spread is {self.spread!r}: one positive number, or "
-                f"{self.space.dimensions} of them, is wanted."
+                f"The spread is {self.spread!r}: one positive number, {size} of them, or a "
+                "covariance matrix is wanted."
             )
         choices = {d.parameter.name: len(d.positions) for d in self.space.classes}
         for name, probabilities in self.probabilities.items():
@@ -103,15 +110,61 @@ class Start:
         """A patch, shape (len(space.table),), in units, is believed to be near."""
         return cls(space, space.normalised(patch[None]), NEAR_SPREAD)
 
+    @classmethod
+    def predicted(
+        cls,
+        space: ParameterSpace,
+        names: Sequence[str],
+        positions: NDArray[np.float64],
+        probabilities: Mapping[str, NDArray[np.float64]],
+    ) -> Start:
+        """What a predictor says, of which the search may have other parameters free.
+
+        How far candidates lie apart is taken for how far each may be off. Parameters that are
+        free and not predicted start at the base patch, with wide steps.
+
+        Args:
+            space: of the search.
+            names: of the predicted parameters.
+            positions: candidates, shape (count, len(names)), in [0, 1], the likeliest first.
+            probabilities: of the choices of predicted classes, by name.
+        """
+        candidates = np.tile(space.normalised(space.base[None]), (len(positions), 1))
+        covariance = np.diag(np.full(space.dimensions, UNIFORM_SPREAD**2))
+        shared = [
+            (space.names.index(name), names.index(name)) for name in names if name in space.names
+        ]
+        here, there = (np.array(side, dtype=np.intp) for side in zip(*shared, strict=True))
+        candidates[:, here] = positions[:, there]
+        if len(positions) > 1:
+            scatter = np.cov(positions[:, there], rowvar=False).reshape(len(here), len(here))
+            # Kept from being flat, or wider than if nothing were known.
+            wide = np.sqrt(np.diag(scatter) + LEAST_SPREAD**2)
+            shrink = np.minimum(1.0, UNIFORM_SPREAD / wide)
+            scatter = scatter * np.outer(shrink, shrink) + np.diag(
+                np.full(len(here), LEAST_SPREAD**2)
+            )
+            covariance[np.ix_(here, here)] = scatter
+        known = {name: array for name, array in probabilities.items() if name in space.names}
+        return cls(space, candidates, covariance, known)
+
+    @cached_property
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance of first steps, shape (space.dimensions, space.dimensions)."""
+        spread = np.asarray(self.spread, dtype=np.float64)
+        if spread.ndim == 2:
+            return spread
+        return np.diag(np.broadcast_to(spread, self.space.dimensions) ** 2)
+
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """Spread of each dimension, shape (space.dimensions,)."""
-        return np.broadcast_to(np.asarray(self.spread, dtype=np.float64), self.space.dimensions)
+        """Standard deviation of first steps in each dimension, shape (space.dimensions,)."""
+        return np.sqrt(np.diag(self.covariance))
 
     def digest(self) -> str:
         """A fingerprint of the numbers, 64 hexadecimal digits."""
         found = hashlib.sha256(np.ascontiguousarray(self.candidates).tobytes())
-        found.update(self.deviations.tobytes())
+        found.update(np.ascontiguousarray(self.covariance).tobytes())
         for probabilities in self.class_probabilities():
             found.update(probabilities.tobytes())
         for name in sorted(self.hints):
@@ -150,10 +203,14 @@ class Start:
 
     @cached_property
     def steps(self) -> NDArray[np.float64]:
-        """Standard deviations of first steps, shape (space.dimensions,): narrow where hinted."""
-        steps = self.deviations.copy()
+        """Covariance of first steps around one point, (dimensions, dimensions).
+
+        As `covariance`, but narrow and independent of others where there are hints.
+        """
+        steps = self.covariance.copy()
         for position, _ in self.hinted:
-            steps[position] = HINT_SPREAD
+            steps[position, :] = steps[:, position] = 0.0
+            steps[position, position] = HINT_SPREAD**2
         return steps
 
     def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -180,22 +237,17 @@ class Start:
         if len(self.candidates):
             around = self.candidates[rng.integers(len(self.candidates), size=count)]
             ordered = self.space.continuous
-            around[:, ordered] = reflect(
-                around[:, ordered]
-                + self.steps[ordered] * rng.standard_normal((count, len(ordered)))
-            )
+            root = np.linalg.cholesky(self.steps[np.ix_(ordered, ordered)])
+            drawn = rng.standard_normal((count, len(ordered))) @ root.T
+            around[:, ordered] = reflect(around[:, ordered] + drawn)
             points = np.where(rng.random((count, 1)) < 0.5, around, points)
         return points
 
     def class_probabilities(self) -> tuple[NDArray[np.float64], ...]:
         """Probabilities of the choices of each of `space.classes`, uniform where unknown."""
-        return tuple(
-            np.asarray(
-                self.probabilities.get(
-                    dimension.parameter.name,
-                    np.full(len(dimension.positions), 1.0 / len(dimension.positions)),
-                ),
-                dtype=np.float64,
-            )
-            for dimension in self.space.classes
-        )
+        found = []
+        for dimension in self.space.classes:
+            even = np.ones(len(dimension.positions))
+            weights = np.asarray(self.probabilities.get(dimension.parameter.name, even), np.float64)
+            found.append(weights / weights.sum())  # exact also for what came in float32
+        return tuple(found)

@@ -50,8 +50,9 @@ def test_probabilities_hints_and_candidates_are_followed():
 
 def test_steps_are_narrow_where_there_are_hints():
     start = Start.uniform(SPACE).informed({}, {"OSC.Tune2": np.array([0.4])})
-    assert start.steps[TUNE_2] == HINT_SPREAD
-    assert np.delete(start.steps, TUNE_2) == pytest.approx(0.3)
+    steps = np.sqrt(np.diag(start.steps))
+    assert steps[TUNE_2] == pytest.approx(HINT_SPREAD)
+    assert np.delete(steps, TUNE_2) == pytest.approx(0.3)
 
 
 def test_two_sources_multiply_their_probabilities_and_join_their_hints():
@@ -71,6 +72,46 @@ def test_a_patch_of_ones_own_is_the_first_candidate():
     start = Start.near(SPACE, patch)
     assert np.array_equal(SPACE.patches(start.candidates)[0], patch)
     assert start.deviations == pytest.approx(NEAR_SPREAD)
+
+
+def test_a_prediction_brings_its_covariance_and_leaves_the_rest_wide():
+    rng = np.random.default_rng(0)
+    shape = np.array([[0.04, 0.03], [0.03, 0.04]]) * 0.1
+    names = ("VCF1.Res", "VCF1.Freq", "OSC.PW")
+    positions = np.clip(rng.multivariate_normal([0.5, 0.4], shape, 3000), 0, 1)
+    positions = np.column_stack([positions, np.full(3000, 0.9)])
+    start = Start.predicted(
+        SPACE, names, positions, {"OSC.Wave1": np.array([0, 0, 1.0, 0]), "OSC.PWM": np.ones(1)}
+    )
+    freq, res = SPACE.names.index("VCF1.Freq"), SPACE.names.index("VCF1.Res")
+    assert start.candidates[:, [res, freq]] == pytest.approx(positions[:, :2])
+    others = np.delete(start.candidates, [freq, res], axis=1)
+    assert others == pytest.approx(
+        np.tile(np.delete(SPACE.normalised(SPACE.base[None]), [freq, res]), (3000, 1))
+    )
+    block = start.covariance[np.ix_([res, freq], [res, freq])]
+    assert block == pytest.approx(shape + 1e-4 * np.eye(2), rel=0.1)
+    assert np.sqrt(np.diag(start.covariance))[0] == pytest.approx(0.3)
+    assert set(start.probabilities) == {"OSC.Wave1"}
+
+
+def test_candidates_are_left_along_the_covariance():
+    covariance = np.eye(11) * 1e-6
+    first, second = 9, 10
+    covariance[np.ix_([first, second], [first, second])] = [[4e-4, 3.9e-4], [3.9e-4, 4e-4]]
+    candidate = np.full((1, 11), 0.5)
+    start = Start(SPACE, candidate, covariance)
+    points = start.sample(np.random.default_rng(0), 4000)
+    near = np.all(np.abs(points[:, :3] - 0.5) < 0.005, axis=1)
+    assert np.corrcoef(points[near][:, first], points[near][:, second])[0, 1] > 0.8
+
+
+def test_probabilities_in_single_precision_are_taken_as_they_are_meant():
+    weights = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+    start = Start(SPACE, NO_CANDIDATES, probabilities={"OSC.Wave1": weights})
+    points = start.sample(np.random.default_rng(0), 2000)
+    shares = [(points[:, WAVE_1] == p).mean() for p in SPACE.classes[1].positions]
+    assert shares == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.04)
 
 
 def test_the_digest_tells_starts_apart():
@@ -94,6 +135,7 @@ def test_the_digest_tells_starts_apart():
         ({"candidates": np.full((1, 11), np.nan)}, "outside"),
         ({"spread": 0.0}, "positive"),
         ({"spread": np.ones(3)}, "11 of them"),
+        ({"spread": np.diag(np.r_[-1.0, np.ones(10)])}, "covariance matrix"),
         ({"probabilities": {"VCF1.Freq": np.ones(1)}}, "no free parameter with classes"),
         ({"probabilities": {"OSC.Wave1": np.ones(4)}}, "sum to 1"),
         ({"probabilities": {"OSC.Wave1": np.array([1.0])}}, "4 numbers"),

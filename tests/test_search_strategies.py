@@ -84,7 +84,7 @@ def test_the_race_goes_on_with_the_right_combination():
     points = SPACE.random(rng, 16)
     points[11, CLASSES] = goal[CLASSES]
     points[:, SPACE.continuous] = 0.5
-    race = Race(SPACE, points, 0.3 * np.ones(11), 3000, 12, rng)
+    race = Race(SPACE, points, 0.09 * np.eye(11), 3000, 12, rng)
     best, point, spent = drive(race, distance, 3000)
     assert np.array_equal(point[CLASSES], goal[CLASSES])
     assert best < 1e-4
@@ -94,7 +94,7 @@ def test_the_race_goes_on_with_the_right_combination():
 def test_a_race_halves_its_arms_at_equal_cost():
     _, distance = landscape(4)
     points = SPACE.random(np.random.default_rng(0), 8)
-    race = Race(SPACE, points, 0.3 * np.ones(11), 1920, 12, np.random.default_rng(0))
+    race = Race(SPACE, points, 0.09 * np.eye(11), 1920, 12, np.random.default_rng(0))
     sizes = []
     for _ in range(60):
         batch = race.ask()
@@ -106,7 +106,7 @@ def test_a_race_halves_its_arms_at_equal_cost():
 
 def test_a_race_with_little_to_spend_starts_with_fewer_arms():
     points = SPACE.random(np.random.default_rng(0), 8)
-    race = Race(SPACE, points, 0.3 * np.ones(11), 100, 12, np.random.default_rng(0))
+    race = Race(SPACE, points, 0.09 * np.eye(11), 100, 12, np.random.default_rng(0))
     assert len(race.ask()) == 2 * 12
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -24,6 +25,7 @@ from deepdiva.cli._common import (
     seed_option,
     space_options,
 )
+from deepdiva.cli._refine_report import Bar, line, say, show, summary, warn
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
     from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
-    from deepdiva.search.matching import Match, Task
-    from deepdiva.search.refine import Progress
+    from deepdiva.search.matching import Match, Outputs, Task
+    from deepdiva.search.start import Start
     from deepdiva.search.writing import PatchWriter
     from deepdiva.space import ParameterSpace
 
@@ -78,6 +80,18 @@ if TYPE_CHECKING:
     metavar="EVALUATIONS",
     help="End each stage of the search after so many candidates without a better one.",
 )
+@click.option(
+    "--predict/--no-predict",
+    default=None,
+    help="Start from a network's answer, or from nothing.  [default: predict where the network "
+    "knows note and parameters]",
+)
+@click.option(
+    "--model-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="WEIGHTS",
+    help="Network that deepdiva train has made.  [default: the one that comes with deepdiva]",
+)
 @click.option("--start", "part_start", type=float, help="Where in the file the sound begins.")
 @click.option("--length", "part_length", type=float, help="Seconds of the file to take.")
 @note_options
@@ -98,6 +112,8 @@ def command(
     optimizer: str,
     target_distance: float | None,
     patience: int | None,
+    predict: bool | None,
+    model_file: Path | None,
     part_start: float | None,
     part_length: float | None,
     note: Note,
@@ -129,33 +145,53 @@ def command(
         seed=seed,
         jobs=jobs,
     )
+    from deepdiva.audio import load_target, sound_files
+    from deepdiva.search.matching import Task
     from deepdiva.search.optimizers import optimizer_name
     from deepdiva.workers import worker_count
 
     optimizer_name(optimizer)
+    files = sound_files(sounds)
     base = space.preset()
     synth = renderer.open(base, workers=worker_count(jobs), mode=plugin_mode, state=space.state)
     screen = console()
     try:
         chosen = _heard(space.space(base, synth.table), synth, screen)
-        tasks = _tasks(
-            sounds,
-            output,
-            _writer(synth, base),
-            start_seconds=part_start,
-            length_seconds=part_length,
-            space=chosen,
-            note=note,
-            settings=settings,
-            force=force,
-            resume=resume,
-        )
-        matches = _match_all(tasks, synth, screen, quiet=as_json)
+        writer = _writer(synth, base)
+        outputs = _outputs(files, output, writer, force=force or resume)
+        # All sounds are read before the first is searched: a bad one is no surprise an hour later.
+        tasks = [
+            Task(
+                load_target(file, note, start_seconds=part_start, length_seconds=part_length),
+                outputs[file],
+                writer,
+                chosen,
+                note,
+                settings,
+                force,
+                resume,
+            )
+            for file in files
+        ]
+        for task in tasks:
+            for sentence in task.target.report:
+                say(screen, f"{task.target.source}: {sentence}")
+        starts = _starts(tasks, predict, model_file, synth, screen)
+        results = []
+        interrupted = False
+        for match in _matches(tasks, starts, synth, jobs, screen):
+            results.append(summary(match, synth))
+            interrupted = interrupted or match.result.end == "interrupted"
+            if not as_json:
+                click.echo(line(match))
+                if len(tasks) == 1:
+                    show(match)
     finally:
         synth.close()
     if as_json:
-        print_json([_summary(match, synth) for match in matches])
-    if matches and matches[-1].result.end == "interrupted":
+        print_json(results)
+    if interrupted:
+        warn(screen, "Interrupted: the best match so far was written.")
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
 
 
@@ -171,7 +207,7 @@ def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> Parameter
     """The space without parameters that the renderer ignores: searching them would be in vain."""
     deaf = [name for name in space.names if name not in synth.honoured]
     if deaf:
-        _warn(screen, f"{synth.info.name} does not honour {', '.join(deaf)}: kept as in the base.")
+        warn(screen, f"{synth.info.name} does not honour {', '.join(deaf)}: kept as in the base.")
     return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
 
 
@@ -185,136 +221,107 @@ def _writer(synth: Renderer, base: Preset) -> PatchWriter:
     return DivaWriter(base)
 
 
-def _tasks(
-    sounds: tuple[Path, ...], output: Path, writer: PatchWriter, *, force: bool, **common: Any
-) -> list[Task]:
-    """What is to be done; names are checked, nothing is written but the folder.
+def _outputs(
+    sounds: Sequence[Path], folder: Path, writer: PatchWriter, *, force: bool
+) -> dict[Path, Outputs]:
+    """Where the results of each sound go; nothing is written but the folder.
 
     Raises:
-        MissingFileError: a path that does not exist.
-        AudioError: a folder without sounds.
-        InvalidValueError: two sounds whose results would have one name.
+        InvalidValueError: two sounds whose results would have one name, or a result that would
+            overwrite a sound.
         FileExistsAlreadyError: a result that exists, without `force`.
     """
-    from deepdiva.audio import sound_files
-    from deepdiva.search.matching import Outputs, Task
+    from deepdiva.search.matching import Outputs
 
-    tasks: dict[Path, Task] = {}
-    for sound in sound_files(sounds):
-        outputs = Outputs.of(sound, output, writer)
-        if outputs.preset in tasks:
+    owners: dict[Path, Path] = {}
+    outputs = {}
+    for sound in sounds:
+        outputs[sound] = Outputs.of(sound, folder, writer)
+        owner = owners.setdefault(outputs[sound].preset, sound)
+        if owner != sound:
             raise InvalidValueError(
-                f"{tasks[outputs.preset].sound} and {sound} would both become {outputs.preset}: "
-                "rename one, or refine them into different folders."
+                f"{owner} and {sound} would both become {outputs[sound].preset}: rename one, or "
+                "refine them into different folders."
             )
-        tasks[outputs.preset] = Task(
-            sound=sound, outputs=outputs, writer=writer, force=force, **common
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    for task in tasks.values():
-        task.outputs.check(task.sound, force=force or task.resume)
-    return list(tasks.values())
+    folder.mkdir(parents=True, exist_ok=True)
+    for sound in sounds:
+        outputs[sound].check(sound, force=force)
+    return outputs
 
 
-def _match_all(tasks: list[Task], synth: Renderer, screen: Console, *, quiet: bool) -> list[Match]:
-    """Match one sound after the other, until all are done or the user has enough."""
+def _starts(
+    tasks: list[Task],
+    wanted: bool | None,
+    model_file: Path | None,
+    synth: Renderer,
+    screen: Console,
+) -> list[Start | None]:
+    """What a network says of each sound; None where none is asked.
+
+    Args:
+        tasks: sounds to be matched.
+        wanted: whether to ask the network; None: if it knows the note and some of the parameters.
+        model_file: its weights; None for those that come with the package.
+        synth: renders the candidates.
+        screen: is told why nothing is predicted.
+
+    Raises:
+        MissingFileError: there are no such weights.
+        InvalidValueError: a network that does not know the note or the parameters, though it was
+            asked for.
+    """
+    from deepdiva.search.start import Start
+
+    nothing: list[Start | None] = [None] * len(tasks)
+    asked = wanted or model_file is not None
+    if wanted is False or (not asked and synth.info.name != "embedded"):
+        return nothing
+    import numpy as np
+
+    from deepdiva.models.catalogue import load_predictor
+
+    note, space = tasks[0].note, tasks[0].space
+    predictor, _ = load_predictor(model_file, seed=tasks[0].settings.seed)
+    reason = ""
+    if predictor.note != note:
+        reason = f"The network knows the note {predictor.note.to_dict()} only"
+    elif not set(predictor.space.names) & set(space.names):
+        reason = "The network predicts none of the free parameters"
+    if reason:
+        if asked:
+            raise InvalidValueError(f"{reason}: leave out --predict and --model-file.")
+        say(screen, f"{reason}: the search starts from nothing.")
+        return nothing
+    answers = predictor.predict(np.stack([task.target.audio for task in tasks]), note)
+    return [
+        Start.predicted(space, predictor.space.names, answer.x, answer.class_probabilities)
+        for answer in answers
+    ]
+
+
+def _matches(
+    tasks: list[Task],
+    starts: list[Start | None],
+    synth: Renderer,
+    jobs: int | None,
+    screen: Console,
+) -> Iterator[Match]:
+    """Match all sounds, side by side where that is faster, until the user has enough."""
+    from deepdiva.search.batch import match_sounds, worth_processes
     from deepdiva.search.matching import match_sound
+    from deepdiva.workers import worker_count
 
-    matches = []
-    for task in tasks:
-        with _Bar(screen, task.sound.name) as bar:
-            match = match_sound(task, synth, on_progress=bar.show)
-        matches.append(match)
-        for sentence in match.target.report:
-            screen.print(f"{task.sound}: {sentence}", style="dim", markup=False, soft_wrap=True)
-        if not quiet:
-            click.echo(_line(match))
+    if worth_processes(tasks, synth, worker_count(jobs)):
+        with Bar(screen, f"{len(tasks)} sounds", len(tasks)) as bar:
+            for done, match in enumerate(
+                match_sounds(tasks, starts, synth, worker_count(jobs)), start=1
+            ):
+                bar.count(done)
+                yield match
+        return
+    for task, start in zip(tasks, starts, strict=True):
+        with Bar(screen, task.target.source.name) as bar:
+            match = match_sound(task, synth, start, bar.show)
+        yield match
         if match.result.end == "interrupted":
-            _warn(screen, "Interrupted: the best match so far was written.")
-            break
-    return matches
-
-
-class _Bar:
-    """Progress of one sound; nothing where the screen is no terminal."""
-
-    def __init__(self, screen: Console, name: str) -> None:
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-
-        self._bar = RichProgress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[state]}", markup=False),
-            console=screen,
-            transient=True,
-            expand=True,
-            disable=not screen.is_terminal,
-        )
-        self._task = self._bar.add_task(name, total=1.0, state="preparing")
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, progress: Progress) -> None:
-        """Show where the search stands."""
-        self._bar.update(
-            self._task,
-            completed=progress.share,
-            state=(
-                f"{progress.stage}  distance {progress.distance:.4f}  "
-                f"{progress.evaluations:,} at {progress.rate:,.0f}/s  "
-                f"{progress.left_seconds:.0f} s left"
-            ),
-        )
-
-
-def _warn(screen: Console, sentence: str) -> None:
-    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
-
-
-def _line(match: Match) -> str:
-    result = match.result
-    noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
-    struck = "" if result.strike is None else f"{result.strike.distance:.4f} struck alike, "
-    failed = "".join(
-        f"\n  {count:,} candidates were put aside: the plug-in {reason}"
-        for reason, count in result.failures.items()
-    )
-    return (
-        f"{match.task.sound} -> {match.task.outputs.preset}: distance {result.distance:.4f} "
-        f"({struck}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
-        f"{result.seconds:.1f} s{failed}"
-    )
-
-
-def _summary(match: Match, synth: Renderer) -> dict[str, Any]:
-    """What `--json` prints of a match."""
-    task, result = match.task, match.result
-    table = task.space.table
-    return {
-        "sound": task.sound,
-        "preset": task.outputs.preset,
-        "preview": task.outputs.preview,
-        "picture": task.outputs.picture,
-        "values": task.outputs.values,
-        "run": task.outputs.run,
-        "distance": result.distance,
-        "preview_distance": result.preview_distance,
-        "silence": result.silence,
-        "noise_floor": None if result.noise is None else asdict(result.noise),
-        "failures": dict(result.failures),
-        "evaluations": result.evaluations,
-        "seconds": round(result.seconds, 3),
-        "end": result.end,
-        "report": list(match.target.report),
-        "parameters": {name: result.patch[table.index(name)] for name in task.space.names},
-        "settings": task.settings.to_dict(),
-        "note": task.note.to_dict(),
-        "renderer": synth.info.name,
-        "version": synth.info.version,
-    }
+            return

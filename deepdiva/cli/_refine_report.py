@@ -1,0 +1,154 @@
+"""What `deepdiva refine` shows: progress, one line for each sound, the table of a match, JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deepdiva.renderer import Renderer
+    from deepdiva.search.explain import Explanation, ParameterRole
+    from deepdiva.search.matching import Match
+    from deepdiva.search.refine import Progress
+
+
+class Bar:
+    """Progress of one sound, or of many; nothing where the screen is no terminal."""
+
+    def __init__(self, screen: Console, name: str, total: float = 1.0) -> None:
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeElapsedColumn(),
+            console=screen,
+            transient=True,
+            expand=True,
+            disable=not screen.is_terminal,
+        )
+        self._task = self._bar.add_task(name, total=total, state="preparing")
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def count(self, done: int) -> None:
+        """Show how many sounds are done."""
+        self._bar.update(self._task, completed=done, state=f"{done} done")
+
+    def show(self, progress: Progress) -> None:
+        """Show where the search stands."""
+        self._bar.update(
+            self._task,
+            completed=progress.share,
+            state=(
+                f"{progress.stage}  distance {progress.distance:.4f}  "
+                f"{progress.evaluations:,} at {progress.rate:,.0f}/s  "
+                f"{progress.left_seconds:.0f} s left"
+            ),
+        )
+
+
+def warn(screen: Console, sentence: str) -> None:
+    """Print what the user should know, on stderr."""
+    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
+
+
+def say(screen: Console, sentence: str) -> None:
+    """Print what the user may want to know, on stderr."""
+    screen.print(sentence, style="dim", markup=False, soft_wrap=True)
+
+
+def show(match: Match) -> None:
+    """What the match rests on, as a table on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    explanation = match.result.explanation
+    if explanation is None:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("parameter")
+    for header in ("value", "as good", "matters"):
+        table.add_column(header, justify="right")
+    for role in explanation.roles:
+        parameter = match.task.space.table[role.name]
+        table.add_row(
+            role.name,
+            parameter.label(role.value),
+            _as_good(role, is_class=parameter.is_class),
+            _matters(role, explanation),
+        )
+    Console(highlight=False).print(table)
+    for path in match.alternatives:
+        click.echo(f"hardly to be told from it: {path}")
+
+
+def _as_good(role: ParameterRole, *, is_class: bool) -> str:
+    """Other values that make no difference."""
+    if is_class:
+        return "others too" if role.uncertain else ""
+    return "" if role.low == role.high else f"{role.low:g} to {role.high:g}"
+
+
+def _matters(role: ParameterRole, explanation: Explanation) -> str:
+    """How much a parameter does, against what chance does."""
+    if role.uncertain:
+        return "no"
+    return f"{role.effect / max(explanation.chance, 1e-9):,.0f}x chance"
+
+
+def line(match: Match) -> str:
+    """What became of a sound, in one line, or a few if a plug-in failed."""
+    task, result = match.task, match.result
+    noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
+    struck = "" if result.strike is None else f"{result.strike.distance:.4f} struck alike, "
+    failed = "".join(
+        f"\n  {count:,} candidates were put aside: the plug-in {reason}"
+        for reason, count in result.failures.items()
+    )
+    return (
+        f"{task.target.source} -> {task.outputs.preset}: distance {result.distance:.4f} "
+        f"({struck}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
+        f"{result.seconds:.1f} s{failed}"
+    )
+
+
+def summary(match: Match, synth: Renderer) -> dict[str, Any]:
+    """What `--json` prints of a match."""
+    task, result = match.task, match.result
+    table = task.space.table
+    return {
+        "sound": task.target.source,
+        "preset": task.outputs.preset,
+        "preview": task.outputs.preview,
+        "picture": task.outputs.picture,
+        "values": task.outputs.values,
+        "run": task.outputs.run,
+        "distance": result.distance,
+        "preview_distance": result.preview_distance,
+        "silence": result.silence,
+        "noise_floor": None if result.noise is None else asdict(result.noise),
+        "failures": dict(result.failures),
+        "evaluations": result.evaluations,
+        "seconds": round(result.seconds, 3),
+        "end": result.end,
+        "report": list(task.target.report),
+        "explanation": None if result.explanation is None else result.explanation.to_dict(),
+        "alternatives": list(match.alternatives),
+        "parameters": {name: result.patch[table.index(name)] for name in task.space.names},
+        "settings": task.settings.to_dict(),
+        "note": task.note.to_dict(),
+        "renderer": synth.info.name,
+        "version": synth.info.version,
+    }
