@@ -12,7 +12,8 @@ import pickle
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,25 @@ def worker_count(jobs: int | None = None) -> int:
     if jobs < 1:
         raise InvalidValueError(f"jobs is {jobs}: there must be at least 1 worker.")
     return jobs
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Let linear algebra, OpenMP and torch of this process use one thread for a while.
+
+    A sum over more threads is rounded differently: inside, results are the same in the main
+    process and in a worker, on any machine. Threads that call are not limited, nor is numba.
+    """
+    import threadpoolctl
+    import torch
+
+    threads = torch.get_num_threads()
+    with threadpoolctl.threadpool_limits(1):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def spans(count: int, workers: int, multiple: int = 1) -> list[slice]:

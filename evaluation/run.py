@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from deepdiva.evaluation.sounds import Sound
 from deepdiva.evaluation.sources import Collection
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
+from deepdiva.workers import leave_interrupts_to_the_parent, single_thread
 
 _prepared: dict[str, Contender] = {}
 """Contenders of this worker process that are ready to answer, by the digest of what they are."""
@@ -150,7 +150,15 @@ def describe(
 
 
 def evaluate_cell(cell: Cell) -> Result:
-    """Ask one contender about one sound, write its preset, read it back, play it and score it."""
+    """Ask one contender about one sound, write its preset, read it back, play it and score it.
+
+    On one thread, so that no figure depends on how many cells are at work.
+    """
+    with single_thread():
+        return _evaluate(cell)
+
+
+def _evaluate(cell: Cell) -> Result:
     sound, settings, folder = cell.sound, cell.settings, cell.folder
     name = cell.contender.name
     preset_path = folder.preset_path(name, sound.name)
@@ -244,14 +252,9 @@ def _results(cells: Sequence[Cell], jobs: int) -> Iterator[Result]:
         backend="loky",
         return_as="generator_unordered",
         batch_size=1,
-        initializer=_leave_interrupts_to_the_parent,
+        initializer=leave_interrupts_to_the_parent,
     )
     yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; only the one that the user sees acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _result(
