@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from deepdiva.search.settings import RefineSettings
     from deepdiva.search.start import Start
 
-LEAST_SPREAD, MOST_SPREAD = 0.01, 0.3
-"""Limits of the first steps that a predictor's spread gives the search, on the scale 0 to 1."""
-
 
 class PredictorContender(Contender):
     """A predictor: its only candidate, or the nearest of its candidates after rendering them all.
@@ -187,8 +184,12 @@ class RefineContender(Contender):
         if self._predictor is None:
             return None
         [candidates] = self._predictor.predict(sound.audio[np.newaxis], self._settings.note)
-        spread = np.clip(candidates.x.std(axis=0), LEAST_SPREAD, MOST_SPREAD)
-        return Start(self._settings.space, candidates.x, spread, candidates.class_probabilities)
+        return Start.predicted(
+            self._settings.space,
+            self._predictor.space.names,
+            candidates.x,
+            candidates.class_probabilities,
+        )
 
 
 def ready(make: Callable[[], Predictor], settings: EvaluationSettings) -> Predictor:

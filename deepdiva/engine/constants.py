@@ -7,6 +7,7 @@ unit, confidence (high, medium, low, guess) and meaning. `scripts/calibrate_engi
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,17 +80,25 @@ class EngineConstants:
         known = table()
         return {name: v for name, v in self._values.items() if v != known[name].value}
 
+    @property
+    def digest(self) -> str:
+        """Eight characters that tell these values from others."""
+        return hashlib.sha256(repr(sorted(self._values.items())).encode()).hexdigest()[:8]
+
     @classmethod
     def draw(cls, rng: np.random.Generator, width: float = 1.0) -> EngineConstants:
         """Each constant drawn from what the recordings leave open (domain randomisation).
 
+        A constant is as often below the table's value as above it, also where the range is open to
+        one side only: what learns from such engines is not drawn away from the best one.
+
         Args:
             rng: the source of chance.
-            width: 0 keeps the table's values, 1 draws uniformly from each whole range.
+            width: share of the range on either side that is drawn from, uniformly; 0 keeps the
+                table's values.
         """
-        drawn = {
-            constant.name: constant.value
-            + width * (rng.uniform(constant.low, constant.high) - constant.value)
-            for constant in table().values()
-        }
+        drawn = {}
+        for constant in table().values():
+            bound = constant.low if rng.random() < 0.5 else constant.high
+            drawn[constant.name] = constant.value + width * rng.random() * (bound - constant.value)
         return cls(drawn)

@@ -24,7 +24,7 @@ from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.renderer import Renderer, RendererInfo, Seeds
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 """Counts changes that a listener or a network could notice; weights are tied to it."""
 
 _DRAWN: Final = Nuisance()
@@ -70,10 +70,15 @@ class EmbeddedRenderer(Renderer):
 
     @property
     def info(self) -> RendererInfo:
-        """Name and version of the engine; it repeats itself exactly."""
+        """Name and version of the engine; it repeats itself exactly.
+
+        The version tells oversampling and constants apart, where they are not the usual ones.
+        """
         version = ENGINE_VERSION
         if self._oversampling != 1:
             version += f"@{self._oversampling}x"
+        if self._constants.changes:
+            version += f"+{self._constants.digest}"
         return RendererInfo("embedded", version, repeatable=True, workers="threading")
 
     @property
