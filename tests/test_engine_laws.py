@@ -164,6 +164,25 @@ def test_drawn_constants_stay_in_what_the_recordings_leave_open() -> None:
     assert still.changes == {}
 
 
+def test_constants_are_drawn_to_either_side_of_the_best_value_as_often() -> None:
+    rng = np.random.default_rng(1)
+    draws = [EngineConstants.draw(rng, 0.5) for _ in range(400)]
+    for name, row in constant_table().items():
+        values = np.array([drawn[name] for drawn in draws])
+        assert np.mean(values < row.value) < 0.6
+        assert np.mean(values > row.value) < 0.6
+        assert values.min() >= row.value - 0.5 * (row.value - row.low)
+        assert values.max() <= row.value + 0.5 * (row.high - row.value)
+
+
+def test_the_version_names_other_constants() -> None:
+    usual = EmbeddedRenderer().info.version
+    assert EmbeddedRenderer(constants={}).info.version == usual
+    changed = EmbeddedRenderer(constants={"loop_clip": 0.9}).info.version
+    assert changed.startswith(f"{usual}+")
+    assert changed != EmbeddedRenderer(constants={"loop_clip": 0.8}).info.version
+
+
 _ASSEMBLY = """
 import numpy as np
 from deepdiva.engine import filters as f
