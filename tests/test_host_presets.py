@@ -73,6 +73,16 @@ def test_vst3_preset(renderer, vst3, tmp_path):
     np.testing.assert_allclose(restored(renderer, vst3, preset.read_bytes()), patch, atol=1e-3)
 
 
+def test_vst3_switch_that_is_loaded_and_not_shown(renderer, vst3):
+    """Nekobi's VST 3 build plays the wave of its preset and still shows the other one."""
+    one = renderer(vst3)
+    patch = one.table.defaults()
+    patch[one.table.index("Waveform")] = 1.0
+    saved = one.save(patch)
+    assert b"waveform\x001" in parse_vstpreset(saved.data).state.component
+    assert saved.values.shape == patch.shape
+
+
 def test_a_preset_sounds_like_its_patch(renderer, amsynth):
     """Bit for bit: a plug-in started with the preset, and one that was given the values."""
     one = renderer(amsynth, mode="fresh")

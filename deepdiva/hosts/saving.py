@@ -1,5 +1,8 @@
 """A patch as a preset file of the plug-in's own format, checked by loading it again.
 
+It has arrived where the plug-in then names the same values, or saves the same state again: some
+VST 3 plug-ins play a switch that they have loaded and go on showing the old one.
+
 VST 3 has one file, `.vstpreset`. VST 2 has `.fxp`, in which a plug-in keeps either a block of its
 own or a list of its parameters. The block is preferred: it holds what is no parameter. But hosts
 hand out the block of the whole bank, and only some plug-ins take that for a program; the others get
@@ -65,16 +68,18 @@ def save_patch(
     indices = host_indices(plugin)
     loader.load(host, row)
     host.settle(Note(), 0.0)
-    wanted = host.values(indices)
-    for suffix, data in _forms(host.state(), plugin, wanted, name):
+    wanted, state = host.values(indices), host.state()
+    for suffix, data in _forms(state, plugin, wanted, name):
         loader.load(host, reference)
         host.settle(Note(), 0.0)
+        is_another = host.state() != state
         try:
             host.load_state(data)
         except RenderError:
             continue
         taken = host.values(indices)
-        if np.allclose(taken, wanted, rtol=0.0, atol=_TOLERANCE):
+        named = np.allclose(taken, wanted, rtol=0.0, atol=_TOLERANCE)
+        if named or (is_another and host.state() == state):
             return SavedPatch(suffix, data, taken)
     raise PresetError(f"{plugin.path} does not take back what it saved: no preset can be made.")
 
