@@ -81,6 +81,14 @@ def test_every_finding_that_is_not_fine_has_its_remedy(nekobi, standins, tmp_pat
             assert bool(check.remedy) == (check.status != "fine"), check
 
 
+def test_a_plugin_that_does_not_repeat_itself(kars, nekobi):
+    """A string plucked by noise is another one each time; an oscillator hardly is."""
+    noisy = checked(kars)["repeats itself"]
+    assert noisy.status == "note"
+    assert "--plugin-mode fresh" in noisy.remedy
+    assert checked(nekobi)["repeats itself"].status == "fine"
+
+
 def test_a_silent_plugin_is_no_instrument(nekobi, standins):  # noqa: ARG001
     silent = importlib.import_module("faulty_host").SilentHost
     checks = checked(nekobi, host=silent)

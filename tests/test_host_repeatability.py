@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from deepdiva.distance import SpectralDistance
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.noise_floor import noise_floor
 from deepdiva.hosts.plugin_renderer import PluginRenderer
@@ -82,6 +83,17 @@ def test_reuse_plays_what_fresh_plays(renderer, nekobi):
     one, other = reuse.render(patches, NOTE), exact.render(patches, NOTE)
     levels = [np.sqrt(np.mean(audio**2, axis=1)) for audio in (one, other)]
     np.testing.assert_allclose(levels[0], levels[1], rtol=0.1)
+
+
+def test_defaults_are_played_as_they_are_named(renderer, nekobi):
+    """Nekobi names defaults that it does not play before it is told: it is told."""
+    reuse = renderer(nekobi)
+    patches = np.tile(reuse.table.defaults(), (3, 1))
+    patches[1] = random_patches(reuse.table, 1)[0]
+    first, _, later = reuse.render(patches, NOTE)
+    alone = renderer(nekobi, mode="fresh").render(patches[:1], NOTE)[0]
+    distance = SpectralDistance(later, NOTE.sample_rate)
+    assert distance(np.array([first, alone])).max() < 0.01
 
 
 def test_tails_do_not_reach_into_the_next_patch(renderer, amsynth):

@@ -37,6 +37,7 @@ _MOST_STEPS = 128  # a parameter of more steps is treated as continuous
 _SWEEP = 257  # positions at which the display text of a VST 2 parameter is read
 _MOST_FOUND_STEPS = 32  # a coarser display of a VST 2 parameter is taken for steps
 _TICKS_PER_SECOND = 1000  # of MIDI, whose tempo is 120 quarters a minute unless it says otherwise
+_NUDGE = 1e-3  # of a range of 1; more than any rounding of a value on its way
 _MOMENT_SECONDS = 0.015  # of the note that lets values arrive
 _SETTLING_SECONDS = 0.03
 _PIECE_SECONDS = 0.25  # of silence until a tail is gone
@@ -62,6 +63,7 @@ class DawDreamerHost(Host):
             ) from error
         # A graph must be loaded before rendering; an instrument takes no input.
         self._engine.load_graph([(self._processor, [])])
+        self._sent: set[int] = set()
 
     @staticmethod
     def library() -> ModuleType:
@@ -98,7 +100,14 @@ class DawDreamerHost(Host):
         )
 
     def set_values(self, indices: NDArray[np.intp], values: NDArray[np.float64]) -> None:
-        self._processor.set_patch(list(zip(indices.tolist(), values.tolist(), strict=True)))
+        patch = list(zip(indices.tolist(), values.tolist(), strict=True))
+        # JUCE keeps back a value that the plug-in already reports, and some plug-ins report
+        # defaults that they do not play before they are told: so each is first told a neighbour.
+        unsent = [(index, value) for index, value in patch if index not in self._sent]
+        if unsent:
+            self._processor.set_patch([(index, _neighbour(value)) for index, value in unsent])
+            self._sent.update(index for index, _ in unsent)
+        self._processor.set_patch(patch)
 
     def values(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
         return np.array([self._processor.get_parameter(index) for index in indices.tolist()])
@@ -184,6 +193,11 @@ class DawDreamerHost(Host):
             texts.append(str(self._processor.get_parameter_text(index)).strip())
         self._processor.set_parameter(index, before)
         return texts
+
+
+def _neighbour(value: float) -> float:
+    """A value in [0, 1] that is another, and hardly differs."""
+    return value + _NUDGE if value < 0.5 else value - _NUDGE
 
 
 def shown_steps(texts: Callable[[int], Sequence[str]]) -> tuple[str, ...]:
