@@ -232,6 +232,9 @@ def _write(task: Task, result: RefineResult) -> Match:
     )
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
+    # An earlier search in this folder may have found more.
+    for stale in (*outputs.run.glob("alternative-*"), outputs.run / "explanation.json"):
+        stale.unlink(missing_ok=True)
     alternatives = []
     if result.explanation is not None:
         text = json.dumps(result.explanation.to_dict(), indent=1)

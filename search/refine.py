@@ -169,7 +169,7 @@ def refine(
         patches = evaluator.patches(points)
         match = exact_match(renderer, patches, note, settings.seed, evaluator.full)
         point = points[match.row]
-        explanation = search.explanation(point) if explained and end != "interrupted" else None
+        explanation = search.explanation(point) if explained and not search.interrupted else None
         return RefineResult(
             patch=patches[match.row],
             point=point,
@@ -182,7 +182,7 @@ def refine(
             strike=strike,
             evaluations=search.budget.evaluations,
             seconds=search.budget.seconds,
-            end=end,
+            end="interrupted" if search.interrupted else end,
             history=search.history,
         )
 
@@ -219,6 +219,7 @@ class _Search:
         history: every candidate.
         best: the best match so far, shape (dimensions,); None before the first.
         failures: candidates that could not be played, counted by reason.
+        interrupted: Ctrl-C ended it, or what comes after it.
     """
 
     def __init__(
@@ -233,6 +234,7 @@ class _Search:
         self.history = history
         self.best: NDArray[np.float64] | None = None
         self.failures: Counter[str] = Counter()
+        self.interrupted = False
         self._full = math.inf
         self._evaluator = evaluator
         self._settings = settings
@@ -266,6 +268,7 @@ class _Search:
         except KeyboardInterrupt:
             if self.best is None:
                 raise
+            self.interrupted = True
             return "interrupted"
         if self.budget.share >= stages[-1].until:
             return "budget"
@@ -289,6 +292,7 @@ class _Search:
                 self._evaluator, self.history.space, point, left, self._settings.seed, count
             )
         except KeyboardInterrupt:
+            self.interrupted = True
             return None  # the match is there; only its strike stays unknown
 
     def explanation(self, point: NDArray[np.float64]) -> Explanation | None:
@@ -296,6 +300,7 @@ class _Search:
         try:
             return explain(point, self._archive, self._evaluator, self._settings.seed)
         except KeyboardInterrupt:
+            self.interrupted = True
             return None
 
     def _ended(self) -> Literal["budget", "target"] | None:

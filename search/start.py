@@ -148,6 +148,11 @@ class Start:
         known = {name: array for name, array in probabilities.items() if name in space.names}
         return cls(space, candidates, covariance, known)
 
+    def led_by(self, patch: NDArray[np.float64]) -> Start:
+        """The same start with a patch, shape (len(space.table),), in units, as first candidate."""
+        own = self.space.normalised(patch[None])
+        return replace(self, candidates=np.concatenate([own, self.candidates]))
+
     @cached_property
     def covariance(self) -> NDArray[np.float64]:
         """Covariance of first steps, shape (space.dimensions, space.dimensions)."""

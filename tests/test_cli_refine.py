@@ -138,6 +138,17 @@ def test_nothing_is_overwritten_unasked(sounds, tmp_path):
     assert refine(sounds / "bass.wav", "-o", tmp_path, "--force", *SHORT).exit_code == 0
 
 
+def test_an_earlier_search_leaves_no_alternatives_behind(sounds, tmp_path):
+    run = tmp_path / "bass.run"
+    arguments = [sounds / "bass.wav", "-o", tmp_path, *SHORT]
+    assert refine(*arguments).exit_code == 0
+    found = sorted(path.name for path in run.glob("alternative-*"))
+    for stale in ("alternative-7.h2p", "alternative-8.json"):
+        (run / stale).touch()
+    assert refine(*arguments, "--force").exit_code == 0
+    assert sorted(path.name for path in run.glob("alternative-*")) == found
+
+
 def test_the_sound_itself_is_never_overwritten(sounds):
     before = (sounds / "bass.wav").read_bytes()
     result = refine(sounds / "bass.wav", "-o", sounds, "--force", *SHORT)

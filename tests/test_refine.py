@@ -131,6 +131,25 @@ def test_an_interrupt_leaves_the_best_so_far(engine, target):
     assert broken.distance < broken.silence
 
 
+@pytest.mark.parametrize("moment", ["strike", "explanation"])
+def test_an_interrupt_after_the_search_leaves_the_match(engine, target, monkeypatch, moment):
+    def interrupt(progress):
+        if progress.stage == moment:
+            raise KeyboardInterrupt
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    if moment == "explanation":
+        monkeypatch.setattr("deepdiva.search.refine.explain", interrupted)
+    settings = RefineSettings(evaluations=600, jobs=1)
+    result = refine(target, engine, SPACE, NOTE, settings, on_progress=interrupt, explained=True)
+    assert result.end == "interrupted"
+    assert result.explanation is None
+    assert (result.strike is None) == (moment == "strike")
+    assert result.distance == SpectralDistance(target, NOTE.sample_rate)(result.sound[None])[0]
+
+
 def test_an_interrupt_before_any_match_is_passed_on(engine, target, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -26,6 +26,7 @@ from deepdiva.cli._common import (
     space_options,
 )
 from deepdiva.cli._refine_report import Bar, line, say, show, summary, warn
+from deepdiva.cli._refine_start import starts_of
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
@@ -83,8 +84,8 @@ if TYPE_CHECKING:
 @click.option(
     "--predict/--no-predict",
     default=None,
-    help="Start from a network's answer, or from nothing.  [default: predict where the network "
-    "knows note and parameters]",
+    help="Start from a network's answer, or only from --base, where that is given.  [default: "
+    "predict where the network knows note and parameters]",
 )
 @click.option(
     "--model-file",
@@ -176,12 +177,12 @@ def command(
         for task in tasks:
             for sentence in task.target.report:
                 say(screen, f"{task.target.source}: {sentence}")
-        starts = _starts(tasks, predict, model_file, synth, screen)
+        starts = starts_of(
+            tasks, synth, screen, predict=predict, weights=model_file, near=space.base is not None
+        )
         results = []
-        interrupted = False
         for match in _matches(tasks, starts, synth, jobs, screen):
             results.append(summary(match, synth))
-            interrupted = interrupted or match.result.end == "interrupted"
             if not as_json:
                 click.echo(line(match))
                 if len(tasks) == 1:
@@ -190,8 +191,8 @@ def command(
         synth.close()
     if as_json:
         print_json(results)
-    if interrupted:
-        warn(screen, "Interrupted: the best match so far was written.")
+    if len(results) < len(tasks) or any(found["end"] == "interrupted" for found in results):
+        warn(screen, _interrupted(len(results), len(tasks)))
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
 
 
@@ -201,6 +202,13 @@ def _evaluations(mode: str | None, evaluations: int | None, seconds: float | Non
         given = math.inf if evaluations is None else evaluations
         return int(min(given, math.inf if mode is None else MODES[mode]))
     return None if seconds is not None else MODES[DEFAULT_MODE]
+
+
+def _interrupted(done: int, wanted: int) -> str:
+    """What Ctrl-C left of so many sounds."""
+    rest = wanted - done
+    left = f" Of {wanted} sounds {rest} were not searched; --resume goes on." if rest else ""
+    return f"Interrupted: the best match so far was written.{left}"
 
 
 def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> ParameterSpace:
@@ -247,56 +255,6 @@ def _outputs(
     for sound in sounds:
         outputs[sound].check(sound, force=force)
     return outputs
-
-
-def _starts(
-    tasks: list[Task],
-    wanted: bool | None,
-    model_file: Path | None,
-    synth: Renderer,
-    screen: Console,
-) -> list[Start | None]:
-    """What a network says of each sound; None where none is asked.
-
-    Args:
-        tasks: sounds to be matched.
-        wanted: whether to ask the network; None: if it knows the note and some of the parameters.
-        model_file: its weights; None for those that come with the package.
-        synth: renders the candidates.
-        screen: is told why nothing is predicted.
-
-    Raises:
-        MissingFileError: there are no such weights.
-        InvalidValueError: a network that does not know the note or the parameters, though it was
-            asked for.
-    """
-    from deepdiva.search.start import Start
-
-    nothing: list[Start | None] = [None] * len(tasks)
-    asked = wanted or model_file is not None
-    if wanted is False or (not asked and synth.info.name != "embedded"):
-        return nothing
-    import numpy as np
-
-    from deepdiva.models.catalogue import load_predictor
-
-    note, space = tasks[0].note, tasks[0].space
-    predictor, _ = load_predictor(model_file, seed=tasks[0].settings.seed)
-    reason = ""
-    if predictor.note != note:
-        reason = f"The network knows the note {predictor.note.to_dict()} only"
-    elif not set(predictor.space.names) & set(space.names):
-        reason = "The network predicts none of the free parameters"
-    if reason:
-        if asked:
-            raise InvalidValueError(f"{reason}: leave out --predict and --model-file.")
-        say(screen, f"{reason}: the search starts from nothing.")
-        return nothing
-    answers = predictor.predict(np.stack([task.target.audio for task in tasks]), note)
-    return [
-        Start.predicted(space, predictor.space.names, answer.x, answer.class_probabilities)
-        for answer in answers
-    ]
 
 
 def _matches(

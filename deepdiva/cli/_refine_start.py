@@ -1,0 +1,84 @@
+"""What `deepdiva refine` knows of each sound before it searches: a network's answer, a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepdiva.cli._refine_report import say
+from deepdiva.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deepdiva.models.predictor import Predictor
+    from deepdiva.renderer import Renderer
+    from deepdiva.search.matching import Task
+    from deepdiva.search.start import Start
+
+
+def starts_of(
+    tasks: Sequence[Task],
+    synth: Renderer,
+    screen: Console,
+    *,
+    predict: bool | None,
+    weights: Path | None,
+    near: bool,
+) -> list[Start | None]:
+    """What is known of each sound; None where nothing is.
+
+    Each sound is heard alone and on one thread: what is known of it depends on nothing else, so
+    that a search can be resumed among other sounds and on another machine.
+
+    Args:
+        tasks: sounds to be matched, all of one note and one space.
+        synth: renders the candidates.
+        screen: is told why nothing is predicted.
+        predict: whether to ask the network; None: if the embedded engine renders and the network
+            knows the note and some of the parameters.
+        weights: of the network; None for those that come with the package.
+        near: whether the base preset, too, is believed to be near.
+
+    Raises:
+        MissingFileError: there are no such weights.
+        InvalidValueError: a network that does not know the note or the parameters, though it was
+            asked for.
+    """
+    from deepdiva.search.start import Start
+
+    space = tasks[0].space
+    found: list[Start | None] = [Start.near(space, space.base) if near else None] * len(tasks)
+    asked = bool(predict) or weights is not None
+    if predict is False or (not asked and synth.info.name != "embedded"):
+        return found
+    from deepdiva.models.catalogue import load_predictor
+
+    predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
+    reason = _unfit(predictor, tasks[0])
+    if reason and asked:
+        raise InvalidValueError(f"{reason}: leave out --predict and --model-file.")
+    if reason:
+        say(screen, f"{reason}: the search starts without it.")
+        return found
+    predicted = [_predicted(predictor, task) for task in tasks]
+    return [start.led_by(space.base) if near else start for start in predicted]
+
+
+def _unfit(predictor: Predictor, task: Task) -> str:
+    """Why a network has nothing to say of a sound; empty if it has."""
+    if predictor.note != task.note:
+        return f"The network knows the note {predictor.note.to_dict()} only"
+    if not set(predictor.space.names) & set(task.space.names):
+        return "The network predicts none of the free parameters"
+    return ""
+
+
+def _predicted(predictor: Predictor, task: Task) -> Start:
+    from deepdiva.search.start import Start
+    from deepdiva.workers import single_thread
+
+    with single_thread():
+        [answer] = predictor.predict(task.target.audio[None], task.note)
+    return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)
