@@ -1,0 +1,330 @@
+"""Distance over evaluations: the hybrid search against Nevergrad's optimizers, at equal budgets.
+
+    python benchmarks/search_budgets.py [--sounds N] [--recordings FOLDER] [--take N] [--seeds N]
+        [--budgets 50,200,1000] [--contenders hybrid,CMA] [--results FILE] [--picture FILE]
+
+Sounds are those of random audible patches of the embedded engine, and recordings, which are matched
+with two stacked voices (the 2021 project's have them). An evaluation is a candidate, rendered and
+scored. Contenders:
+
+- hybrid: `deepdiva refine` as it comes, the network's answer as start; *auto*: the same without;
+- CMA, DE, TwoPointsDE, PSO, NGOpt, RandomSearch: Nevergrad's, from scratch, as one flat array with
+  scores for classes, in batches of 64, by the distance that `refine --optimizer` minimises;
+- nearest + CMA: Nevergrad's CMA from the 16 nearest of 10,000 stored random patches. What it took
+  to store them is not counted.
+
+The hybrid plans by its budget and keeps a fifth of it for start phases, and NGOpt chooses by it:
+each of their budgets is a run of its own. The others know no budget and have all of it; one run to
+the largest gives the rest of the curve.
+
+What is scored is the patch, rendered again: *reported*, by the multi-scale spectral distance and
+with the seed of the search, as `refine` reports it; *struck again*, the mean over 32 strikes that
+no search has met, which rewards nobody for lucky phases.
+
+Runs are stored in FILE as they are done; a benchmark that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from search_runs import (
+    Record,
+    Results,
+    Sound,
+    known_sounds,
+    network_start,
+    recorded_sounds,
+    side_by_side,
+    struck_again,
+    table,
+)
+
+from deepdiva.distance import FULL, SpectralDistance
+from deepdiva.engine import EmbeddedRenderer
+from deepdiva.models.baselines import NearestPredictor
+from deepdiva.note import Note
+from deepdiva.parameters import ParameterTable
+from deepdiva.renderer import Renderer, RendererInfo, Seeds
+from deepdiva.search.optimizers import AUTO
+from deepdiva.search.refine import RefineResult, refine
+from deepdiva.search.settings import RefineSettings
+from deepdiva.search.start import Start
+from deepdiva.space import ParameterSpace
+
+BUDGETS = (50, 200, 1000, 5000, 20000)
+HYBRID, NEAREST = "hybrid", "nearest + CMA"
+FROM_SCRATCH = ("CMA", "DE", "TwoPointsDE", "PSO", "NGOpt", "RandomSearch")
+CONTENDERS = (HYBRID, AUTO, NEAREST, *FROM_SCRATCH)
+PLANNERS = (HYBRID, AUTO, "NGOpt")
+"""Contenders that search otherwise if they know that they may go on for longer."""
+
+COMPARED = 1000
+"""The hybrid's budget that is compared with the largest of the others."""
+
+NEAREST_ANSWERS = 16
+SEED = 2
+"""Of the engine's sounds."""
+
+
+class PlainEngine(Renderer):
+    """The embedded engine as others have it: nobody tells it how a note is struck.
+
+    A search with it spends nothing on start phases.
+    """
+
+    def __init__(self) -> None:
+        self._engine = EmbeddedRenderer()
+
+    @property
+    def info(self) -> RendererInfo:
+        """Of the engine."""
+        return self._engine.info
+
+    @property
+    def table(self) -> ParameterTable:
+        """Of the engine."""
+        return self._engine.table
+
+    @property
+    def honoured(self) -> frozenset[str]:
+        """Of the engine."""
+        return self._engine.honoured
+
+    def render(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        """Play, as the engine does."""
+        return self._engine.render(patches, note, seeds)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search, which gives one or more points of a curve.
+
+    Attributes:
+        sound: that is matched.
+        contender: one of `CONTENDERS`.
+        seed: of the search.
+        budgets: evaluations at which it is scored, ascending; it ends at the last.
+        nearest: start of `nearest + CMA`.
+    """
+
+    sound: Sound
+    contender: str
+    seed: int
+    budgets: tuple[int, ...]
+    nearest: Start | None = None
+
+
+def point(sound: Sound, contender: str, seed: int) -> Record:
+    """What tells the records of a run from others, but for the budget."""
+    return {"sound": sound.name, "contender": contender, "seed": seed}
+
+
+def searched(weights: Path | None, run: Run) -> list[Record]:
+    """Search, alone in a process, and score the match at each budget."""
+    planned = run.contender in (HYBRID, AUTO)
+    start = run.nearest
+    if run.contender == HYBRID:
+        start = network_start(run.sound, weights)
+    optimizer = {HYBRID: AUTO, NEAREST: "CMA"}.get(run.contender, run.contender)
+    settings = RefineSettings(
+        optimizer=optimizer, evaluations=run.budgets[-1], seed=run.seed, jobs=1
+    )
+    engine = EmbeddedRenderer() if planned else PlainEngine()
+    result = refine(run.sound.audio, engine, run.sound.space, Note(), settings, start=start)
+    distance = SpectralDistance(run.sound.audio, Note().sample_rate, FULL)
+    records = []
+    for budget in run.budgets:
+        patch = result.patch if planned else incumbent(result, budget, run.sound.space)
+        again = EmbeddedRenderer().render(patch[None], Note(), run.seed)
+        records.append(
+            {
+                **point(run.sound, run.contender, run.seed),
+                "budget": budget,
+                "reported": float(distance(again)[0]),
+                "again": float(struck_again(patch, run.sound.audio).mean()),
+                "struck_alike": result.preview_distance if planned else None,
+                "seconds": result.seconds,
+            }
+        )
+    return records
+
+
+def incumbent(result: RefineResult, budget: int, space: ParameterSpace) -> NDArray[np.float64]:
+    """The best patch, shape (len(space.table),), after so many evaluations of a search."""
+    generations = result.history.generations
+    points = np.concatenate([generation.points for generation in generations])[:budget]
+    distances = np.concatenate([generation.scores.distances for generation in generations])
+    patch: NDArray[np.float64] = space.patches(points[[distances[:budget].argmin()]])[0]
+    # As a preset file holds it.
+    patch[space.columns] = np.round(patch[space.columns], 2)
+    return patch
+
+
+def nearest_starts(sounds: Sequence[Sound], stored: int) -> list[Start]:
+    """Where `nearest + CMA` begins, for each sound."""
+    engine = EmbeddedRenderer(threads=2)
+    libraries: dict[bytes, NearestPredictor] = {}
+    starts = []
+    for sound in sounds:
+        base = sound.space.base.tobytes()
+        if base not in libraries:
+            libraries[base] = NearestPredictor(
+                sound.space, Note(), engine, stored, answers=NEAREST_ANSWERS
+            )
+        [answer] = libraries[base].predict(sound.audio[None], Note())
+        starts.append(
+            Start.predicted(sound.space, sound.space.names, answer.x, answer.class_probabilities)
+        )
+    return starts
+
+
+def missing_runs(
+    sounds: Sequence[Sound], options: argparse.Namespace, results: Results
+) -> list[Run]:
+    """Searches of which a point is not stored yet, the short ones first."""
+    runs = []
+    for contender in options.contenders:
+        longest = options.longest.get(contender, max(options.budgets))
+        budgets = tuple(budget for budget in options.budgets if budget <= longest)
+        groups = [(budget,) for budget in budgets] if contender in PLANNERS else [budgets]
+        runs += [
+            Run(sound, contender, seed, group)
+            for sound in sounds
+            for seed in range(options.seeds)
+            for group in groups
+            if not all(results.of({**point(sound, contender, seed), "budget": b}) for b in group)
+        ]
+    near = {run.sound.name: run.sound for run in runs if run.contender == NEAREST}
+    starts = nearest_starts(list(near.values()), options.stored)
+    known = dict(zip(near, starts, strict=True))
+    runs = [
+        replace(run, nearest=known[run.sound.name]) if run.contender == NEAREST else run
+        for run in runs
+    ]
+    return sorted(runs, key=lambda run: run.budgets[-1])
+
+
+def grid(records: list[Record], options: argparse.Namespace, field: str) -> str:
+    """Mean and median of one field: a line for each contender, a column for each budget."""
+
+    def cell(contender: str, budget: int) -> str:
+        values = curve(records, contender, budget, field)
+        return f"{np.mean(values):.3f} / {np.median(values):.3f}" if len(values) else ""
+
+    heading = ["mean / median", *(f"{budget:,}" for budget in options.budgets)]
+    rows = [
+        [name, *(cell(name, budget) for budget in options.budgets)] for name in options.contenders
+    ]
+    return table(heading, rows)
+
+
+def curve(records: list[Record], contender: str, budget: int, field: str) -> NDArray[np.float64]:
+    """A field of all searches of a contender with a budget, ordered by sound and seed."""
+    own = [r for r in records if r["contender"] == contender and r["budget"] == budget]
+    return np.array([r[field] for r in sorted(own, key=lambda r: (r["sound"], r["seed"]))])
+
+
+def comparison(records: list[Record], options: argparse.Namespace, budget: int) -> str:
+    """The hybrid at a small budget against each contender from scratch at its largest."""
+    hybrid = curve(records, HYBRID, budget, "again")
+    lines = []
+    for contender in options.contenders:
+        most = max((r["budget"] for r in records if r["contender"] == contender), default=0)
+        other = curve(records, contender, most, "again")
+        if contender in (HYBRID, AUTO) or len(other) != len(hybrid) or not len(hybrid):
+            continue
+        lines.append(
+            f"- hybrid at {budget:,} against {contender} at {most:,}: {hybrid.mean():.3f} and "
+            f"{other.mean():.3f} in the mean, nearer in {(hybrid < other).sum()} of {len(other)}"
+        )
+    return "\n".join(lines)
+
+
+def picture(records: list[Record], options: argparse.Namespace) -> None:
+    """Draw the curves: mean distance, struck again, over evaluations."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for contender in options.contenders:
+        own = [record for record in records if record["contender"] == contender]
+        budgets = sorted({record["budget"] for record in own})
+        means = [np.mean([r["again"] for r in own if r["budget"] == b]) for b in budgets]
+        width = 2.4 if contender == HYBRID else 1.2
+        axis.plot(budgets, means, marker="o", markersize=3, linewidth=width, label=contender)
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("evaluations")
+    axis.set_ylabel("mean distance, struck again")
+    axis.legend(fontsize=8)
+    figure.savefig(options.picture, dpi=120)
+
+
+def limits(text: str) -> dict[str, int]:
+    """`CMA=20000,DE=1000`, for each contender the largest budget."""
+    pairs = (part.rsplit("=", 1) for part in text.split(",") if part)
+    return {name.strip(): int(budget) for name, budget in pairs}
+
+
+def main() -> None:
+    """Search what is missing, print the tables, draw the picture."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ",".join(CONTENDERS)
+    parser.add_argument("--sounds", type=int, default=20, help="of the engine")
+    parser.add_argument("--recordings", type=Path, help="folder")
+    parser.add_argument("--take", type=int, help="so many of the recordings, spread evenly")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
+    parser.add_argument("--contenders", default=names, help=f"of {names}")
+    parser.add_argument(
+        "--longest", type=limits, default={}, help="largest budget of some: DE=1000,PSO=1000"
+    )
+    parser.add_argument("--stored", type=int, default=10_000, help="patches that `nearest` knows")
+    parser.add_argument("--model-file", type=Path, help="weights of the network")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=Path("search_budgets.jsonl"))
+    parser.add_argument("--picture", type=Path, help="PNG file")
+    parser.add_argument("--only-print", action="store_true", help="search nothing more")
+    options = parser.parse_args()
+    options.budgets = sorted(int(budget) for budget in options.budgets.split(","))
+    options.contenders = options.contenders.split(",")
+    if not set(options.contenders) <= set(CONTENDERS):
+        parser.error(f"contenders are {names}")
+
+    sounds = known_sounds(options.sounds, SEED, voices=1)
+    if options.recordings:
+        sounds += recorded_sounds(options.recordings, options.take)
+    results = Results(options.results)
+    missing = [] if options.only_print else missing_runs(sounds, options, results)
+    work = partial(searched, options.model_file)
+    for record in side_by_side(work, missing, options.processes):
+        results.add(record)
+        print(
+            f"{record['sound']}, {record['contender']} at {record['budget']:,}: "
+            f"{record['again']:.3f} in {record['seconds']:.0f} s",
+            flush=True,
+        )
+    shown = {sound.name for sound in sounds}
+    records = [record for record in results.records if record["sound"] in shown]
+    for title, field in (("Struck again", "again"), ("As reported", "reported")):
+        print(f"\n{title}, {len(sounds)} sounds:\n\n{grid(records, options, field)}")
+    print(f"\n{comparison(records, options, COMPARED)}")
+    if options.picture:
+        picture(records, options)
+
+
+if __name__ == "__main__":
+    main()
