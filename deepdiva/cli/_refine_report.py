@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from deepdiva.search.matching import Match
     from deepdiva.search.refine import Progress
 
+_MOST_SHOWN = 1000  # times as much as chance does
+
 
 class Bar:
     """Progress of one sound, or of many; nothing where the screen is no terminal."""
@@ -105,7 +107,9 @@ def _matters(role: ParameterRole, explanation: Explanation) -> str:
     """How much a parameter does, against what chance does."""
     if role.uncertain:
         return "no"
-    return f"{role.effect / max(explanation.chance, 1e-9):,.0f}x chance"
+    # A plug-in may leave nothing to chance.
+    ratio = role.effect / max(explanation.chance, 1e-9)
+    return f"{ratio:,.0f}x chance" if ratio < _MOST_SHOWN else f"over {_MOST_SHOWN:,}x chance"
 
 
 def line(match: Match) -> str:
