@@ -9,8 +9,12 @@ import numpy as np
 
 from deepdiva.search.history import History
 
-_COLUMNS = 8.0
-"""Width in inches."""
+_WIDTH, _UPPER, _LANE = 8.0, 2.2, 0.32
+"""Inches: of the picture, of the distances' height, and of each parameter's."""
+
+_TOP, _GAP, _BOTTOM, _RIGHT = 0.35, 0.15, 0.5, 0.15
+_LETTER = 0.068
+"""Inches that a letter of a parameter's name takes."""
 
 
 def history_picture(history: History, title: str) -> bytes:
@@ -35,11 +39,19 @@ def history_picture(history: History, title: str) -> bytes:
     points = np.array([leader.points[leader.scores.best] for leader in leaders])
     names = history.space.names
 
-    figure = Figure(figsize=(_COLUMNS, 3.0 + 0.32 * len(names)), layout="constrained")
+    # Measured by hand: matplotlib's own layout takes as long as all the drawing.
+    lanes = _LANE * len(names)
+    height = _TOP + _UPPER + _GAP + lanes + _BOTTOM
+    left = max(0.95, 0.2 + _LETTER * max(len(name) for name in names))
+    figure = Figure(figsize=(_WIDTH, height))
     FigureCanvasAgg(figure)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.32 * len(names) + 0.4])
+    width = (_WIDTH - left - _RIGHT) / _WIDTH
+    low = (_BOTTOM + lanes + _GAP) / height
+    upper = figure.add_axes((left / _WIDTH, low, width, _UPPER / height))
+    box = (left / _WIDTH, _BOTTOM / height, width, lanes / height)
+    lower = figure.add_axes(box, sharex=upper)
+    upper.tick_params(axis="x", labelbottom=False)
     upper.step(ends, distances, where="post", color="tab:blue")
-    upper.set_yscale("log")
     upper.set_ylabel("distance of the best")
     upper.set_title(title.replace("$", r"\$"))
     for lane in range(len(names)):
@@ -57,7 +69,7 @@ def history_picture(history: History, title: str) -> bytes:
         for axis in (upper, lower):
             axis.axvline(end, color="0.8", linewidth=0.8, zorder=0)
         upper.text(
-            (begin + end) / 2, 1.0, stage, ha="center", va="top", fontsize=8, color="0.4",
+            (begin + end) / 2, 0.97, stage, ha="center", va="top", fontsize=8, color="0.4",
             transform=upper.get_xaxis_transform(), clip_on=True,
         )  # fmt: skip
         begin = end
