@@ -38,6 +38,7 @@ from search_runs import (
     Record,
     Results,
     Sound,
+    Unstruck,
     known_sounds,
     network_start,
     recorded_sounds,
@@ -50,8 +51,6 @@ from deepdiva.distance import FULL, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.baselines import NearestPredictor
 from deepdiva.note import Note
-from deepdiva.parameters import ParameterTable
-from deepdiva.renderer import Renderer, RendererInfo, Seeds
 from deepdiva.search.optimizers import AUTO
 from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.settings import RefineSettings
@@ -71,37 +70,6 @@ COMPARED = 1000
 NEAREST_ANSWERS = 16
 SEED = 2
 """Of the engine's sounds."""
-
-
-class PlainEngine(Renderer):
-    """The embedded engine as others have it: nobody tells it how a note is struck.
-
-    A search with it spends nothing on start phases.
-    """
-
-    def __init__(self) -> None:
-        self._engine = EmbeddedRenderer()
-
-    @property
-    def info(self) -> RendererInfo:
-        """Of the engine."""
-        return self._engine.info
-
-    @property
-    def table(self) -> ParameterTable:
-        """Of the engine."""
-        return self._engine.table
-
-    @property
-    def honoured(self) -> frozenset[str]:
-        """Of the engine."""
-        return self._engine.honoured
-
-    def render(
-        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
-    ) -> NDArray[np.float32]:
-        """Play, as the engine does."""
-        return self._engine.render(patches, note, seeds)
 
 
 @dataclass(frozen=True)
@@ -138,7 +106,7 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
     settings = RefineSettings(
         optimizer=optimizer, evaluations=run.budgets[-1], seed=run.seed, jobs=1
     )
-    engine = EmbeddedRenderer() if planned else PlainEngine()
+    engine = EmbeddedRenderer() if planned else Unstruck(EmbeddedRenderer())
     result = refine(run.sound.audio, engine, run.sound.space, Note(), settings, start=start)
     distance = SpectralDistance(run.sound.audio, Note().sample_rate, FULL)
     records = []

@@ -19,6 +19,8 @@ from deepdiva.distance import FULL, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.catalogue import load_predictor
 from deepdiva.note import Note
+from deepdiva.parameters import ParameterTable
+from deepdiva.renderer import Renderer, RendererInfo, Seeds
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace, default_space
 from deepdiva.workers import single_thread
@@ -108,6 +110,37 @@ def network_start(sound: Sound, weights: Path | None) -> Start:
     with single_thread():
         [answer] = predictor.predict(sound.audio[None], Note())
     return Start.predicted(sound.space, predictor.space.names, answer.x, answer.class_probabilities)
+
+
+class Unstruck(Renderer):
+    """A renderer as others have it: nobody tells it how a note is struck.
+
+    A search with it spends nothing on start phases.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @property
+    def info(self) -> RendererInfo:
+        """Of the renderer."""
+        return self._renderer.info
+
+    @property
+    def table(self) -> ParameterTable:
+        """Of the renderer."""
+        return self._renderer.table
+
+    @property
+    def honoured(self) -> frozenset[str]:
+        """Of the renderer."""
+        return self._renderer.honoured
+
+    def render(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        """Play, as the renderer does."""
+        return self._renderer.render(patches, note, seeds)
 
 
 class Results:

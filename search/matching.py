@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.files import atomic_write, check_target
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
+from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.journal import Journal, check_run
 from deepdiva.search.refine import Progress, RefineResult, refine
 from deepdiva.search.settings import RefineSettings
@@ -125,6 +126,7 @@ def match_sound(
     renderer: Renderer,
     start: Start | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    sketch: Sketch | None = None,
 ) -> Match:
     """Search for a sound's patch and write the results.
 
@@ -136,20 +138,25 @@ def match_sound(
         renderer: plays the candidates.
         start: what is known before the search; nothing if None.
         on_progress: called after every generation.
+        sketch: a cheap search that goes first; its record is the folder `sketch` in the run folder,
+            and `start` is where it begins.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C before the search with the renderer itself had a match.
         AudioError: a silent target.
         FileExistsAlreadyError: a result exists, without `force` or `resume`.
         InvalidValueError: things that do not fit together.
         RenderError: the synthesizer failed.
     """
+    keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
+    if sketch is not None:
+        start = _sketched(task, sketch, start, keeper)
     with Journal(
         task.outputs.run,
         _description(task, renderer, start),
         resume=task.resume,
         force=task.force,
     ) as journal:
-        keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
         result = refine(
             task.target.audio,
             renderer,
@@ -162,6 +169,37 @@ def match_sound(
             explained=True,
         )
     return _write(task, result)
+
+
+def _sketched(
+    task: Task, sketch: Sketch, start: Start | None, on_progress: Callable[[Progress], None]
+) -> Start:
+    """What a cheap search finds, as the start of the dear one."""
+    space = sketch.space(task.space)
+    cheap = replace(task, space=space, settings=sketch.settings)
+    start = None if start is None else start.within(space)
+    folder = task.outputs.run / "sketch"
+    with Journal(
+        folder,
+        _description(cheap, sketch.renderer, start),
+        resume=task.resume,
+        force=task.force,
+    ) as journal:
+        result = refine(
+            task.target.audio,
+            sketch.renderer,
+            space,
+            task.note,
+            sketch.settings,
+            start=start,
+            journal=journal,
+            on_progress=on_progress,
+            explained=True,
+        )
+    if result.end == "interrupted":
+        raise KeyboardInterrupt
+    atomic_write(folder / "history.csv", result.history.csv().encode(), force=True)
+    return start_from(result, task.space)
 
 
 class _BestPatch:

@@ -11,6 +11,9 @@ from deepdiva.errors import InvalidValueError, UnknownNameError
 MODES = {"quick": 1000, "standard": 6000, "thorough": 40000}
 """Named budgets, in evaluations. An evaluation is one candidate, rendered and scored."""
 
+RENDERS = {"quick": 100, "standard": 300, "thorough": 1000}
+"""Evaluations of the same modes on a plug-in, where the embedded engine was searched before."""
+
 DEFAULT_MODE = "standard"
 
 

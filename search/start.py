@@ -47,11 +47,12 @@ class Start:
         hints: by name of a parameter that is no class, positions in [0, 1] that are worth a try,
             shape (count,), the most credible first. They stand for narrow valleys of the distance
             with plains between them, as pitches are.
+        trust: part of what is drawn, 0 to 1, that lies around candidates, where there are some.
 
     Raises:
         InvalidValueError: candidates of another shape or outside [0, 1], a spread that is not
-            positive, or probabilities of a parameter that is no free class, of another length, or
-            that do not sum to 1.
+            positive, probabilities of a parameter that is no free class, of another length, or
+            that do not sum to 1, or trust outside [0, 1].
     """
 
     space: ParameterSpace
@@ -59,6 +60,7 @@ class Start:
     spread: float | NDArray[np.float64] = UNIFORM_SPREAD
     probabilities: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     hints: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    trust: float = 0.5
 
     def __post_init__(self) -> None:
         shape = np.shape(self.candidates)
@@ -99,6 +101,8 @@ class Start:
                 raise InvalidValueError(f"{name} is no free parameter without classes.")
             if np.ndim(hints) != 1 or not np.all((hints >= 0) & (hints <= 1)):
                 raise InvalidValueError(f"The hints for {name} are {hints!r}, not in [0, 1].")
+        if not 0 <= self.trust <= 1:
+            raise InvalidValueError(f"The trust is {self.trust!r}, not in [0, 1].")
 
     @classmethod
     def uniform(cls, space: ParameterSpace) -> Start:
@@ -153,6 +157,18 @@ class Start:
         own = self.space.normalised(patch[None])
         return replace(self, candidates=np.concatenate([own, self.candidates]))
 
+    def within(self, space: ParameterSpace) -> Start:
+        """What the start says of a space with some of its parameters, around the same base."""
+        columns = [self.space.names.index(name) for name in space.names]
+        return Start(
+            space,
+            self.candidates[:, columns],
+            self.covariance[np.ix_(columns, columns)],
+            {name: found for name, found in self.probabilities.items() if name in space.names},
+            {name: found for name, found in self.hints.items() if name in space.names},
+            self.trust,
+        )
+
     @cached_property
     def covariance(self) -> NDArray[np.float64]:
         """Covariance of first steps, shape (space.dimensions, space.dimensions)."""
@@ -170,6 +186,7 @@ class Start:
         """A fingerprint of the numbers, 64 hexadecimal digits."""
         found = hashlib.sha256(np.ascontiguousarray(self.candidates).tobytes())
         found.update(np.ascontiguousarray(self.covariance).tobytes())
+        found.update(np.float64(self.trust).tobytes())
         for probabilities in self.class_probabilities():
             found.update(probabilities.tobytes())
         for name in sorted(self.hints):
@@ -221,9 +238,9 @@ class Start:
     def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
         """Draw points from all that is known.
 
-        Half of them lie around candidates, where there are some; the others are uniform. Classes
-        follow their probabilities; hints are taken three times out of four, the first ones more
-        often.
+        As many as candidates are trusted lie around them, where there are some; the others are
+        uniform. Classes follow their probabilities; hints are taken three times out of four, the
+        first ones more often.
 
         Returns:
             Shape (count, space.dimensions), in [0, 1]; classes on their positions.
@@ -245,7 +262,7 @@ class Start:
             root = np.linalg.cholesky(self.steps[np.ix_(ordered, ordered)])
             drawn = rng.standard_normal((count, len(ordered))) @ root.T
             around[:, ordered] = reflect(around[:, ordered] + drawn)
-            points = np.where(rng.random((count, 1)) < 0.5, around, points)
+            points = np.where(rng.random((count, 1)) < self.trust, around, points)
         return points
 
     def class_probabilities(self) -> tuple[NDArray[np.float64], ...]:

@@ -26,16 +26,18 @@ from deepdiva.cli._common import (
     space_options,
 )
 from deepdiva.cli._refine_report import Bar, line, say, show, summary, warn
+from deepdiva.cli._refine_sketch import after_sketch, engine_sketch
 from deepdiva.cli._refine_start import starts_of
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
+    from deepdiva.search.fidelity import Sketch
     from deepdiva.search.matching import Match, Outputs, Task
     from deepdiva.search.start import Start
     from deepdiva.search.writing import PatchWriter
@@ -57,7 +59,9 @@ if TYPE_CHECKING:
     type=click.Choice(list(MODES)),
     help="A named budget: "
     + ", ".join(f"{name} {count:,}" for name, count in MODES.items())
-    + f" evaluations.  [default: {DEFAULT_MODE}]",
+    + " evaluations; of Diva itself, after as many of the embedded engine, "
+    + ", ".join(f"{count:,}" for count in RENDERS.values())
+    + f".  [default: {DEFAULT_MODE}]",
 )
 @click.option("--evaluations", type=click.IntRange(min=1), help="Candidates to try at most.")
 @click.option(
@@ -93,6 +97,12 @@ if TYPE_CHECKING:
     metavar="WEIGHTS",
     help="Network that deepdiva train has made.  [default: the one that comes with deepdiva]",
 )
+@click.option(
+    "--engine-first/--no-engine-first",
+    default=True,
+    show_default=True,
+    help="With Diva as plug-in: search the embedded engine, then Diva near what that found.",
+)
 @click.option("--start", "part_start", type=float, help="Where in the file the sound begins.")
 @click.option("--length", "part_length", type=float, help="Seconds of the file to take.")
 @note_options
@@ -115,6 +125,7 @@ def command(
     patience: int | None,
     predict: bool | None,
     model_file: Path | None,
+    engine_first: bool,
     part_start: float | None,
     part_length: float | None,
     note: Note,
@@ -158,6 +169,9 @@ def command(
     screen = console()
     try:
         chosen = _heard(space.space(base, synth.table), synth, screen)
+        sketch = engine_sketch(settings, mode, chosen, synth, base) if engine_first else None
+        if sketch is not None:
+            settings = after_sketch(settings, mode, evaluations)
         writer = _writer(synth, base)
         outputs = _outputs(files, output, writer, force=force or resume)
         # All sounds are read before the first is searched: a bad one is no surprise an hour later.
@@ -178,10 +192,15 @@ def command(
             for sentence in task.target.report:
                 say(screen, f"{task.target.source}: {sentence}")
         starts = starts_of(
-            tasks, synth, screen, predict=predict, weights=model_file, near=space.base is not None
+            tasks,
+            sketch.renderer if sketch else synth,
+            screen,
+            predict=predict,
+            weights=model_file,
+            near=space.base is not None,
         )
         results = []
-        for match in _matches(tasks, starts, synth, jobs, screen):
+        for match in _matches(tasks, starts, synth, sketch, jobs, screen):
             results.append(summary(match, synth))
             if not as_json:
                 click.echo(line(match))
@@ -261,6 +280,7 @@ def _matches(
     tasks: list[Task],
     starts: list[Start | None],
     synth: Renderer,
+    sketch: Sketch | None,
     jobs: int | None,
     screen: Console,
 ) -> Iterator[Match]:
@@ -279,7 +299,7 @@ def _matches(
         return
     for task, start in zip(tasks, starts, strict=True):
         with Bar(screen, task.target.source.name) as bar:
-            match = match_sound(task, synth, start, bar.show)
+            match = match_sound(task, synth, start, bar.show, sketch)
         yield match
         if match.result.end == "interrupted":
             return
