@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, final
@@ -116,6 +116,7 @@ class Evaluator:
         note: what is played.
         seed: of the renderer, the same for all candidates.
         jobs: workers; None for one for each core.
+        weights: of the distances that the search minimises; None for the usual ones.
     """
 
     def __init__(
@@ -126,11 +127,12 @@ class Evaluator:
         note: Note,
         seed: int,
         jobs: int | None,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         self._space = space
         two_decimals = [parameter.spelling == "%.2f" for parameter in space.parameters]
         self._rounded = space.columns[np.array(two_decimals)]
-        self._bench = _Bench(renderer, note, seed, Objectives.of(target, note.sample_rate))
+        self._bench = _Bench(renderer, note, seed, Objectives.of(target, note.sample_rate, weights))
         self._pool: WorkerPool[_Bench, _Work, Scores] = WorkerPool(
             _score, self._bench, renderer.info.workers, worker_count(jobs)
         )

@@ -63,7 +63,7 @@ WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
     FRAMES: {"frames": 1.0},
     REPORTED: {"full": 1.0},
 }
-"""What each objective is the weighted sum of."""
+"""What each objective is the weighted sum of, unless the user says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,27 @@ class Objectives:
     """The distances of one search, all to one target.
 
     Attributes:
-        distances: by the names that stand in `WEIGHTS`.
+        distances: by the names that stand in `deepdiva.search.settings.PARTS`.
+        weights: what each objective is the weighted sum of.
     """
 
     distances: Mapping[str, Distance]
+    weights: Mapping[str, Mapping[str, float]]
 
     @classmethod
-    def of(cls, target: NDArray[np.float32], sample_rate: int) -> Objectives:
-        """The objectives of a target, shape (samples,), float32, at samples per second."""
+    def of(
+        cls,
+        target: NDArray[np.float32],
+        sample_rate: int,
+        weights: Mapping[str, float] | None = None,
+    ) -> Objectives:
+        """The objectives of a target.
+
+        Args:
+            target: shape (samples,), float32.
+            sample_rate: samples per second.
+            weights: of the distances, for the search from beginning to end; None for `WEIGHTS`.
+        """
         return cls(
             {
                 "averaged": AveragedDistance(target, sample_rate, AVERAGED),
@@ -86,7 +99,8 @@ class Objectives:
                 "level": AveragedDistance(target, sample_rate, LEVEL),
                 "frames": SpectralDistance(target, sample_rate, SEARCH),
                 "full": SpectralDistance(target, sample_rate, FULL),
-            }
+            },
+            WEIGHTS if weights is None else {**WEIGHTS, COARSE: weights, FINE: weights},
         )
 
     def score(self, name: str, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -100,6 +114,6 @@ class Objectives:
             Shape (batch,), 0 or more; infinite where a sound is not finite.
         """
         total = np.zeros(len(sounds))
-        for part, weight in WEIGHTS[name].items():
+        for part, weight in self.weights[name].items():
             total += weight * self.distances[part](sounds)
         return total

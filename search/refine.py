@@ -154,7 +154,9 @@ def refine(
         settings.evaluations is None or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS
     )
     stages = plan(settings, start, 1.0 - STRIKE_SHARE if fits_strike else 1.0)
-    with Evaluator(target, renderer, space, note, settings.seed, settings.jobs) as evaluator:
+    with Evaluator(
+        target, renderer, space, note, settings.seed, settings.jobs, settings.weights
+    ) as evaluator:
         # Compiles the kernels before the clock starts.
         evaluator.score(space.normalised(space.base[None]), stages[0].objective)
         silence = float(evaluator.full(np.zeros((1, note.samples), np.float32))[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,16 @@ RENDERS = {"quick": 100, "standard": 300, "thorough": 1000}
 """Evaluations of the same modes on a plug-in, where the embedded engine was searched before."""
 
 DEFAULT_MODE = "standard"
+
+
+PARTS = {
+    "averaged": "averaged spectra",
+    "lines": "averaged spectra, fine enough for single lines",
+    "level": "level over time",
+    "frames": "STFT, two sizes",
+    "full": "STFT, all sizes, as it is reported",
+}
+"""Distances that an objective may be the weighted sum of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +47,12 @@ class RefineSettings:
             number of workers.
         seed: of everything that is drawn at random, start phases in the renderer included.
         jobs: workers side by side; None for one for each core. Does not change the result.
+        weights: of distances, by their names in `PARTS`; the search minimises their weighted sum
+            from beginning to end. None for the measured best, which changes on the way.
 
     Raises:
         InvalidValueError: a value outside its range, or no limit.
+        UnknownNameError: a weight of no known distance.
     """
 
     optimizer: str = "auto"
@@ -49,6 +63,7 @@ class RefineSettings:
     population: int = 64
     seed: int = 0
     jobs: int | None = None
+    weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.evaluations is None and self.seconds is None:
@@ -67,6 +82,15 @@ class RefineSettings:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InvalidValueError(f"{name} is {value}: it must be a number above 0.")
+        for name, weight in (self.weights or {}).items():
+            if name not in PARTS:
+                raise UnknownNameError(
+                    f"There is no distance {name!r}: choose from {', '.join(PARTS)}."
+                )
+            if not (math.isfinite(weight) and weight > 0):
+                raise InvalidValueError(
+                    f"The weight of {name} is {weight}: it must be a number above 0."
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """The settings, ready for JSON; `RefineSettings(**values)` is the way back."""

@@ -121,6 +121,17 @@ def test_free_locked_and_base_parameters_are_respected(sounds, tmp_path):
     assert {SPACE.table[int(i)].name for i in changed} <= {"VCF1.Freq", "OSC.Tune1", "OSC.Wave1"}
 
 
+def test_weights_are_kept_with_the_search(sounds, tmp_path):
+    weights = ["--weight", "frames=1", "--weight", "level=0.3"]
+    result = refine(sounds / "bass.wav", "-o", tmp_path, *SHORT, *weights, "--json")
+    assert result.exit_code == 0, result.output
+    [found] = json.loads(result.stdout)
+    assert found["settings"]["weights"] == {"frames": 1.0, "level": 0.3}
+    other = refine(sounds / "bass.wav", "-o", tmp_path, *SHORT, "--resume")
+    assert other.exit_code == 2
+    assert "settings differ" in other.stderr
+
+
 def test_parameters_that_the_engine_ignores_are_not_searched(sounds, tmp_path):
     result = refine(sounds / "bass.wav", "-o", tmp_path, "--free", "VCF1.Freq Rtary1.Mix", *SHORT)
     assert result.exit_code == 0, result.output
@@ -166,6 +177,8 @@ def test_the_sound_itself_is_never_overwritten(sounds):
         (["--base", "nowhere.h2p"], "nowhere.h2p"),
         (["--evaluations", "0"], "evaluations"),
         (["--mode", "fast"], "fast"),
+        (["--weight", "full"], "such as full=1"),
+        (["--weight", "loudness=1"], "no distance 'loudness'"),
     ],
 )
 def test_mistakes_are_one_line_and_no_file(sounds, tmp_path, arguments, message):

@@ -246,6 +246,8 @@ def test_an_unknown_optimizer_is_refused_before_anything_is_rendered(target):
         ({"jobs": 0}, "jobs is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"patience": 0}, "patience is 0"),
+        ({"weights": {"full": 0.0}}, "weight of full is 0.0"),
+        ({"weights": {"full": float("inf")}}, "weight of full is inf"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
@@ -253,6 +255,25 @@ def test_impossible_settings_are_refused(settings, message):
         RefineSettings(**settings)
 
 
+def test_a_weight_of_no_distance_is_refused():
+    with pytest.raises(UnknownNameError, match="no distance 'loudness': choose from averaged"):
+        RefineSettings(weights={"loudness": 1.0})
+
+
+@pytest.mark.parametrize("optimizer", ["auto", "DE"])
+def test_a_distance_of_ones_own_is_minimised(engine, target, optimizer):
+    weights = {"full": 2.0}
+    result = search(engine, target, evaluations=120, optimizer=optimizer, weights=weights)
+    reported = SpectralDistance(target, NOTE.sample_rate)
+    for generation in result.history.generations:
+        row = generation.scores.best
+        assert generation.scores.distances[row] == pytest.approx(2.0 * generation.scores.full)
+    assert result.distance == reported(result.sound[None])[0]
+    assert result.distance == min(g.scores.full for g in result.history.generations)
+
+
 def test_settings_survive_json():
-    settings = RefineSettings(optimizer="CMA", evaluations=None, seconds=3.5, seed=9)
+    settings = RefineSettings(
+        optimizer="CMA", evaluations=None, seconds=3.5, seed=9, weights={"level": 0.5}
+    )
     assert RefineSettings(**settings.to_dict()) == settings

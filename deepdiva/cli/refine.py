@@ -30,7 +30,7 @@ from deepdiva.cli._refine_sketch import after_sketch, engine_sketch
 from deepdiva.cli._refine_start import starts_of
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
+from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,6 +86,15 @@ if TYPE_CHECKING:
     help="End each stage of the search after so many candidates without a better one.",
 )
 @click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="DISTANCE=WEIGHT",
+    help="Minimise a weighted sum of your own; may be given again. "
+    + ", ".join(f"{name}: {what}" for name, what in PARTS.items())
+    + ".  [default: the measured best]",
+)
+@click.option(
     "--predict/--no-predict",
     default=None,
     help="Start from a network's answer, or only from --base, where that is given.  [default: "
@@ -123,6 +132,7 @@ def command(
     optimizer: str,
     target_distance: float | None,
     patience: int | None,
+    weights: tuple[str, ...],
     predict: bool | None,
     model_file: Path | None,
     engine_first: bool,
@@ -156,6 +166,7 @@ def command(
         patience=patience,
         seed=seed,
         jobs=jobs,
+        weights=_weights(weights),
     )
     from deepdiva.audio import load_target, sound_files
     from deepdiva.search.matching import Task
@@ -221,6 +232,24 @@ def _evaluations(mode: str | None, evaluations: int | None, seconds: float | Non
         given = math.inf if evaluations is None else evaluations
         return int(min(given, math.inf if mode is None else MODES[mode]))
     return None if seconds is not None else MODES[DEFAULT_MODE]
+
+
+def _weights(texts: Sequence[str]) -> dict[str, float] | None:
+    """Weights of distances as typed; None where nothing was.
+
+    Raises:
+        InvalidValueError: something else than a name and a number.
+    """
+    weights = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            weights[name.strip()] = float(number)
+        except ValueError:
+            raise InvalidValueError(
+                f"--weight {text}: it takes a distance and a number, such as full=1."
+            ) from None
+    return weights or None
 
 
 def _interrupted(done: int, wanted: int) -> str:
