@@ -6,6 +6,7 @@ distances instead of rendering, and stands after a moment where it stood, to the
 
 The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
 generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row).
+After those of the search come those of the fit of start phases, whose points hold these, too.
 """
 
 from __future__ import annotations

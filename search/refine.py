@@ -282,16 +282,15 @@ class _Search:
         left = min(self.budget.until(1.0), round(share * self.budget.evaluations))
         if left < LEAST_EVALUATIONS:
             return None
-        began = time.monotonic() - self.budget.seconds
 
-        def count(evaluations: int) -> None:
-            self.budget.evaluations += evaluations
-            self.budget.seconds = time.monotonic() - began
+        def scored(vectors: NDArray[np.float64], render: Callable[[], Scores]) -> Scores:
+            scores = self._recorded(vectors, render)
             self._report("strike", improved=False)
+            return scores
 
         try:
             return fit_strike(
-                self._evaluator, self.history.space, point, left, self._settings.seed, count
+                self._evaluator, self.history.space, point, left, self._settings.seed, scored
             )
         except KeyboardInterrupt:
             self.interrupted = True
@@ -353,13 +352,22 @@ class _Search:
         return None if limit is None else limit - self.budget.evaluations
 
     def _score(self, points: NDArray[np.float64]) -> Scores:
-        """Recall the scores of a generation from the journal, or render it."""
+        """Render a generation and score it."""
+        return self._recorded(points, lambda: self._evaluator.score(points, self._objective))
+
+    def _recorded(self, points: NDArray[np.float64], render: Callable[[], Scores]) -> Scores:
+        """Recall the scores of a batch from the journal, or render it and write them there.
+
+        Args:
+            points: what tells the batch from others, shape (batch, any).
+            render: gives its scores.
+        """
         recalled = self._journal.recall(points) if self._journal else None
         if recalled is not None:
             scores, self.budget.seconds = recalled
             self._began = time.monotonic() - self.budget.seconds
         else:
-            scores = self._evaluator.score(points, self._objective)
+            scores = render()
             self.budget.seconds = time.monotonic() - self._began
             if self._journal:
                 self._journal.record(points, scores, self.budget.seconds)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.search.cmaes import CmaEs
-from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.evaluator import Evaluator, Scores
 from deepdiva.search.objective import FRAMES, REPORTED
 from deepdiva.space import ParameterSpace
 
@@ -60,7 +60,7 @@ def fit_strike(
     point: NDArray[np.float64],
     evaluations: int,
     seed: int,
-    on_batch: Callable[[int], None],
+    scored: Callable[[NDArray[np.float64], Callable[[], Scores]], Scores],
 ) -> Strike:
     """Fit start phases and noise to the target, and the ordered parameters with them.
 
@@ -70,7 +70,8 @@ def fit_strike(
         point: the match, shape (dimensions,), in [0, 1]; its classes stay.
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
-        on_batch: told after every batch how many candidates it held.
+        scored: gets each batch, shape (batch, any), and what renders and scores it, and returns
+            the scores: by calling that, or from a record of an earlier run.
     """
     rng = np.random.default_rng([seed, 20211])
     ordered = len(space.continuous)
@@ -87,9 +88,10 @@ def fit_strike(
         return np.mod(2.0 * vectors[:, ordered:], 1.0)
 
     def score(vectors: NDArray[np.float64], objective: str) -> NDArray[np.float64]:
-        scores = evaluator.score_struck(points(vectors), strikes(vectors), objective)
-        on_batch(len(vectors))
-        return scores.distances
+        return scored(
+            vectors,
+            lambda: evaluator.score_struck(points(vectors), strikes(vectors), objective),
+        ).distances
 
     drawn = np.empty((round(_DRAWN_SHARE * evaluations), ordered + size))
     drawn[:, :ordered] = point[space.continuous]

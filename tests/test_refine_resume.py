@@ -64,11 +64,26 @@ def test_a_resumed_search_ends_where_an_unbroken_one_does(target, tmp_path, opti
     same(search(target, tmp_path, resume=True, optimizer=optimizer), unbroken)
 
 
-def test_recorded_generations_are_not_rendered_again(target, tmp_path):
-    search(target, tmp_path, evaluations=300)
+@pytest.mark.parametrize("evaluations", [300, 900])
+def test_recorded_generations_are_not_rendered_again(target, tmp_path, evaluations):
+    whole = search(target, tmp_path, evaluations=evaluations)
+    assert (whole.strike is not None) == (evaluations == 900)
     CountingEngine.rendered = 0
-    search(target, tmp_path, evaluations=300, resume=True)
-    assert CountingEngine.rendered <= 16, "one to compile, and the match"
+    again = search(target, tmp_path, evaluations=evaluations, resume=True)
+    same(again, whole)
+    assert CountingEngine.rendered <= 16, "one to compile, the match, and its strike"
+
+
+def test_a_fit_of_start_phases_that_was_broken_off_goes_on(target, tmp_path):
+    whole = search(target)
+    assert whole.evaluations > 600
+    broken = search(target, tmp_path, stop_after=620)
+    assert broken.end == "interrupted"
+    assert broken.strike is None
+    resumed = search(target, tmp_path, resume=True)
+    same(resumed, whole)
+    assert resumed.strike.distance == whole.strike.distance
+    assert np.array_equal(resumed.strike.sound, whole.strike.sound)
 
 
 def test_a_budget_in_seconds_counts_the_time_before_the_break(target, tmp_path):
