@@ -162,8 +162,12 @@ class DawDreamerHost(Host):
             raise RenderError(f"{self._plugin} has no audio output.")
         if audio.shape[0] == 1:
             return np.asarray(audio[0])
-        # Further channels, where there are any, are single outputs for mixing elsewhere.
-        return np.asarray((audio[0] + audio[1]) * np.float32(0.5))
+        # Further channels, where there are any, are single outputs for mixing elsewhere. The array
+        # is ours: DawDreamer hands out copies.
+        left: NDArray[np.float32] = audio[0]
+        left += audio[1]
+        left *= np.float32(0.5)
+        return left
 
     def _identity(self) -> tuple[str, str, str]:
         """Name, version and unique id."""
@@ -229,9 +233,10 @@ def _version_text(number: int) -> str:
 def settling_midi(note: Note) -> bytes:
     """A MIDI file with a moment of a note, and All Sound Off (controller 120) before and after.
 
-    All Sound Off ends at once what would otherwise ring; not every plug-in heeds it.
+    All Sound Off ends at once what would otherwise ring; not every plug-in heeds it. It goes to the
+    one channel that is ever played: a plug-in may clear all its voices and delays for each.
     """
-    off = b"".join(bytes([0, 0xB0 | channel, 120, 0]) for channel in range(16))
+    off = bytes([0, 0xB0, 120, 0])
     ticks = round(_MOMENT_SECONDS * _TICKS_PER_SECOND)
     on = bytes([1, 0x90, note.pitch, note.velocity])
     track = off + on + bytes([ticks, 0x80, note.pitch, 0]) + off + b"\x00\xff\x2f\x00"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ class PlayInTurn(Task):
     buffer: AudioBuffer
 
     def run(self, bench: Bench) -> None:
-        audio = self.buffer.open()
+        audio = _kept_open(self.buffer.path, self.buffer.rows, self.buffer.samples)
         player = bench.player(self.note, lambda: self._player(bench))
         bench.report(Ready())
         for place, row in enumerate(self.rows):
@@ -166,6 +167,12 @@ class ReadBack(Task):
         self.loader.load(host, self.row)
         host.settle(Note(), 0.0)
         return host.values(self.indices)
+
+
+@lru_cache(maxsize=1)
+def _kept_open(path: Path, rows: int, samples: int) -> NDArray[np.float32]:
+    """A buffer that stays mapped from task to task; mapping it costs more than filling it."""
+    return AudioBuffer(path, rows, samples).open()
 
 
 def written(attempt: Attempt, place: int, audio: NDArray[np.float32]) -> Outcome:
