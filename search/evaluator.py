@@ -18,7 +18,7 @@ from deepdiva.search.objective import REPORTED, Objectives
 from deepdiva.space import ParameterSpace
 from deepdiva.workers import WorkerPool, spans, worker_count
 
-LANES = 16
+LANES = 8
 """Workers get whole multiples of this many candidates where they can: the embedded engine renders
 so many in hardly more time than one."""
 
