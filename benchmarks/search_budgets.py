@@ -64,6 +64,7 @@ CONTENDERS = (HYBRID, AUTO, NEAREST, *FROM_SCRATCH)
 PLANNERS = (HYBRID, AUTO, "NGOpt")
 """Contenders that search otherwise if they know that they may go on for longer."""
 
+FIELDS = {"again": "struck again", "reported": "as reported"}
 COMPARED = 1000
 """The hybrid's budget that is compared with the largest of the others."""
 
@@ -181,6 +182,12 @@ def missing_runs(
     return sorted(runs, key=lambda run: run.budgets[-1])
 
 
+def records_of(sounds: Sequence[Sound], results: Results) -> list[Record]:
+    """All records of some sounds."""
+    names = {sound.name for sound in sounds}
+    return [record for record in results.records if record["sound"] in names]
+
+
 def grid(records: list[Record], options: argparse.Namespace, field: str) -> str:
     """Mean and median of one field: a line for each contender, a column for each budget."""
 
@@ -285,13 +292,19 @@ def main() -> None:
             f"{record['again']:.3f} in {record['seconds']:.0f} s",
             flush=True,
         )
-    shown = {sound.name for sound in sounds}
-    records = [record for record in results.records if record["sound"] in shown]
-    for title, field in (("Struck again", "again"), ("As reported", "reported")):
-        print(f"\n{title}, {len(sounds)} sounds:\n\n{grid(records, options, field)}")
-    print(f"\n{comparison(records, options, COMPARED)}")
+    engine = [sound for sound in sounds if len(sound.patch)]
+    recorded = [sound for sound in sounds if not len(sound.patch)]
+    for title, some in (("engine sounds", engine), ("recordings", recorded)):
+        records = records_of(some, results)
+        for field in ("again", "reported") if some else ():
+            how = FIELDS[field]
+            print(f"\n{len(some)} {title}, {how}:\n\n{grid(records, options, field)}")
+    if engine:
+        floor = [struck_again(sound.patch, sound.audio).mean() for sound in engine]
+        print(f"\nThe true patches, struck again: {np.mean(floor):.3f} / {np.median(floor):.3f}")
+    print(f"\n{comparison(records_of(sounds, results), options, COMPARED)}")
     if options.picture:
-        picture(records, options)
+        picture(records_of(sounds, results), options)
 
 
 if __name__ == "__main__":
