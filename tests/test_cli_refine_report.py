@@ -45,7 +45,7 @@ def match(sound, tmp_path_factory):
     settings = RefineSettings(evaluations=60, jobs=1)
     result = refine(target.audio, EmbeddedRenderer(), SPACE, NOTE, settings)
     roles = (
-        ParameterRole("VCF1.Freq", 80.0, 0.5, 79.0, 82.5, uncertain=False),
+        ParameterRole("VCF1.Freq", 80.001, 0.5, 79.0, 82.504, uncertain=False),
         ParameterRole("ENV1.Dec", 30.0, 0.01, 10.0, 50.0, uncertain=True),
         ParameterRole("OSC.Wave1", 2.0, 0.2, 2.0, 2.0, uncertain=False),
         ParameterRole("OSC.Wave2", 3.0, 0.001, 1.0, 3.0, uncertain=True),

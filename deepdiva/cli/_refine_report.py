@@ -87,7 +87,8 @@ def show(match: Match) -> None:
         parameter = match.task.space.table[role.name]
         table.add_row(
             role.name,
-            parameter.label(role.value),
+            # As the preset holds it.
+            parameter.label(round(role.value, 2) if parameter.spelling == "%.2f" else role.value),
             _as_good(role, is_class=parameter.is_class),
             _matters(role, explanation),
         )
@@ -100,7 +101,7 @@ def _as_good(role: ParameterRole, *, is_class: bool) -> str:
     """Other values that make no difference."""
     if is_class:
         return "others too" if role.uncertain else ""
-    return "" if role.low == role.high else f"{role.low:g} to {role.high:g}"
+    return "" if role.low == role.high else f"{role.low:.4g} to {role.high:.4g}"
 
 
 def _matters(role: ParameterRole, explanation: Explanation) -> str:
