@@ -272,10 +272,18 @@ class PluginRenderer(Renderer):
             return self._threads
 
     def _groups(self, rows: Sequence[int], note: Note) -> list[Sequence[int]]:
-        """Rows in groups, each for one process: few enough that all processes finish together."""
-        share = -(-len(rows) // (2 * self.settings.workers))
-        size = max(1, min(share, rows_in_task(note.samples)))
-        return [rows[start : start + size] for start in range(0, len(rows), size)]
+        """Rows in groups, each for one process.
+
+        They grow smaller towards the end, so that all processes finish together (guided
+        self-scheduling: Polychronopoulos and Kuck, IEEE Trans. Computers C-36, 1987).
+        """
+        groups: list[Sequence[int]] = []
+        start = 0
+        while start < len(rows):
+            share = -(-(len(rows) - start) // (2 * self.settings.workers))
+            groups.append(rows[start : start + min(share, rows_in_task(note.samples))])
+            start += len(groups[-1])
+        return groups
 
     def _play(
         self,
