@@ -91,7 +91,7 @@ def explain(
 
     Args:
         best: its point, shape (dimensions,).
-        archive: candidates of the search, among which alternatives are sought.
+        archive: candidates of the wide search, among which alternatives are sought.
         evaluator: of the search.
         seed: of the strike that counts; others follow it.
     """
@@ -172,22 +172,28 @@ def _alternatives(
     best: NDArray[np.float64], limit: float, archive: Archive, evaluator: Evaluator
 ) -> NDArray[np.float64]:
     """Distinct candidates of the search that are no worse than `limit`."""
-    ordered = archive.space.continuous
-    classes = [dimension.position for dimension in archive.space.classes]
-    chosen = [best]
-    for point in archive.ranked(len(archive)):
-        apart = all(
-            not np.array_equal(point[classes], other[classes])
-            or np.abs(point - other)[ordered].max(initial=0.0) >= APART
-            for other in chosen
-        )
-        if apart:
-            chosen.append(point)
-        if len(chosen) > 4 * ALTERNATIVES:
-            break
-    others = np.array(chosen[1:]).reshape(-1, archive.space.dimensions)
+    space = archive.space
+    # Other combinations of classes first: they are the most distinct.
+    points = np.concatenate(
+        [archive.ranked(2 * ALTERNATIVES, per_combination=1), archive.ranked(len(archive))]
+    )
+    left = _apart(points, best, space)
+    chosen: list[NDArray[np.float64]] = []
+    while left.any() and len(chosen) < 4 * ALTERNATIVES:
+        chosen.append(points[int(left.argmax())])
+        left &= _apart(points, chosen[-1], space)
+    others = np.array(chosen).reshape(-1, space.dimensions)
     if not len(others):
         return others
     distances = evaluator.score(others, FORGIVING).distances
     order = np.argsort(distances, kind="stable")
     return others[order[distances[order] <= limit][:ALTERNATIVES]]
+
+
+def _apart(
+    points: NDArray[np.float64], other: NDArray[np.float64], space: ParameterSpace
+) -> NDArray[np.bool_]:
+    """Which points, shape (count, dimensions), are another match than a point; (count,)."""
+    classes = [dimension.position for dimension in space.classes]
+    far = np.abs(points - other)[:, space.continuous].max(axis=1, initial=0.0) >= APART
+    return np.asarray(far | np.any(points[:, classes] != other[classes], axis=1))

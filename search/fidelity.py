@@ -13,11 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepdiva.renderer import Renderer
-from deepdiva.search.archive import Archive
-from deepdiva.search.objective import COARSE
 from deepdiva.search.refine import RefineResult
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import NEAR_SPREAD, UNIFORM_SPREAD, Start
@@ -69,18 +66,9 @@ def start_from(result: RefineResult, space: ParameterSpace) -> Start:
     if result.explanation is not None:
         patches.append(result.explanation.alternatives)
     sketched = result.history.space
-    patches.append(sketched.patches(_combinations(result)))
+    patches.append(sketched.patches(result.history.wide().ranked(COMBINATIONS, per_combination=1)))
     points = space.normalised(np.concatenate(patches))
     _, first = np.unique(points, axis=0, return_index=True)
     known = np.isin(space.names, sketched.names)
     spread = np.where(known, NEAR_SPREAD, UNIFORM_SPREAD)
     return Start(space, points[np.sort(first)], spread, trust=TRUST)
-
-
-def _combinations(result: RefineResult) -> NDArray[np.float64]:
-    """The best point of each of the best combinations of classes, shape (few, dimensions)."""
-    archive = Archive(result.history.space)
-    for generation in result.history.generations:
-        if generation.objective == COARSE:
-            archive.add(generation.points, generation.scores.distances)
-    return archive.ranked(COMBINATIONS, per_combination=1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.search.archive import Archive
 from deepdiva.search.evaluator import Scores
 from deepdiva.space import ParameterSpace
 
@@ -69,6 +70,14 @@ class History:
             else:
                 leaders.append(last)
         return leaders
+
+    def wide(self) -> Archive:
+        """The candidates that the first objective scored: those of the wide search."""
+        archive = Archive(self.space)
+        for generation in self.generations:
+            if generation.objective == self.generations[0].objective:
+                archive.add(generation.points, generation.scores.distances)
+        return archive
 
     def csv(self) -> str:
         """The table as text, one row for each candidate, parameters in units.

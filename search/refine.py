@@ -298,8 +298,9 @@ class _Search:
 
     def explanation(self, point: NDArray[np.float64]) -> Explanation | None:
         """What a match rests on; None if the user does not wait for it."""
+        archive = self.history.wide()
         try:
-            return explain(point, self._archive, self._evaluator, self._settings.seed)
+            return explain(point, archive, self._evaluator, self._settings.seed)
         except KeyboardInterrupt:
             self.interrupted = True
             return None

@@ -57,3 +57,12 @@ def test_the_best_so_far_is_followed_until_the_objective_changes():
     for position, leader in enumerate(leaders[:3]):
         lowest = min(g.scores.distances.min() for g in made.generations[: position + 1])
         assert leader.scores.distances.min() == lowest
+
+
+def test_the_wide_search_is_what_the_first_objective_scored():
+    made = history()
+    wide = made.wide()
+    assert len(wide) == 48, "all but the polish"
+    nearest = min(g.scores.distances.min() for g in made.generations[:3])
+    assert wide.best_distance == nearest
+    assert len(History(SPACE).wide()) == 0
