@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deepdiva.hosts.process import WorkerProcess
 from deepdiva.hosts.tasks import AudioBuffer
 
@@ -20,12 +23,12 @@ class Desk:
 
     Attributes:
         process: None before the first task and after a death.
-        buffer: None where there is no process.
+        shared: the file and its content, mapped; None where there is no process.
         rendered: patches since the process started.
     """
 
     process: WorkerProcess | None = None
-    buffer: AudioBuffer | None = None
+    shared: tuple[AudioBuffer, NDArray[np.float32]] | None = None
     rendered: int = 0
 
     def started(self) -> WorkerProcess:
@@ -34,21 +37,22 @@ class Desk:
             self.process = WorkerProcess()
         return self.process
 
-    def buffer_for(self, samples: int) -> AudioBuffer:
-        """A buffer for as many patches of this length as one task may hold."""
-        if self.buffer is None or self.buffer.samples != samples:
+    def buffer_for(self, samples: int) -> tuple[AudioBuffer, NDArray[np.float32]]:
+        """A buffer for as many patches of this length as one task may hold, and its content."""
+        if self.shared is None or self.shared[0].samples != samples:
             rows = rows_in_task(samples)
             path = self.started().scratch / f"audio-{samples}.f32"
             with path.open("wb") as file:
                 file.truncate(4 * rows * samples)
-            self.buffer = AudioBuffer(path, rows, samples)
-        return self.buffer
+            buffer = AudioBuffer(path, rows, samples)
+            self.shared = buffer, buffer.open()
+        return self.shared
 
     def clear(self) -> None:
         """End the process."""
-        if self.process is not None:
-            self.process.close()
-        self.process, self.buffer, self.rendered = None, None, 0
+        process, self.process, self.shared, self.rendered = self.process, None, None, 0
+        if process is not None:
+            process.close()
 
 
 class Office:

@@ -335,8 +335,7 @@ class PluginRenderer(Renderer):
         next_seconds = limits.per_patch(note) + (limits.start_seconds if fresh else 0.0)
         place = 0
         try:
-            buffer = desk.buffer_for(note.samples)
-            shared = buffer.open()
+            buffer, shared = desk.buffer_for(note.samples)
             task = self._task(rows[list(waiting)], note, buffer)
             answers = desk.started().answers(
                 task, limits.start_seconds + limits.per_patch(note), next_seconds
