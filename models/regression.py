@@ -123,6 +123,7 @@ class RegressionLearner(Learner):
         features: how they are heard; decides the network.
         loss: name in `losses`.
         metrics: names in `losses`.
+        precision: `float32` or `bfloat16`, of the network's arithmetic in training.
     """
 
     def __init__(
@@ -133,12 +134,14 @@ class RegressionLearner(Learner):
         features: Features,
         loss: str = "rmse",
         metrics: tuple[str, ...] = ("mean_absolute_error",),
+        precision: str = "float32",
     ) -> None:
         self.name, self.space, self.note = name, space, note
         self.features = features
         self.network = features.network(note.samples, space.dimensions)
         self._loss = measure(loss)[1]
         self._metrics = dict(measure(metric) for metric in metrics)
+        self._precision = precision
 
     def listen(self, sounds: NDArray[np.float32]) -> Tensors:
         return (self.features(sounds),)
@@ -147,11 +150,18 @@ class RegressionLearner(Learner):
         return (torch.from_numpy(x.astype(np.float32)),)
 
     def loss(self, inputs: Tensors, targets: Tensors) -> Tensor:
-        return self._loss(self.network(inputs[0]), targets[0])
+        return self._loss(self._answer(inputs[0]), targets[0])
 
     def metrics(self, inputs: Tensors, targets: Tensors) -> dict[str, float]:
-        answer = self.network(inputs[0])
+        answer = self._answer(inputs[0])
         return {name: float(metric(answer, targets[0])) for name, metric in self._metrics.items()}
+
+    def _answer(self, heard: Tensor) -> Tensor:
+        with torch.autocast(
+            heard.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"
+        ):
+            answer: Tensor = self.network(heard)
+        return answer.float()
 
     def features_description(self) -> dict[str, Any]:
         return self.features.to_dict()

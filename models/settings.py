@@ -29,7 +29,7 @@ class TrainingSettings:
         gradient_norm: longest gradient that is let through.
         patience: epochs without a better test loss after which training stops; 0 never stops.
         save_every: epochs between two kept weight files.
-        precision: `float32`, or `bfloat16` for the encoder's arithmetic, faster where the
+        precision: `float32`, or `bfloat16` for all but the flow's arithmetic, faster where the
             processor knows it.
         seed: decides the first weights, the order of the data, dropout and online data.
     """

@@ -66,7 +66,9 @@ def make_learner(
 
     heard = features()
     torch.manual_seed(settings.seed)
-    return RegressionLearner(model, space, note, heard, settings.loss, settings.metrics)
+    return RegressionLearner(
+        model, space, note, heard, settings.loss, settings.metrics, settings.precision
+    )
 
 
 def usual_features(

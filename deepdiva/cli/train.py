@@ -211,7 +211,7 @@ _ONLINE_ONLY = (
     type=click.Choice(["float32", "bfloat16"]),
     default=_DEFAULT["precision"],
     show_default=True,
-    help="Of the posterior's encoder; bfloat16 is faster where the processor knows it.",
+    help="Of all but the flow's arithmetic; bfloat16 is faster where the processor knows it.",
 )
 @click.option(
     "--device",
