@@ -4,9 +4,10 @@
 
 A *bare loop* is what one would write without this project: a process that loads the plug-in and
 then sets a patch, renders the note, takes the audio, and does not look at it. Two of them run side
-by side. The renderer does the same patches in mode `reuse` with 2 workers, and beside that plays
-silence between the notes, checks every render, and brings the audio back into one process. It can
-come out ahead: what the last note left sounding costs the bare loop time.
+by side. The renderer does the same patches in mode `reuse` with 2 workers, in batches as a search
+asks for them, and beside that plays silence between the notes, checks every render, and brings the
+audio back into one process. It can come out ahead: what the last note left sounding costs the bare
+loop time.
 
 Both start their processes before the clock runs, and take turns, so that other load on the machine
 meets both. The target is 90 %.
@@ -29,6 +30,7 @@ from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+from deepdiva.search.settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
 FREE = (
@@ -42,6 +44,7 @@ FREE = (
     "osc_mix",
 )
 WORKERS = 2
+BATCH = RefineSettings.population  # patches of one call
 
 
 def bare_loop(plugin: str, note: Note, rows: NDArray[np.float64], line: Connection) -> None:
@@ -114,7 +117,8 @@ def compare(plugin: Path, note: Note, count: int, rounds: int) -> None:
             line.recv()
         bare = count / (time.perf_counter() - started)
         started = time.perf_counter()
-        renderer.render(patches, note)
+        for start in range(0, count, BATCH):
+            renderer.render(patches[start : start + BATCH], note)
         ours = count / (time.perf_counter() - started)
         figures.append((bare, ours, ours / bare))
         print(f"{turn + 1:>8} {bare:>10.1f}/s {ours:>10.1f}/s {ours / bare:>8.1%}")
