@@ -4,6 +4,9 @@ Where two oscillators beat, their start phases decide how; two renders of one pa
 apart as a good match does from its target. A renderer that takes phases as input lets them be
 fitted to the target, together with the last digits of the patch, and the distance then tells how
 near the patch is and not how lucky its phases were. They are never written into a preset.
+
+Struck alike, wrong waves give themselves away, too: so a few combinations of classes are fitted,
+and the nearest goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.evaluator import Evaluator, Scores
 from deepdiva.search.objective import FRAMES, REPORTED
+from deepdiva.search.strategy import reflect
 from deepdiva.space import ParameterSpace
 
 STRIKE_SHARE = 0.2
@@ -25,16 +29,31 @@ STRIKE_SHARE = 0.2
 LEAST_EVALUATIONS = 64
 """With less than this nothing is fitted."""
 
+MOST_ARMS, ARM_EVALUATIONS = 4, 600
+"""So many combinations of classes are fitted at most, and one for each so many evaluations."""
+
 _DRAWN_SHARE = 0.3
-"""Part of the evaluations that goes into drawn strikes; two descents from the best follow."""
+"""Part of an arm's evaluations that goes into drawn strikes; descents from the best follow."""
+
+_TRIAL_SHARE = 0.5
+"""Part of an arm's evaluations after which all arms but the nearest are dropped."""
 
 _FRAMES_SHARE = 0.7
-"""Part of the evaluations after which the descent goes on by the reported distance."""
+"""Part of all evaluations after which the descent goes on by the reported distance."""
 
-_PATCH_STEP = 0.02
-_STRIKE_STEP = 0.04
+_REACHES = 0.04 / 4.0 ** np.arange(5)
+"""First steps that are tried in each coordinate, the longest first."""
+
+_PROBED_SHARE = 0.35
+"""Part of an arm's evaluations that this may take; with less, only the shortest are tried."""
+
+_GROWTH = 0.1
+"""The longest by which the distance grows by no more than this part is taken."""
+
 _POPULATION = 16
 _DRAWN_BATCH = 64
+
+Scored = Callable[[NDArray[np.float64], Callable[[], Scores]], Scores]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,58 +76,129 @@ class Strike:
 def fit_strike(
     evaluator: Evaluator,
     space: ParameterSpace,
-    point: NDArray[np.float64],
+    contenders: NDArray[np.float64],
     evaluations: int,
     seed: int,
-    scored: Callable[[NDArray[np.float64], Callable[[], Scores]], Scores],
+    scored: Scored,
 ) -> Strike:
     """Fit start phases and noise to the target, and the ordered parameters with them.
 
     Args:
         evaluator: of the search, with a renderer that takes strikes.
         space: the free parameters.
-        point: the match, shape (dimensions,), in [0, 1]; its classes stay.
+        contenders: matches of different classes, the best first, shape (at least 1, dimensions),
+            in [0, 1]; as many as the evaluations allow for are fitted. Their classes stay.
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
         scored: gets each batch, shape (batch, any), and what renders and scores it, and returns
             the scores: by calling that, or from a record of an earlier run.
     """
-    rng = np.random.default_rng([seed, 20211])
-    ordered = len(space.continuous)
-    size = evaluator.strike_size(point)
-    steps = np.r_[np.full(ordered, _PATCH_STEP), np.full(size, _STRIKE_STEP)]
+    count = min(len(contenders), MOST_ARMS, max(1, evaluations // ARM_EVALUATIONS))
+    sources = np.random.default_rng([seed, 20211]).spawn(count)
+    arms = [
+        _Arm(evaluator, space, point, rng, scored)
+        for point, rng in zip(contenders[:count], sources, strict=True)
+    ]
+    for arm in arms:
+        arm.draw(round(_DRAWN_SHARE * evaluations / count))
+        arm.probe(round(_PROBED_SHARE * evaluations / count))
+        if count > 1:
+            arm.descend(FRAMES, _TRIAL_SHARE * evaluations / count)
+    best = min(arms, key=lambda arm: arm.distance)
+    others = sum(arm.spent for arm in arms) - best.spent
+    best.descend(FRAMES, _FRAMES_SHARE * evaluations - others)
+    best.descend(REPORTED, evaluations - others)
+    return best.strike(best.spent + others)
 
-    def points(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        moved = np.tile(point, (len(vectors), 1))
-        moved[:, space.continuous] = vectors[:, :ordered]
-        return moved
 
-    def strikes(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+class _Arm:
+    """One combination of classes. A vector holds its ordered parameters and its strike.
+
+    Attributes:
+        distance: of the best vector, by the objective of the last descent.
+        spent: evaluations so far.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        space: ParameterSpace,
+        point: NDArray[np.float64],
+        rng: np.random.Generator,
+        scored: Scored,
+    ) -> None:
+        self.distance = np.inf
+        self.spent = 0
+        self._evaluator = evaluator
+        self._positions = space.continuous
+        self._point = point
+        self._rng = rng
+        self._scored = scored
+        self._size = evaluator.strike_size(point)
+        self._best = np.empty(0)
+        self._deviations = np.empty(0)
+        self._search: CmaEs | None = None
+        self._objective = ""
+
+    def draw(self, count: int) -> None:
+        """Take the best of so many strikes."""
+        ordered = len(self._positions)
+        drawn = np.empty((count, ordered + self._size))
+        drawn[:, :ordered] = self._point[self._positions]
+        drawn[:, ordered:] = self._rng.uniform(0.25, 0.75, (count, self._size))
+        batches = np.array_split(drawn, -(-count // _DRAWN_BATCH))
+        distances = np.concatenate([self._score(batch, FRAMES) for batch in batches])
+        self._best, self.distance = drawn[distances.argmin()], float(distances.min())
+
+    def probe(self, most: int) -> None:
+        """See how far first steps may reach, with so many evaluations at most.
+
+        A hundredth of a semitone puts two oscillators out of step, a twentieth of the decay is not
+        heard, and a number that picks a piece of noise has no valley at all.
+        """
+        size = self._best.size
+        self._deviations = np.full(size, _REACHES[-1])
+        reaches = _REACHES[max(0, len(_REACHES) - most // size) :]
+        if not len(reaches):
+            return
+        steps = np.concatenate([np.diag(np.full(size, reach)) for reach in reaches])
+        there = self._score(reflect(self._best + steps), FRAMES).reshape(len(reaches), size)
+        near = there <= (1.0 + _GROWTH) * self.distance
+        self._deviations[near.any(axis=0)] = reaches[near.argmax(axis=0)][near.any(axis=0)]
+
+    def descend(self, objective: str, until: float) -> None:
+        """Go down from the best vector until so many evaluations of this arm are spent."""
+        if self._search is None or objective != self._objective:
+            self._search = CmaEs(self._best, self._deviations, self._rng, _POPULATION)
+            self._search.inject(self._best[None])
+            self._objective, self.distance = objective, np.inf
+        while not self._search.done and self.spent + _POPULATION <= until:
+            batch = self._search.ask()
+            distances = self._score(batch, objective)
+            self._search.tell(batch, distances)
+            if distances.min() < self.distance:
+                self._best, self.distance = batch[distances.argmin()], float(distances.min())
+
+    def strike(self, evaluations: int) -> Strike:
+        """The best vector as a match."""
+        points, strikes = self._parts(self._best[None])
+        sound = self._evaluator.render_struck(points, strikes)[0]
+        distance = float(self._evaluator.full(sound[None])[0])
+        return Strike(points[0], sound, distance, evaluations)
+
+    def _parts(
+        self, vectors: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points and strikes that vectors stand for."""
+        ordered = len(self._positions)
+        points = np.tile(self._point, (len(vectors), 1))
+        points[:, self._positions] = vectors[:, :ordered]
         # Two turns for the range: no descent has to cross an edge to come full circle.
-        return np.mod(2.0 * vectors[:, ordered:], 1.0)
+        return points, np.mod(2.0 * vectors[:, ordered:], 1.0)
 
-    def score(vectors: NDArray[np.float64], objective: str) -> NDArray[np.float64]:
-        return scored(
-            vectors,
-            lambda: evaluator.score_struck(points(vectors), strikes(vectors), objective),
+    def _score(self, vectors: NDArray[np.float64], objective: str) -> NDArray[np.float64]:
+        points, strikes = self._parts(vectors)
+        self.spent += len(vectors)
+        return self._scored(
+            vectors, lambda: self._evaluator.score_struck(points, strikes, objective)
         ).distances
-
-    drawn = np.empty((round(_DRAWN_SHARE * evaluations), ordered + size))
-    drawn[:, :ordered] = point[space.continuous]
-    drawn[:, ordered:] = rng.uniform(0.25, 0.75, (len(drawn), size))
-    batches = np.array_split(drawn, -(-len(drawn) // _DRAWN_BATCH))
-    best = drawn[int(np.concatenate([score(batch, FRAMES) for batch in batches]).argmin())]
-    spent = len(drawn)
-    for objective, share in ((FRAMES, _FRAMES_SHARE), (REPORTED, 1.0)):
-        search = CmaEs(best, steps, rng, _POPULATION)
-        search.inject(best[None])
-        nearest = np.inf
-        while not search.done and spent + _POPULATION <= share * evaluations:
-            batch = search.ask()
-            distances = score(batch, objective)
-            search.tell(batch, distances)
-            spent += len(batch)
-            if distances.min() < nearest:
-                nearest, best = float(distances.min()), batch[int(distances.argmin())]
-    sound = evaluator.render_struck(points(best[None]), strikes(best[None]))[0]
-    return Strike(points(best[None])[0], sound, float(evaluator.full(sound[None])[0]), spent)
