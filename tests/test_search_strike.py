@@ -1,0 +1,105 @@
+"""How the note was struck: fitted within its budget, and a judge of waves."""
+
+import numpy as np
+import pytest
+
+from deepdiva.distance import SpectralDistance
+from deepdiva.engine import EmbeddedRenderer
+from deepdiva.errors import InvalidValueError
+from deepdiva.note import Note
+from deepdiva.parameters import DIVA
+from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.strike import ARM_EVALUATIONS, LEAST_EVALUATIONS, fit_strike
+from deepdiva.space import ParameterSpace
+
+NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
+FREE = ("OSC.Tune2", "OSC.Wave1", "OSC.Wave2", "VCF1.Freq", "ENV1.Atk")
+WAVE_1 = FREE.index("OSC.Wave1")
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Two beating oscillators: their patch, its point, and a sound of it."""
+    patch = DIVA.defaults()
+    for name, value in {
+        "OSC.Vol1": 80.0, "OSC.Vol2": 80.0, "OSC.Tune1": 0.0, "OSC.Tune2": 0.05,
+        "OSC.Wave1": 2.0, "OSC.Wave2": 1.0, "VCF1.Freq": 100.0, "ENV1.Atk": 10.0,
+    }.items():  # fmt: skip
+        patch[DIVA.index(name)] = value
+    space = ParameterSpace(DIVA, patch, FREE)
+    target = EmbeddedRenderer().render(patch[None], NOTE, 4321)[0]
+    return space, space.normalised(patch[None])[0], target
+
+
+def fitted(known, contenders, evaluations, seed=0):
+    space, _, target = known
+    count = 0
+
+    def scored(vectors, render):
+        nonlocal count
+        count += len(vectors)
+        return render()
+
+    with Evaluator(target, EmbeddedRenderer(), space, NOTE, seed, 1) as evaluator:
+        points = np.atleast_2d(contenders)
+        strike = fit_strike(evaluator, space, points, evaluations, seed, scored)
+    assert strike.evaluations == count <= evaluations
+    reported = SpectralDistance(target, NOTE.sample_rate)
+    assert strike.distance == reported(strike.sound[None])[0]
+    return strike
+
+
+def test_start_phases_of_a_known_patch_are_found(known):
+    space, point, target = known
+    luck = SpectralDistance(target, NOTE.sample_rate)(
+        EmbeddedRenderer().render(np.repeat(space.base[None], 32, axis=0), NOTE, np.arange(32))
+    )
+    strike = fitted(known, point, 800)
+    assert strike.distance < min(luck.min(), 0.4 * np.median(luck))
+    found = space.patches(strike.point[None])[0]
+    assert found[DIVA.index("OSC.Tune2")] == pytest.approx(0.05, abs=0.02)
+    assert found[DIVA.index("VCF1.Freq")] == pytest.approx(100.0, abs=2.0)
+
+
+def test_a_wrong_wave_gives_itself_away(known):
+    _, point, _ = known
+    wrong = point.copy()
+    wrong[WAVE_1] = known[0].classes[0].positions[2]
+    strike = fitted(known, [wrong, point], 2 * ARM_EVALUATIONS)
+    assert strike.point[WAVE_1] == point[WAVE_1]
+    assert strike.distance < fitted(known, wrong, ARM_EVALUATIONS).distance
+
+
+def test_with_little_to_spend_only_the_first_is_fitted(known):
+    _, point, _ = known
+    wrong = point.copy()
+    wrong[WAVE_1] = known[0].classes[0].positions[2]
+    strike = fitted(known, [wrong, point], ARM_EVALUATIONS + 1)
+    assert strike.point[WAVE_1] == wrong[WAVE_1]
+
+
+@pytest.mark.parametrize("evaluations", [LEAST_EVALUATIONS, 65, 100, 257])
+def test_a_small_budget_is_kept_and_nearly_spent(known, evaluations):
+    strike = fitted(known, known[1], evaluations)
+    assert strike.evaluations > evaluations - 16 - 11
+
+
+def test_the_same_seed_is_the_same_strike(known):
+    one, two = (fitted(known, known[1], 200, seed=3) for _ in range(2))
+    assert np.array_equal(one.sound, two.sound)
+    assert not np.array_equal(one.sound, fitted(known, known[1], 200, seed=4).sound)
+
+
+def test_a_renderer_that_takes_no_strikes_is_refused(known):
+    space, point, target = known
+
+    class Other:
+        """A renderer without the methods."""
+
+        info = EmbeddedRenderer().info
+
+    with (
+        Evaluator(target, Other(), space, NOTE, 0, 1) as evaluator,
+        pytest.raises(InvalidValueError, match="takes no strikes"),
+    ):
+        evaluator.strike_size(point)
