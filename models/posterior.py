@@ -21,11 +21,11 @@ import math
 from dataclasses import asdict, dataclass
 
 import torch
-import zuko
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepdiva.models.encoder import Encoder, EncoderSettings
+from deepdiva.models.flow import spline_flow
 from deepdiva.models.representation import Representation, Views
 
 EDGE = 1e-5
@@ -119,14 +119,7 @@ class PosteriorNetwork(nn.Module):
         )
         context = encoder.encoding + sum(class_counts)
         self.flow = (
-            zuko.flows.NSF(
-                continuous,
-                context,
-                transforms=flow.transforms,
-                bins=flow.bins,
-                hidden_features=(flow.hidden, flow.hidden),
-                activation=nn.SiLU,
-            )
+            spline_flow(continuous, context, flow.transforms, flow.bins, flow.hidden)
             if continuous
             else None
         )
