@@ -12,12 +12,15 @@ machine, comes before both.
 from __future__ import annotations
 
 import argparse
-import cProfile
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from types import CodeType
+from types import ModuleType
+from typing import Any
 
 from search_runs import known_sounds, network_start, table
 
@@ -25,24 +28,60 @@ from deepdiva.audio import Target, load_target
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.preset import Preset
+from deepdiva.search import matching
+from deepdiva.search.differential import MixedDifferentialEvolution
+from deepdiva.search.given import Given
+from deepdiva.search.journal import Journal
 from deepdiva.search.matching import Match, Outputs, Task, match_sound
+from deepdiva.search.objective import Objectives
+from deepdiva.search.race import Race
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import DivaWriter
 from deepdiva.space import default_space
 
-PARTS = {
-    "rendering": (("engine/renderer.py", "render"),),
-    "scoring": (("search/objective.py", "score"),),
+PARTS: dict[str, tuple[tuple[type | ModuleType, str], ...]] = {
+    "rendering": ((EmbeddedRenderer, "render"), (EmbeddedRenderer, "render_struck")),
+    "scoring": ((Objectives, "score"),),
     "strategies": tuple(
-        (f"search/{file}.py", function)
-        for file in ("differential", "race", "given")
+        (strategy, function)
+        for strategy in (MixedDifferentialEvolution, Race, Given)
         for function in ("ask", "tell")
     ),
-    "journal": (("search/journal.py", "record"),),
-    "presets, pictures, history": (("search/matching.py", "_write"),),
+    "journal": ((Journal, "record"),),
+    "presets, pictures, history": ((matching, "_write"),),
 }
-"""Functions that stand for each part: ends of file names, and names."""
+"""Functions that stand for each part. None of them calls another part's."""
+
+
+@contextmanager
+def clocked(seconds: dict[str, float]) -> Iterator[None]:
+    """Let each part's functions add their time to `seconds` for a while."""
+    inside: set[str] = set()
+
+    def clock(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(work)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            if part in inside:  # one of a part's functions may call another
+                return work(*arguments, **options)
+            inside.add(part)
+            began = time.perf_counter()
+            try:
+                return work(*arguments, **options)
+            finally:
+                seconds[part] += time.perf_counter() - began
+                inside.discard(part)
+
+        return timed
+
+    with ExitStack() as stack:
+        for part, places in PARTS.items():
+            seconds[part] = 0.0
+            for owner, name in places:
+                work = getattr(owner, name)
+                stack.callback(setattr, owner, name, work)
+                setattr(owner, name, clock(part, work))
+        yield
 
 
 def matched(
@@ -61,19 +100,6 @@ def matched(
         resume=False,
     )
     return match_sound(task, EmbeddedRenderer(), start)
-
-
-def seconds_in(profile: cProfile.Profile, part: str) -> float:
-    """Seconds in the functions of a part and in all that they call."""
-    return sum(
-        entry.totaltime
-        for entry in profile.getstats()
-        if isinstance(entry.code, CodeType)
-        and any(
-            Path(entry.code.co_filename).as_posix().endswith(file) and entry.code.co_name == name
-            for file, name in PARTS[part]
-        )
-    )
 
 
 def main() -> None:
@@ -100,16 +126,16 @@ def main() -> None:
         began = time.perf_counter()
         match = matched(target, start, evaluations, options.jobs, folder)
         waited = time.perf_counter() - began
-        profile = cProfile.Profile()
-        began = time.perf_counter()
-        profile.runcall(matched, target, start, evaluations, 1, folder)
-        whole = time.perf_counter() - began
+        seconds: dict[str, float] = {}
+        with clocked(seconds):
+            began = time.perf_counter()
+            matched(target, start, evaluations, 1, folder)
+            whole = time.perf_counter() - began
     print(
         f"{target.source.name}, {options.mode}, {match.result.evaluations:,} evaluations: "
         f"{waited:.1f} s with {options.jobs} workers, of which the search "
         f"{match.result.seconds:.1f} s; distance {match.result.distance:.3f}"
     )
-    seconds = {part: seconds_in(profile, part) for part in PARTS}
     seconds["the rest"] = whole - sum(seconds.values())
     rows = [
         [part, f"{spent:.2f}", f"{100 * spent / whole:.1f} %"] for part, spent in seconds.items()
