@@ -273,9 +273,7 @@ def test_a_killed_search_goes_on_where_it_stood(process, sounds, tmp_path):
     other = refine(sounds / "bass.wav", "-o", tmp_path / "out", *SHORT, "--resume")
     assert other.exit_code == 2
     assert "holds another search: settings differ" in other.stderr
-    resumed = subprocess.Popen(
-        [*search.args, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    resumed = process("--resume")
     deadline = time.monotonic() + 120
     while journal.read_bytes().count(b"\n") < lines + 20:
         assert resumed.poll() is None, resumed.stderr.read()

@@ -5,6 +5,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
@@ -81,6 +82,8 @@ def task_module(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     import worker_module
 
+    # loky keeps processes for the next caller; those of another test do not know this module.
+    get_reusable_executor().shutdown(wait=True)
     return worker_module
 
 
