@@ -3,15 +3,7 @@
 No single distance serves all. The averaged one forgives how two oscillators happened to beat and
 ranks small changes of a patch best (`benchmarks/objective_ranking.py`), but a search that starts
 far off finds its way better where single frames and the level count too. So objectives are weighted
-sums. Measured on 20 engine sounds with a stack of two voices, after 1,000 evaluations of a search
-by each (reported distance; shares of first oscillator's wave and second one's pitch found; error of
-the attack as a part of its range; distance of the same patch struck again 0.770):
-
-    averaged alone               0.830   0.70   0.50   0.05   (10 sounds)
-    averaged, size 4096, level   0.830   0.70   0.70   0.05
-    two STFT sizes               0.719   0.55   0.75   0.09
-    averaged + reported          0.757   0.60   0.65   0.12
-    COARSE                       0.739   0.70   0.90   0.06
+sums.
 """
 
 from __future__ import annotations
