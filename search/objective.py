@@ -22,6 +22,7 @@ from deepdiva.distance import (
     AveragedDistance,
     AveragedSettings,
     Distance,
+    DistanceSettings,
     SpectralDistance,
 )
 
@@ -32,6 +33,9 @@ LEVEL: Final = AveragedSettings(
     size=512, windows=(1,), bins_weight=0.0, bands_weight=0.0, level_weight=1.0
 )
 """The level alone, every 32nd of the sound: attacks and decays."""
+
+SCALES: Final = DistanceSettings(overlap=0.5)
+"""The reported distance at half the price: frames begin half as often."""
 
 COARSE: Final = "coarse"
 """For the wide search."""
@@ -50,7 +54,7 @@ REPORTED: Final = "reported"
 
 WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
     COARSE: {"lines": 1.0, "frames": 0.2, "level": 0.3},
-    FINE: {"lines": 1.0, "full": 0.2, "level": 0.3},
+    FINE: {"lines": 1.0, "scales": 0.2, "level": 0.3},
     FORGIVING: {"averaged": 1.0},
     FRAMES: {"frames": 1.0},
     REPORTED: {"full": 1.0},
@@ -90,6 +94,7 @@ class Objectives:
                 "lines": AveragedDistance(target, sample_rate, LINES),
                 "level": AveragedDistance(target, sample_rate, LEVEL),
                 "frames": SpectralDistance(target, sample_rate, SEARCH),
+                "scales": SpectralDistance(target, sample_rate, SCALES),
                 "full": SpectralDistance(target, sample_rate, FULL),
             },
             WEIGHTS if weights is None else {**WEIGHTS, COARSE: weights, FINE: weights},

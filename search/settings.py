@@ -23,6 +23,7 @@ PARTS = {
     "lines": "averaged spectra, fine enough for single lines",
     "level": "level over time",
     "frames": "STFT, two sizes",
+    "scales": "STFT, all sizes, half as many frames as are reported",
     "full": "STFT, all sizes, as it is reported",
 }
 """Distances that an objective may be the weighted sum of."""

@@ -85,6 +85,9 @@ FORMS = {
         size=512, overlap=0.75, windows=(1, 2, 16), bands_weight=2.0, level_weight=3.0, bands=20
     ),
     "bands": AveragedSettings(size=4096, windows=(1,), bins_weight=0.0, bands=100, floor=1e-3),
+    "level": AveragedSettings(
+        size=512, windows=(1, 4), bins_weight=0.0, bands_weight=0.0, level_weight=1.0
+    ),
 }
 
 

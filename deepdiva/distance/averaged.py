@@ -50,10 +50,11 @@ class AveragedDistance(Distance):
         self, target: NDArray[np.float32], sample_rate: int, settings: AveragedSettings = AVERAGED
     ) -> None:
         bands, level = _filters(settings, sample_rate)
-        bins = settings.size // 2 + 1
+        self._level_alone = settings.bins_weight == settings.bands_weight == 0.0
+        bins = 0 if self._level_alone else settings.size // 2 + 1
         self._sections = np.cumsum([0, bins, len(bands), len(level)])
         cells = int(self._sections[-1]) * LANES
-        self._slices = bins * LANES
+        self._slices = LANES if self._level_alone else bins * LANES
         super().__init__(
             target,
             sample_rate,
@@ -65,7 +66,8 @@ class AveragedDistance(Distance):
         self.settings = settings
         self._floor_power = np.float32(settings.floor**2)
         self._plan = fourier_plan(settings.size, settings.hop)
-        self._bands = band_table(np.concatenate([bands, level])[:, self._plan.bins])
+        beside = np.concatenate([bands, level])[:, self._plan.bins]
+        self._bands = band_table(beside[:0] if self._level_alone else beside)
         inverse = self._windows()
         self._inverse = np.tile(inverse, 16)
         self._factors = self._weights(inverse)
@@ -84,22 +86,26 @@ class AveragedDistance(Distance):
     ) -> NDArray[np.float64]:
         """Compare a sound's windows with the target's, or learn them.
 
-        Sums of powers over the frames of each slice are left at the beginning of the scratch.
+        Sums of powers over the frames of each slice are left at the beginning of the scratch: of
+        each bin, or of all bins together where the level alone counts.
         """
         slices, rest = scratch[: self._slices], scratch[self._slices :]
-        no_table = np.empty((self._stretch // self._plan.hop, 0), np.float32)
-        kernels.scan(
-            rows,
-            self._heard.size,
-            self._stretch,
-            self._plan,
-            np.float32(0.0),
-            False,
-            no_table,
-            no_table,
-            slices,
-            rest,
-        )
+        if self._level_alone:
+            kernels.scan_levels(rows, self._heard.size, self._stretch, self._plan, slices, rest)
+        else:
+            no_table = np.empty((self._stretch // self._plan.hop, 0), np.float32)
+            kernels.scan(
+                rows,
+                self._heard.size,
+                self._stretch,
+                self._plan,
+                np.float32(0.0),
+                False,
+                no_table,
+                no_table,
+                slices,
+                rest,
+            )
         sums: NDArray[np.float64] = kernels.compare_windows(
             slices,
             self._bands,

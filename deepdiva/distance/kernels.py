@@ -475,6 +475,56 @@ def scan(
     return linear_total, log_total
 
 
+@njit(**_OPTIONS)
+def scan_levels(
+    rows: NDArray[np.float32],
+    samples: int,
+    stretch: int,
+    plan: FourierPlan,
+    total: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+) -> None:
+    """Go through all frames of a sound and add up the powers of their whole spectra.
+
+    No transform is needed: by Parseval's theorem the powers of all `size` bins add up to `size`
+    times the energy of the windowed frame. Bins 1 to size / 2 - 1 are half of that, less the
+    first and the middle bin; these two are the sum and the alternating sum of the samples, and
+    their powers together twice the squared sums of the even and of the odd samples.
+
+    Args:
+        rows: the sound as `lay_out` leaves it, at least `stretch + size` rows.
+        samples: samples of the sound.
+        stretch: samples of a lane, a multiple of the hop.
+        plan: tables of the STFT size.
+        total: filled; shape (32,): sums over the groups, as all rows of `scan`'s `total` together.
+        scratch: at least 96 long.
+    """
+    size = plan.window.shape[0]
+    frames = 1 + max(0, samples - size) // plan.hop
+    lanes = 2 * plan.lanes
+    energy, even, odd = scratch[:32], scratch[32:64], scratch[64:96]
+    total[:] = 0.0
+    for group in range(stretch // plan.hop):
+        scratch[:96] = 0.0
+        start = group * plan.hop
+        for n in range(0, size, 2):
+            first, second = plan.window[n], plan.window[n + 1]
+            left = rows[(start + n) * 32 : (start + n + 1) * 32]
+            right = rows[(start + n + 1) * 32 : (start + n + 2) * 32]
+            for lane in range(lanes):
+                a, b = left[lane] * first, right[lane] * second
+                even[lane] += a
+                odd[lane] += b
+                energy[lane] += a * a + b * b
+        _blank(energy, 1, group, plan, stretch, samples, frames, np.float32(0.0))
+        _blank(even, 1, group, plan, stretch, samples, frames, np.float32(0.0))
+        _blank(odd, 1, group, plan, stretch, samples, frames, np.float32(0.0))
+        # The window is half of the amplitude-normalised one: powers are four times as large.
+        whole, ends = np.float32(2 * size), np.float32(4)
+        for lane in range(lanes):
+            total[lane] += whole * energy[lane] + ends * (even[lane] ** 2 + odd[lane] ** 2)
+
+
 @njit(**_INLINE)
 def _sum_bands(slices: NDArray[np.float32], bands: BandTable, sums: NDArray[np.float32]) -> None:
     """Weighted sums of rows, one row for each band."""
