@@ -9,7 +9,7 @@ scored. Contenders:
 
 - hybrid: `deepdiva refine` as it comes, the network's answer as start; *auto*: the same without;
 - CMA, DE, TwoPointsDE, PSO, NGOpt, RandomSearch: Nevergrad's, from scratch, as one flat array with
-  scores for classes, in batches of 64, by the distance that `refine --optimizer` minimises;
+  scores for classes, in batches of 64, by the distances that `refine --optimizer` minimises;
 - nearest + CMA: Nevergrad's CMA from the 16 nearest of 10,000 stored random patches. What it took
   to store them is not counted.
 
@@ -129,10 +129,12 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
 
 def incumbent(result: RefineResult, budget: int, space: ParameterSpace) -> NDArray[np.float64]:
     """The best patch, shape (len(space.table),), after so many evaluations of a search."""
-    generations = result.history.generations
-    points = np.concatenate([generation.points for generation in generations])[:budget]
-    distances = np.concatenate([generation.scores.distances for generation in generations])
-    patch: NDArray[np.float64] = space.patches(points[[distances[:budget].argmin()]])[0]
+    if budget >= result.evaluations:
+        return result.patch
+    # By the distance that the optimizer was told; only the last choice is made by a finer one.
+    told = result.history.wide()
+    row = int(told.distances[:budget].argmin())
+    patch: NDArray[np.float64] = space.patches(told.points[[row]])[0]
     # As a preset file holds it.
     patch[space.columns] = np.round(patch[space.columns], 2)
     return patch

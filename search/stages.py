@@ -25,6 +25,10 @@ RACE_ARMS, REMATCH_ARMS = 8, 4
 RACE_STEP, REMATCH_STEP, POLISH_STEP = 0.4, 0.25, 0.1
 """First steps of the arms, as parts of the start's."""
 
+CHOICE_SHARE = 0.05
+"""Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
+the finer distance: a generation."""
+
 Begin = Callable[[Archive, int, np.random.Generator], Strategy]
 
 
@@ -61,7 +65,13 @@ def plan(settings: RefineSettings, start: Start, share: float) -> tuple[Stage, .
     """
     name = optimizer_name(settings.optimizer)
     if name != AUTO:
-        return (Stage(name, share, FINE, _nevergrad(name, settings, start)),)
+        kept = CHOICE_SHARE
+        if settings.evaluations is not None:
+            kept = min(kept, settings.population / settings.evaluations)
+        return (
+            Stage(name, (1.0 - kept) * share, COARSE, _nevergrad(name, settings, start)),
+            Stage("choice", share, FINE, _nothing_new),
+        )
     stages = [
         Stage("survey", 0.4, COARSE, _survey(start)),
         Stage("race", 0.7, COARSE, _race(start, RACE_ARMS, RACE_STEP)),
@@ -105,8 +115,13 @@ def _jumps(start: Start) -> Begin:
     return begin
 
 
+def _nothing_new(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+    """The best points before, which a change of the distance scores again, and no others."""
+    return Given(np.empty((0, archive.space.dimensions)), 1)
+
+
 def _nevergrad(name: str, settings: RefineSettings, start: Start) -> Begin:
-    """One of Nevergrad's optimizers from beginning to end."""
+    """One of Nevergrad's optimizers."""
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
         seed = int(rng.integers(2**31))
