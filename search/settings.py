@@ -9,7 +9,7 @@ from typing import Any
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
 
-MODES = {"quick": 1000, "standard": 6000, "thorough": 40000}
+MODES = {"quick": 1000, "standard": 6000, "thorough": 20000}
 """Named budgets, in evaluations. An evaluation is one candidate, rendered and scored."""
 
 RENDERS = {"quick": 100, "standard": 300, "thorough": 1000}
