@@ -7,28 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepdiva.hosts.process import WorkerProcess
-from deepdiva.hosts.tasks import AudioBuffer
-
-_MOST_ROWS = 16  # patches in one task
-_MOST_BYTES = 64 << 20  # audio in one task
 
 
 @dataclass
 class Desk:
-    """One worker process, when there is one, and the file through which audio comes back.
+    """One worker process, when there is one.
 
     Attributes:
         process: None before the first task and after a death.
-        shared: the file and its content, mapped; None where there is no process.
         rendered: patches since the process started.
     """
 
     process: WorkerProcess | None = None
-    shared: tuple[AudioBuffer, NDArray[np.float32]] | None = None
     rendered: int = 0
 
     def started(self) -> WorkerProcess:
@@ -37,20 +28,9 @@ class Desk:
             self.process = WorkerProcess()
         return self.process
 
-    def buffer_for(self, samples: int) -> tuple[AudioBuffer, NDArray[np.float32]]:
-        """A buffer for as many patches of this length as one task may hold, and its content."""
-        if self.shared is None or self.shared[0].samples != samples:
-            rows = rows_in_task(samples)
-            path = self.started().scratch / f"audio-{samples}.f32"
-            with path.open("wb") as file:
-                file.truncate(4 * rows * samples)
-            buffer = AudioBuffer(path, rows, samples)
-            self.shared = buffer, buffer.open()
-        return self.shared
-
     def clear(self) -> None:
         """End the process."""
-        process, self.process, self.shared, self.rendered = self.process, None, None, 0
+        process, self.process, self.rendered = self.process, None, 0
         if process is not None:
             process.close()
 
@@ -84,8 +64,3 @@ class Office:
         for desk in desks:
             desk.clear()
             self._free.put(desk)
-
-
-def rows_in_task(samples: int) -> int:
-    """How many patches of a length one task may hold."""
-    return max(1, min(_MOST_ROWS, _MOST_BYTES // (4 * samples)))

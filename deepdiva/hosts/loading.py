@@ -55,6 +55,14 @@ class ParameterLoader(Loader):
 
 
 def normalised(table: ParameterTable, patches: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where a host puts patches: shape (batch, len(table)), from units to [0, 1]."""
-    columns = [parameter.to_normalised(patches[:, parameter.index]) for parameter in table]
-    return np.stack(columns, axis=1)
+    """Where a host puts patches: shape (batch, len(table)), from units to [0, 1].
+
+    As `Parameter.to_normalised`, for all continuous parameters at once.
+    """
+    minima, maxima = np.array([(each.minimum, each.maximum) for each in table]).T
+    positions: NDArray[np.float64] = np.clip((patches - minima) / (maxima - minima), 0.0, 1.0)
+    for parameter in table:
+        if parameter.choices:
+            column = parameter.to_normalised(patches[:, parameter.index])
+            positions[:, parameter.index] = column
+    return positions

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
-from deepdiva.hosts.desk import Desk, Office, rows_in_task
+from deepdiva.hosts.desk import Desk, Office
 from deepdiva.hosts.diva import (
     DivaNameLoader,
     DivaStateLoader,
@@ -38,18 +38,19 @@ from deepdiva.hosts.diva import (
 )
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader, ParameterLoader
+from deepdiva.hosts.memory import AudioBuffer, AudioStore, Loan
 from deepdiva.hosts.plugin_table import host_indices, plugin_table
 from deepdiva.hosts.process import WorkerDeathError, WorkerProcess
 from deepdiva.hosts.saving import SavedPatch
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.tasks import (
-    AudioBuffer,
     Describe,
     Outcome,
     PlayApart,
     PlayInTurn,
     ReadBack,
     Save,
+    Setup,
 )
 from deepdiva.hosts.worker import PluginSpec, Task
 from deepdiva.note import Note
@@ -65,6 +66,7 @@ from deepdiva.renderer import (
 )
 
 _ATTEMPTS = 2
+_MOST_ROWS = 16  # patches in one task
 
 
 class PluginRenderer(Renderer):
@@ -87,6 +89,9 @@ class PluginRenderer(Renderer):
         self._preset = preset
         self._lock = threading.RLock()
         self._office = Office(settings.workers)
+        # A caller's threads may be rendering, one for each worker, while each holds another result.
+        self._store = AudioStore(2 * settings.workers)
+        self._setup: tuple[object, bytes] = (None, b"")
         self._threads: ThreadPoolExecutor | None = None
         self._put_aside: dict[tuple[Note, bytes], str] = {}
         self._failures_in_a_row = 0
@@ -203,9 +208,9 @@ class PluginRenderer(Renderer):
             raise InvalidValueError(
                 f"patches have the shape {patches.shape}: it must be (batch, {len(self.table)})."
             )
-        audio = np.zeros((len(patches), note.samples), dtype=np.float32)
         failures: list[Failure] = []
         rows = self._rows(patches)
+        loan = self._store.lend(len(patches), note.samples)
         wanted = []
         for row in range(len(rows)):
             fault = self._put_aside.get((note, rows[row].tobytes()))
@@ -213,15 +218,17 @@ class PluginRenderer(Renderer):
                 wanted.append(row)
             else:
                 failures.append(Failure(row, f"was put aside before: it {fault}"))
-        groups = self._groups(wanted, note)
+        groups = self._groups(wanted)
         # A thread waits for each process; a single group needs none.
         done = (
-            [self._play(group, rows, note, audio) for group in groups]
+            [self._play(group, rows, note, loan) for group in groups]
             if len(groups) < 2
-            else self._pool.map(lambda group: self._play(group, rows, note, audio), groups)
+            else self._pool.map(lambda group: self._play(group, rows, note, loan), groups)
         )
         for group_failures in done:
             failures += group_failures
+        loan.audio[[failure.row for failure in failures]] = 0.0
+        audio = loan.for_keeps()
         if failures:
             raise PartialRenderError(RenderBatch(audio, tuple(sorted(failures, key=_row_of))))
         return audio
@@ -262,6 +269,7 @@ class PluginRenderer(Renderer):
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
         self._office.close()
+        self._store.clear()
         self._threads = None
 
     @property
@@ -271,7 +279,7 @@ class PluginRenderer(Renderer):
                 self._threads = ThreadPoolExecutor(self.settings.workers, "plug-in")
             return self._threads
 
-    def _groups(self, rows: Sequence[int], note: Note) -> list[Sequence[int]]:
+    def _groups(self, rows: Sequence[int]) -> list[Sequence[int]]:
         """Rows in groups, each for one process.
 
         They grow smaller towards the end, so that all processes finish together (guided
@@ -281,25 +289,21 @@ class PluginRenderer(Renderer):
         start = 0
         while start < len(rows):
             share = -(-(len(rows) - start) // (2 * self.settings.workers))
-            groups.append(rows[start : start + min(share, rows_in_task(note.samples))])
+            groups.append(rows[start : start + min(share, _MOST_ROWS)])
             start += len(groups[-1])
         return groups
 
     def _play(
-        self,
-        group: Sequence[int],
-        rows: NDArray[np.float64],
-        note: Note,
-        audio: NDArray[np.float32],
+        self, group: Sequence[int], rows: NDArray[np.float64], note: Note, loan: Loan
     ) -> list[Failure]:
-        """Render a group of rows into `audio`; each is tried twice."""
+        """Render a group of rows into what was lent; each is tried twice."""
         failures = []
         waiting = deque(group)
         tries: Counter[int] = Counter()
         while waiting:
             with self._office.desk() as desk:
-                for row, outcome in self._stream(desk, list(waiting), rows, note, audio):
-                    waiting.popleft()
+                for outcome in self._stream(desk, list(waiting), rows, note, loan.buffer):
+                    row = waiting.popleft()
                     if not outcome.fault:
                         self._failures_in_a_row = 0
                         continue
@@ -325,38 +329,56 @@ class PluginRenderer(Renderer):
         waiting: Sequence[int],
         rows: NDArray[np.float64],
         note: Note,
-        audio: NDArray[np.float32],
-    ) -> Iterator[tuple[int, Outcome]]:
-        """Send rows to a process and copy out the audio as it comes; a death is an outcome."""
+        buffer: AudioBuffer,
+    ) -> Iterator[Outcome]:
+        """Send rows to a process; what became of each, in their order. A death is an outcome."""
         limits = self.settings.limits
         fresh = self.settings.mode == "fresh"
         alone = fresh and not self.settings.fork
         waiting = waiting[:1] if alone else waiting
         next_seconds = limits.per_patch(note) + (limits.start_seconds if fresh else 0.0)
-        place = 0
+        process = desk.started()
+        done = 0
         try:
-            buffer, shared = desk.buffer_for(note.samples)
-            task = self._task(rows[list(waiting)], note, buffer)
-            answers = desk.started().answers(
+            task = self._task(rows[list(waiting)], note, waiting, buffer)
+            answers = process.answers(
                 task, limits.start_seconds + limits.per_patch(note), next_seconds
             )
             for answer in answers:
-                if isinstance(answer, Outcome):
-                    if not answer.fault:
-                        audio[waiting[place]] = shared[answer.place]
-                    yield waiting[place], answer
-                    place += 1
+                # Those that nothing was heard of have played well.
+                last = answer if isinstance(answer, Outcome) else None
+                end = waiting.index(last.place) if last else len(waiting)
+                yield from map(Outcome, waiting[done:end])
+                done = end
+                if last:
+                    done += 1
+                    yield last
         except WorkerDeathError as death:
-            yield waiting[min(place, len(waiting) - 1)], Outcome(place, death.reason, suspect=True)
-        desk.rendered += place
+            # The first beat says that the plug-in is loaded.
+            end = min(max(done, process.beats - 1), len(waiting) - 1)
+            yield from map(Outcome, waiting[done:end])
+            yield Outcome(waiting[end], death.reason, suspect=True)
+        desk.rendered += done
         if alone or desk.rendered >= limits.recycle_after:
             desk.clear()
 
-    def _task(self, rows: NDArray[np.float64], note: Note, buffer: AudioBuffer) -> Task:
+    def _task(
+        self, rows: NDArray[np.float64], note: Note, places: Sequence[int], buffer: AudioBuffer
+    ) -> Task:
         spec, gates = self.settings.spec, self.settings.gates
         if self.settings.mode == "fresh":
-            return PlayApart(spec, self._loader, gates, note, rows, buffer, self.settings.fork)
-        return PlayInTurn(spec, self._loader, gates, note, rows, self._reference, buffer)
+            fork = self.settings.fork
+            return PlayApart(spec, self._loader, gates, note, rows, places, buffer, fork)
+        return PlayInTurn(self._packed_setup(note), rows, places, buffer)
+
+    def _packed_setup(self, note: Note) -> bytes:
+        settings = self.settings
+        key, packed = self._setup
+        if key != (note, settings):
+            setup = Setup(settings.spec, self._loader, settings.gates, note, self._reference)
+            packed = setup.packed()
+            self._setup = (note, settings), packed
+        return packed
 
     def _count_failure(self) -> None:
         with self._lock:

@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from deepdiva.errors import RenderError
-from deepdiva.hosts.worker import Raised, Result, Task
+from deepdiva.hosts.memory import SharedMemory
+from deepdiva.hosts.worker import PULSE, Raised, Result, Task
 
 _LAUNCH = "from deepdiva.hosts.launch import main; main()"
 _PATIENCE_SECONDS = 2.0  # for an idle worker to leave by itself
 _LOG_BYTES = 2000
+_KEPT_BYTES = 64 << 20  # that a worker holds back of the memory that it has freed
 _FOREVER = float("inf")
 
 
@@ -54,9 +56,10 @@ class WorkerProcess:
     def __init__(self) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="deepdiva-"))
         self._log = self.scratch / "log"
+        self._pulse_memory = SharedMemory(PULSE.size)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _LAUNCH, str(self.scratch)],
+                [sys.executable, "-c", _LAUNCH, str(self.scratch), str(self._pulse_memory.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -64,7 +67,7 @@ class WorkerProcess:
                 # Ctrl-C is the caller's business; and the process can be killed with its children.
                 process_group=0,
             )
-        self._watchdog = Watchdog(self._kill)
+        self._watchdog = Watchdog(self._kill, lambda: self._pulse[1])
         self._remove_scratch = weakref.finalize(
             self, shutil.rmtree, self.scratch, ignore_errors=True
         )
@@ -91,15 +94,16 @@ class WorkerProcess:
 
         Args:
             task: what is to be done.
-            first_seconds: until the first answer, after which the process is killed.
-            next_seconds: between answers.
+            first_seconds: until the first answer or beat, after which the process is killed.
+            next_seconds: between answers or beats.
 
         Raises:
             WorkerDeathError: the process ended or was killed.
             DeepDivaError: whatever the task raised.
         """
+        PULSE.pack_into(self._pulse_memory.mapped, 0, 0, 0.0)
         try:
-            self._watchdog.arm(first_seconds)
+            self._watchdog.arm(first_seconds, next_seconds)
             pickle.dump(task, cast("IO[bytes]", self._process.stdin))
             cast("IO[bytes]", self._process.stdin).flush()
             while True:
@@ -115,6 +119,16 @@ class WorkerProcess:
             raise WorkerDeathError(self._obituary(), self.log()) from error
         finally:
             self._watchdog.disarm()
+
+    @property
+    def beats(self) -> int:
+        """How often the last task has called `Bench.beat`."""
+        return self._pulse[0]
+
+    @property
+    def _pulse(self) -> tuple[int, float]:
+        beats, last = PULSE.unpack_from(self._pulse_memory.mapped)
+        return beats, last
 
     def log(self) -> str:
         """The end of what the process has printed."""
@@ -155,33 +169,45 @@ class WorkerProcess:
 class Watchdog:
     """Calls a function when it has not been disarmed in time.
 
+    Args:
+        bark: the function.
+        heard: gives the time of the last sign of life, in seconds of `time.monotonic`. It is looked
+            at when time is up, and may put off the end.
+
     Attributes:
         barked_after: seconds that were waited when the function was called; None before.
     """
 
-    def __init__(self, bark: Callable[[], None]) -> None:
+    def __init__(self, bark: Callable[[], None], heard: Callable[[], float] = lambda: 0.0) -> None:
         self.barked_after: float | None = None
         self._bark = bark
-        self._seconds = 0.0
-        self._deadline = _FOREVER
+        self._heard = heard
+        self._armed_at: float | None = None
+        self._first_seconds = self._next_seconds = 0.0
         self._wakes = _FOREVER
         self._stopped = False
         self._changed = threading.Condition()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def arm(self, seconds: float) -> None:
-        """Bark in `seconds`, unless told otherwise before."""
+    def arm(self, seconds: float, next_seconds: float | None = None) -> None:
+        """Bark in `seconds`, unless told otherwise before.
+
+        Args:
+            seconds: until the first sign of life.
+            next_seconds: from each sign of life to the next; as `seconds` if None.
+        """
         with self._changed:
-            self._seconds = seconds
-            self._deadline = time.monotonic() + seconds
+            self._armed_at = time.monotonic()
+            self._first_seconds = seconds
+            self._next_seconds = seconds if next_seconds is None else next_seconds
             # Most of the time the watching thread sleeps less long anyway, and is left alone.
-            if self._deadline < self._wakes:
+            if self._armed_at + min(self._first_seconds, self._next_seconds) < self._wakes:
                 self._changed.notify()
 
     def disarm(self) -> None:
         """Do not bark."""
         with self._changed:
-            self._deadline = _FOREVER
+            self._armed_at = None
 
     def stop(self) -> None:
         """End the watching thread."""
@@ -192,14 +218,27 @@ class Watchdog:
     def _watch(self) -> None:
         with self._changed:
             while not self._stopped:
-                left = self._deadline - time.monotonic()
-                if left > 0:
-                    self._wakes = self._deadline
-                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
+                now = time.monotonic()
+                deadline, seconds = self._deadline()
+                if deadline > now:
+                    # A sign of life may bring the deadline nearer, but no nearer than this.
+                    self._wakes = min(deadline, now + self._next_seconds)
+                    if self._armed_at is None:
+                        self._wakes = _FOREVER
+                    self._changed.wait(min(self._wakes - now, threading.TIMEOUT_MAX))
                     continue
-                self.barked_after = self._seconds
-                self._deadline = _FOREVER
+                self.barked_after = seconds
+                self._armed_at = None
                 self._bark()
+
+    def _deadline(self) -> tuple[float, float]:
+        """When to bark, and the seconds that will have been waited then."""
+        if self._armed_at is None:
+            return _FOREVER, 0.0
+        heard = self._heard()
+        if heard > self._armed_at:
+            return heard + self._next_seconds, self._next_seconds
+        return self._armed_at + self._first_seconds, self._first_seconds
 
 
 def end_of_process(code: int) -> str:
@@ -222,4 +261,7 @@ def _environment(scratch: Path) -> dict[str, str]:
         environment["XDG_DATA_HOME"] = str(scratch)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         environment[variable] = "1"
+    # glibc would give the memory of one render back to the system, and ask for that of the next.
+    for variable in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        environment.setdefault(variable, str(_KEPT_BYTES))
     return environment

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader
+from deepdiva.hosts.memory import AudioBuffer
 from deepdiva.hosts.player import Attempt, Player, play_once
 from deepdiva.hosts.process import end_of_process
 from deepdiva.hosts.saving import SavedPatch, save_patch
@@ -23,10 +25,10 @@ _SAMPLE_RATE = 44100  # for tasks that play nothing
 
 @dataclass(frozen=True)
 class Outcome:
-    """Report of one patch.
+    """Report of one patch. In `PlayInTurn`, patches that played well are not reported.
 
     Attributes:
-        place: of the patch in its task, and of its audio in the buffer.
+        place: of its audio in the buffer.
         fault: why there is no audio; empty if there is.
         suspect: the plug-in may be at fault, not the patch. The task ends here.
     """
@@ -34,30 +36,6 @@ class Outcome:
     place: int
     fault: str = ""
     suspect: bool = False
-
-
-@dataclass(frozen=True)
-class Ready:
-    """Report that the plug-in is loaded: from now on it is the patches that take time."""
-
-
-@dataclass(frozen=True, eq=False)
-class AudioBuffer:
-    """A file that both processes map into memory: audio takes no way through pipes.
-
-    Attributes:
-        path: of the file, which the caller makes.
-        rows: patches that fit.
-        samples: of each.
-    """
-
-    path: Path
-    rows: int
-    samples: int
-
-    def open(self) -> NDArray[np.float32]:
-        """Map it, shape (rows, samples), for reading and writing."""
-        return np.memmap(self.path, np.float32, "r+", shape=(self.rows, self.samples))
 
 
 @dataclass(frozen=True)
@@ -71,11 +49,10 @@ class Describe(Task):
 
 
 @dataclass(frozen=True, eq=False)
-class PlayInTurn(Task):
-    """Play patches one after the other in one instance: fast, and each leaves its traces.
+class Setup:
+    """What remains the same from task to task.
 
     Attributes:
-        rows: what the loader needs of each patch, shape (patches, anything).
         reference: the row that the player falls back to.
     """
 
@@ -83,23 +60,47 @@ class PlayInTurn(Task):
     loader: Loader
     gates: Gates
     note: Note
-    rows: NDArray[np.float64]
     reference: NDArray[np.float64]
+
+    def packed(self) -> bytes:
+        """For `PlayInTurn`: packing it again for every task costs as much as a short render."""
+        return pickle.dumps(self)
+
+
+@dataclass(frozen=True, eq=False)
+class PlayInTurn(Task):
+    """Play patches one after the other in one instance: fast, and each leaves its traces.
+
+    It beats when the plug-in is loaded, from when on it is the patches that take time; and after
+    each patch.
+
+    Attributes:
+        setup: `Setup.packed`.
+        rows: what the loader needs of each patch, shape (patches, anything).
+        places: of their audio in the buffer.
+    """
+
+    setup: bytes
+    rows: NDArray[np.float64]
+    places: Sequence[int]
     buffer: AudioBuffer
 
     def run(self, bench: Bench) -> None:
-        audio = _kept_open(self.buffer.path, self.buffer.rows, self.buffer.samples)
-        player = bench.player(self.note, lambda: self._player(bench))
-        bench.report(Ready())
-        for place, row in enumerate(self.rows):
+        audio = self.buffer.open()
+        player = bench.player(self.setup, lambda: self._player(bench))
+        bench.beat()
+        for row, place in zip(self.rows, self.places, strict=True):
             outcome = written(player.play(row), place, audio)
-            bench.report(outcome)
+            if outcome.fault:
+                bench.report(outcome)
+            bench.beat()
             if outcome.suspect:
                 return
 
     def _player(self, bench: Bench) -> Player:
-        host = bench.host(self.plugin, self.note.sample_rate)
-        return Player(host, self.loader, self.gates, self.reference, self.note)
+        setup: Setup = pickle.loads(self.setup)
+        host = bench.host(setup.plugin, setup.note.sample_rate)
+        return Player(host, setup.loader, setup.gates, setup.reference, setup.note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,7 @@ class PlayApart(Task):
 
     Attributes:
         rows: what the loader needs of each patch, shape (patches, anything).
+        places: of their audio in the buffer.
         fork: load the plug-in in a forked copy of this process, which never loaded one. Without,
             the task takes a single row, and the process must be new.
     """
@@ -117,23 +119,25 @@ class PlayApart(Task):
     gates: Gates
     note: Note
     rows: NDArray[np.float64]
+    places: Sequence[int]
     buffer: AudioBuffer
     fork: bool
 
     def run(self, bench: Bench) -> None:
         self.plugin.host.library()
-        for place in range(len(self.rows)):
+        for row, place in zip(self.rows, self.places, strict=True):
+            play = partial(self._play, bench, row, place)
             if not self.fork:
-                self._play(bench, place)
+                play()
                 continue
-            code = bench.apart(lambda place=place: self._play(bench, place))  # type: ignore[misc]
+            code = bench.apart(play)
             if code != 0:
                 bench.report(Outcome(place, end_of_process(code), suspect=True))
                 return
 
-    def _play(self, bench: Bench, place: int) -> None:
+    def _play(self, bench: Bench, row: NDArray[np.float64], place: int) -> None:
         host = bench.host(self.plugin, self.note.sample_rate)
-        attempt = play_once(host, self.loader, self.gates, self.rows[place], self.note)
+        attempt = play_once(host, self.loader, self.gates, row, self.note)
         bench.report(written(attempt, place, self.buffer.open()))
 
 
@@ -167,12 +171,6 @@ class ReadBack(Task):
         self.loader.load(host, self.row)
         host.settle(Note(), 0.0)
         return host.values(self.indices)
-
-
-@lru_cache(maxsize=1)
-def _kept_open(path: Path, rows: int, samples: int) -> NDArray[np.float32]:
-    """A buffer that stays mapped from task to task; mapping it costs more than filling it."""
-    return AudioBuffer(path, rows, samples).open()
 
 
 def written(attempt: Attempt, place: int, audio: NDArray[np.float32]) -> Outcome:
