@@ -3,10 +3,10 @@
 | module | what it holds |
 |---|---|
 | `sampling` | how patches are drawn |
-| `quality`, `level_kernel` | silent, clipping and broken sounds: found, counted, redrawn |
+| `quality`, `sound_kernel` | silent, clipping and broken sounds: found, counted, redrawn |
 | `settings` | all that decides the bytes of a data set |
 | `batch` | the sounds of one batch, block by block |
-| `npy` | `.npy` files that are written in pieces and appear whole |
+| `npy`, `checksum` | `.npy` files that are written in pieces and appear whole |
 | `description` | `dataset.json`, by which a data set describes itself and a run resumes |
 | `generate`, `backends` | a whole data set, on threads, processes or a cluster |
 | `dataset` | reading a data set |

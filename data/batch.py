@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import secrets
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from deepdiva.data.sampling import BLOCK, draw_block, stream
 from deepdiva.data.settings import DatasetSettings
 from deepdiva.errors import RenderError
 from deepdiva.features import MelSpectrogram, Mfcc
+from deepdiva.files import page_aligned
 from deepdiva.renderer import RenderBatch, Renderer
 
 PIECE_BYTES = 24 * 2**20
@@ -55,9 +57,9 @@ class BlockReport:
         kept: faulty sounds that were kept, by fault.
         redrawn: draws that were refused, by fault.
         render_seconds: spent in the renderer.
-        check_seconds: spent on drawing, levels and features.
-        checksum_seconds: spent on checksums of what is written.
+        check_seconds: spent on drawing, levels, features and checksums.
         disk_seconds: spent on writing.
+        idle_seconds: spent on waiting for a turn.
     """
 
     batch: int
@@ -68,8 +70,8 @@ class BlockReport:
     redrawn: Mapping[str, int]
     render_seconds: float
     check_seconds: float
-    checksum_seconds: float
     disk_seconds: float
+    idle_seconds: float
 
 
 @dataclass(frozen=True)
@@ -204,8 +206,17 @@ class BatchMaker:
         finally:
             self.discard(batch, token)
 
-    def make_block(self, batch: int, block: int, token: str) -> BlockReport:
+    def make_block(
+        self, batch: int, block: int, token: str, turns: AbstractContextManager[Any] | None = None
+    ) -> BlockReport:
         """Make one block and write it into the hidden files of its batch.
+
+        Args:
+            batch: number of the batch.
+            block: number of the block in it.
+            token: sets the hidden files of one attempt apart from those of another.
+            turns: entered for what takes a core, left while a piece is on its way to the disk;
+                None where nobody else waits for the core.
 
         Raises:
             RenderError: the renderer failed, or a sound was refused too often.
@@ -218,18 +229,23 @@ class BatchMaker:
         kept: Counter[str] = Counter()
         redrawn: Counter[str] = Counter()
         for rows in self._pieces(block):
-            columns, refused = self._piece(draws, rows, watch)
-            redrawn.update(refused)
-            kept.update(_count_faults(columns["samples"]["faults"]))
-            watch.lap("check")
-            for name, file in files.items():
-                checksums[name].append((len(columns[name]), file.checksum(columns[name])))
-            watch.lap("checksum")
+            with turns or nullcontext():
+                watch.lap("idle")
+                columns, known, refused = self._piece(draws, rows, watch)
+                redrawn.update(refused)
+                kept.update(_count_faults(columns["samples"]["faults"]))
+                for name, file in files.items():
+                    checksum = known.get(name)
+                    if checksum is None:
+                        checksum = file.checksum(columns[name])
+                    checksums[name].append((len(columns[name]), checksum))
+                watch.lap("check")
             first = block * BLOCK + rows.start
             for name, file in files.items():
                 file.write(first, columns[name])
             if self.settings.save_audio:
                 self._write_wavs(batch, first, columns["sound"])
+            del columns  # its memory is what the next piece gets
             watch.lap("disk")
         return BlockReport(
             batch=batch,
@@ -240,8 +256,8 @@ class BatchMaker:
             redrawn=redrawn,
             render_seconds=watch.seconds["render"],
             check_seconds=watch.seconds["check"],
-            checksum_seconds=watch.seconds["checksum"],
             disk_seconds=watch.seconds["disk"],
+            idle_seconds=watch.seconds["idle"],
         )
 
     def publish(self, batch: int, token: str, reports: Sequence[BlockReport]) -> BatchRecord:
@@ -294,11 +310,12 @@ class BatchMaker:
 
     def _piece(
         self, draws: _Draws, rows: slice, watch: _Stopwatch
-    ) -> tuple[dict[str, NDArray[Any]], Counter[str]]:
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, int], Counter[str]]:
         """Draw and play some sounds of a block until none is refused.
 
         Returns:
-            The columns that are stored, and how many draws were refused for which fault.
+            The columns that are stored, the checksums that are known of them by the way, and how
+            many draws were refused for which fault.
         """
         settings = self.settings
         points, seeds = draws.attempt(0)
@@ -330,13 +347,19 @@ class BatchMaker:
         samples["seed"], samples["redraws"] = seeds, redraws
         samples["faults"], samples["peak"], samples["rms"] = found.faults, found.peak, found.rms
         columns: dict[str, NDArray[Any]] = {"sound": audio, "patches": points, "samples": samples}
+        known: dict[str, int] = {}
         if settings.store == "features":
             mel, mfcc = self._features
             columns["melspectrogram"] = mel(audio).numpy()
             columns["mfcc_unscaled"] = mfcc(audio).numpy()
+        elif settings.store == "float16":
+            columns["audio"] = page_aligned(audio.shape, np.float16)
+            columns["audio"][...] = audio
         else:
-            columns["audio"] = audio.astype(settings.store, copy=False)
-        return columns, refused
+            columns["audio"] = audio
+            if attempt == 0 and sys.byteorder == "little":
+                known["audio"] = found.crc32
+        return columns, known, refused
 
     def _play(self, points: NDArray[np.float32], seeds: NDArray[np.uint32]) -> RenderBatch:
         return self.renderer.render_checked(

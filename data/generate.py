@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -38,6 +39,9 @@ from deepdiva.errors import (
 )
 from deepdiva.renderer import Renderer
 
+MOST_WAITERS = 4
+"""Pieces on their way to the disk while all cores are at work: enough to keep a disk busy."""
+
 OnProgress = Callable[[int, int], None]
 """Told of sounds that are made by now, and of how many there will be."""
 
@@ -51,8 +55,8 @@ class RunSummary:
         sounds: made in this run.
         wall_seconds: it took.
         render_seconds: spent in the renderer, summed over workers; 0 on a cluster.
-        check_seconds: spent on drawing, levels and features, summed over workers; 0 on a cluster.
-        checksum_seconds: spent on checksums, summed over workers; 0 on a cluster.
+        check_seconds: spent on drawing, levels, features and checksums, summed over workers; 0 on
+            a cluster.
         disk_seconds: spent on writing, summed over workers; 0 on a cluster.
         sync_seconds: spent by the main thread until the disk had everything; 0 on a cluster.
     """
@@ -62,7 +66,6 @@ class RunSummary:
     wall_seconds: float = 0.0
     render_seconds: float = 0.0
     check_seconds: float = 0.0
-    checksum_seconds: float = 0.0
     disk_seconds: float = 0.0
     sync_seconds: float = 0.0
 
@@ -141,11 +144,16 @@ class _Run:
         self.total = len(missing) * maker.settings.sample_size
 
     def on_this_machine(self, workers: Workers) -> None:
-        """Blocks go to threads or processes; this thread completes the batches."""
+        """Blocks go to threads or processes; this thread completes the batches.
+
+        There are more threads than jobs: while some wait for the disk, others play in their turn.
+        """
         backend = workers.backend or self.maker.renderer.info.workers
         token = secrets.token_hex(4)
+        jobs = workers.jobs or joblib.cpu_count()
+        waiters = min(jobs, MOST_WAITERS) if backend == "threading" else 0
         pool = joblib.Parallel(
-            n_jobs=workers.jobs or joblib.cpu_count(),
+            n_jobs=jobs + waiters,
             backend=backend,
             batch_size=1,
             pre_dispatch="2 * n_jobs",
@@ -154,7 +162,7 @@ class _Run:
         waiting: dict[int, list[BlockReport]] = defaultdict(list)
         self._tell()
         try:
-            with self.maker.settled(), closing(pool(self._blocks(backend, token))) as reports:
+            with self.maker.settled(), closing(pool(self._blocks(backend, token, jobs))) as reports:
                 for report in reports:
                     self._count(report)
                     waiting[report.batch].append(report)
@@ -181,12 +189,13 @@ class _Run:
                     self._tell()
         _clear(self.maker.folder)  # what lost workers have left
 
-    def _blocks(self, backend: str, token: str) -> Iterator[object]:
-        """The tasks, made as they are needed."""
+    def _blocks(self, backend: str, token: str, jobs: int) -> Iterator[object]:
+        """The tasks, made as they are needed; in threads, at most `jobs` take a core at a time."""
         numbers = [(batch, block) for batch in self.missing for block in range(self.maker.blocks)]
         if backend == "threading":
+            turns = threading.BoundedSemaphore(jobs)
             for batch, block in numbers:
-                yield joblib.delayed(self.maker.make_block)(batch, block, token)
+                yield joblib.delayed(self.maker.make_block)(batch, block, token, turns)
             return
         carried = packed(self.maker)
         for batch, block in numbers:
@@ -197,7 +206,6 @@ class _Run:
         summary.sounds += report.sounds
         summary.render_seconds += report.render_seconds
         summary.check_seconds += report.check_seconds
-        summary.checksum_seconds += report.checksum_seconds
         summary.disk_seconds += report.disk_seconds
         self._tell()
 

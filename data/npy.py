@@ -2,26 +2,42 @@
 
 The pieces go to a hidden file beside the target. When all are there it is put onto the disk and
 takes its name. Plain writing rather than a memory map: a full disk is then an error and no crash.
-A checksum is computed of each piece while it is in the processor's cache, and that of the file is
-put together from them.
+The checksum of the file is put together from those of the pieces.
+
+Large pieces go straight from memory to the disk where the system can do that (O_DIRECT of Linux):
+copying them into the system's cache, and from there to the disk later on, would take the cores and
+their caches from whoever plays the next sounds. It wants memory, file and length in whole sectors,
+therefore the header is filled up with spaces to a memory page, as the format allows, and what is
+left at the ends of a piece is written as usual.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-_POLYNOMIAL = 0xEDB88320  # CRC-32 of zip and PNG (ITU-T V.42), bits reflected
+from deepdiva.data.checksum import combine_crc32, crc32
+from deepdiva.files import PAGE
+
+_SECTOR = 512
+"""Bytes; where memory must begin that goes straight to the disk. Few disks want more than this."""
+
+_DIRECT_BYTES = 1 << 20
+"""Less than this is written as usual."""
+
+_NOT_DIRECT = {errno.EINVAL, errno.EOPNOTSUPP}
+"""What a file system says that cannot do it, or wants larger sectors."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +76,16 @@ class NpyFile:
 
     @cached_property
     def header(self) -> bytes:
-        """The bytes before the first cell."""
+        """The bytes before the first cell: whole pages."""
         buffer = io.BytesIO()
         np.lib.format.write_array_header_1_0(
             buffer, {"descr": self.descr, "fortran_order": False, "shape": self.shape}
         )
-        return buffer.getvalue()
+        magic = np.lib.format.magic(1, 0)
+        start = len(magic) + 2  # the length of the text stands between
+        text = buffer.getvalue()[start:].rstrip()
+        length = -(-(start + len(text) + 1) // PAGE) * PAGE - start
+        return magic + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
     @property
     def row_bytes(self) -> int:
@@ -87,15 +107,48 @@ class NpyFile:
         Raises:
             OSError: the system refuses: no permission, no space.
         """
-        binary = getattr(os, "O_BINARY", 0)
-        descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | binary, 0o666)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            file.seek(len(self.header) + first * self.row_bytes)
-            _write_all(file, self._bytes(rows))
+        data = self._bytes(rows)
+        place = len(self.header) + first * self.row_bytes
+        start, stop = self._write_direct(place, data)
+        with self._opened(os.O_CREAT) as file:
+            for begin, piece in ((0, data[:start]), (stop, data[stop:])):
+                file.seek(place + begin)
+                _write_all(file, piece.data)
+
+    def _write_direct(self, place: int, data: NDArray[np.uint8]) -> tuple[int, int]:
+        """Write the whole pages of a piece straight to the disk, if they are many.
+
+        Args:
+            place: of the piece in the file.
+            data: shape (bytes,).
+
+        Returns:
+            First and last of the bytes that need no other writing.
+        """
+        start = -place % PAGE
+        stop = len(data) - (place + len(data)) % PAGE
+        flag = getattr(os, "O_DIRECT", 0)
+        if not flag or stop - start < _DIRECT_BYTES or (data.ctypes.data + start) % _SECTOR:
+            return 0, 0
+        done = start
+        try:
+            with self._opened(os.O_CREAT | flag) as file:
+                file.seek(place + start)
+                while done < stop:
+                    done += file.write(data[done:stop].data)
+        except OSError as error:
+            if error.errno not in _NOT_DIRECT:
+                raise
+        return start, done
+
+    def _opened(self, flags: int) -> io.FileIO:
+        """The hidden file, for writing without a buffer."""
+        flags |= os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        return os.fdopen(os.open(self.part, flags, 0o666), "wb", buffering=0)
 
     def checksum(self, rows: NDArray[Any]) -> int:
         """CRC-32 of rows as they are written."""
-        return zlib.crc32(self._bytes(rows))
+        return crc32(self._bytes(rows))
 
     def combined_checksum(self, pieces: Sequence[tuple[int, int]]) -> int:
         """CRC-32 of the whole file.
@@ -114,40 +167,14 @@ class NpyFile:
         Raises:
             OSError: the system refuses: no space, or somebody removed the hidden file.
         """
-        descriptor = os.open(self.part, os.O_WRONLY | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with self._opened(0) as file:
             _write_all(file, memoryview(self.header))
             os.fsync(file.fileno())
         self.part.replace(self.path)
 
-    def _bytes(self, rows: NDArray[Any]) -> memoryview:
+    def _bytes(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
         """Rows as they are written; copied only if they are not laid out so."""
-        return np.ascontiguousarray(rows, dtype=self.dtype).reshape(-1).view(np.uint8).data
-
-
-def combine_crc32(first: int, second: int, length: int) -> int:
-    """CRC-32 of two pieces of data one after the other, from those of the pieces.
-
-    A register of 32 bits that is fed `length` zero bytes is multiplied, over GF(2), by a power of
-    one fixed matrix (M. Adler's `crc32_combine`, zlib).
-
-    Args:
-        first: CRC-32 of the first piece.
-        second: CRC-32 of the second piece.
-        length: bytes of the second piece.
-    """
-    for column_of_ones in _zero_bytes(length):
-        first = _times(column_of_ones, first)
-    return first ^ second
-
-
-def file_crc32(path: Path) -> int:
-    """CRC-32 of a file, read in pieces."""
-    total = 0
-    with path.open("rb") as file:
-        while piece := file.read(1 << 22):
-            total = zlib.crc32(piece, total)
-    return total
+        return np.ascontiguousarray(rows, dtype=self.dtype).reshape(-1).view(np.uint8)
 
 
 def sync_folder(folder: Path) -> None:
@@ -165,29 +192,3 @@ def _write_all(file: io.FileIO, rest: memoryview) -> None:
     """Write every byte: one call of the system takes at most 2 GiB and may take less."""
     while rest:
         rest = rest[file.write(rest) :]
-
-
-def _times(matrix: tuple[int, ...], vector: int) -> int:
-    """A matrix over GF(2), one number for each column, times a vector."""
-    product = 0
-    for column in matrix:
-        if vector & 1:
-            product ^= column
-        vector >>= 1
-    return product
-
-
-@lru_cache(maxsize=64)
-def _zero_bytes(length: int) -> tuple[tuple[int, ...], ...]:
-    """Matrices whose product feeds `length` zero bytes to the register: powers of two."""
-    # One zero bit: shift right, and add the polynomial where a one falls out.
-    matrix = (_POLYNOMIAL, *(1 << bit for bit in range(31)))
-    for _ in range(3):
-        matrix = tuple(_times(matrix, column) for column in matrix)
-    needed = []
-    while length:
-        if length & 1:
-            needed.append(matrix)
-        matrix = tuple(_times(matrix, column) for column in matrix)
-        length >>= 1
-    return tuple(needed)

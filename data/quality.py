@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.data.checksum import crc32_of_folded
 from deepdiva.errors import InvalidValueError
 from deepdiva.renderer import RenderBatch
 
@@ -87,29 +88,32 @@ class QualityPolicy:
 
 @dataclass(frozen=True)
 class Levels:
-    """Levels of a batch of sounds, in full scale.
+    """What is found in one pass over a batch of sounds; levels in full scale.
 
     Attributes:
         peak: largest magnitude, shape (batch,).
         rms: root of the mean square, shape (batch,).
         faults: sum of `Fault`, shape (batch,).
+        crc32: checksum of all samples, one sound after the other, as they lie in memory.
     """
 
     peak: NDArray[np.float32]
     rms: NDArray[np.float32]
     faults: NDArray[np.uint8]
+    crc32: int
 
 
 def levels(batch: RenderBatch) -> Levels:
-    """Measure sounds."""
-    from deepdiva.data.level_kernel import peaks_and_energies
+    """Measure sounds, at least one, of at least one sample."""
+    from deepdiva.data.sound_kernel import measured
 
     audio = np.ascontiguousarray(batch.audio)
-    peak_bits, energy = peaks_and_energies(audio, audio.view(np.int32))
+    peak_bits, energy, folded = measured(audio, audio.view(np.int32))
     peak = peak_bits.view(np.float32)
     finite = np.isfinite(peak)
     faults = np.where(peak < SILENT_PEAK, Fault.SILENT, 0)
     faults |= np.where(finite & (peak > CLIPPING_PEAK), Fault.CLIPPING, 0)
     faults |= np.where(finite, 0, Fault.NON_FINITE)
     faults |= np.where(batch.played, 0, Fault.FAILED)
-    return Levels(peak, np.sqrt(energy / audio.shape[1]), faults.astype(np.uint8))
+    rms = np.sqrt(energy / audio.shape[1])
+    return Levels(peak, rms, faults.astype(np.uint8), crc32_of_folded(folded))

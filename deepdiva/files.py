@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+
+PAGE = 4096
+"""Bytes of a memory page, and of what most file systems hold together."""
 
 
 def check_target(path: Path | str, force: bool = False) -> Path:
@@ -80,3 +88,20 @@ def _name_anew(temporary: Path, target: Path) -> None:
         return
     check_target(target)
     temporary.replace(target)  # a file system without links
+
+
+def page_aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """An array whose memory begins with a page: a large one can go to the disk without a copy.
+
+    Args:
+        shape: of the array.
+        dtype: of a cell.
+
+    Returns:
+        The array, contiguous; its cells hold anything.
+    """
+    cell = np.dtype(dtype)
+    size = cell.itemsize * math.prod(shape)
+    memory = np.empty(size + PAGE, np.uint8)
+    start = -memory.ctypes.data % PAGE
+    return memory[start : start + size].view(cell).reshape(shape)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from deepdiva.cli import main
 from deepdiva.data.backends import Workers
+from deepdiva.data.checksum import file_crc32
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.generate import generate
 from deepdiva.data.inspection import inspect
-from deepdiva.data.npy import file_crc32
 from deepdiva.data.quality import Fault, QualityPolicy
 from deepdiva.data.sampling import AroundPresets, Uniform, preset_files
 from deepdiva.data.settings import BaseFile, DatasetSettings

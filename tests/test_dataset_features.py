@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deepdiva.cli import main
+from deepdiva.data.checksum import file_crc32
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.generate import generate
-from deepdiva.data.npy import file_crc32
 from deepdiva.data.settings import DatasetSettings, Store
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler

@@ -273,7 +273,6 @@ def as_dict(summary: RunSummary, folder: Path) -> dict[str, Any]:
         "worker_seconds": {
             "render": summary.render_seconds,
             "check": summary.check_seconds,
-            "checksum": summary.checksum_seconds,
             "disk": summary.disk_seconds,
         },
         "sync_seconds": summary.sync_seconds,

@@ -20,6 +20,7 @@ from deepdiva.engine.honoured import Ignored, ignored
 from deepdiva.engine.mapping import MS_REV1_POTS, Nuisance, drift_seconds, laws, to_voices
 from deepdiva.engine.oscillators import noise_table
 from deepdiva.errors import InvalidValueError
+from deepdiva.files import page_aligned
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.renderer import Renderer, RendererInfo, Seeds
@@ -137,7 +138,7 @@ class EmbeddedRenderer(Renderer):
                 f"seeds has shape {np.shape(seeds)}: give one seed, or one for each of the "
                 f"{len(patches)} patches."
             )
-        audio = np.empty((len(patches), note.samples), np.float32)
+        audio = page_aligned((len(patches), note.samples), np.float32)
         if len(patches) == 0:
             return audio
         rate = note.sample_rate * self._oversampling
