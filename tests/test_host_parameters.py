@@ -14,6 +14,7 @@ from deepdiva.hosts.loading import normalised
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.plugin_table import host_indices, plugin_table, unique_names
 from deepdiva.hosts.settings import PluginSettings
+from deepdiva.parameters import DIVA
 from deepdiva.space import ParameterSpace
 
 SEMITONES = tuple(str(k) for k in range(-12, 13))
@@ -160,3 +161,12 @@ def test_parameters_of_a_plugin_are_listed(nekobi):
     result = CliRunner().invoke(main, ["parameters", "Reverb", "--plugin", str(nekobi)])
     assert result.exit_code == 2
     assert "No parameter of Nekobi-Vst has to do with 'Reverb'" in result.stderr
+
+
+def test_all_parameters_at_once_stand_where_each_does():
+    """A whole batch is normalised as the parameters do one by one, to the last bit."""
+    rng = np.random.default_rng(3)
+    low, high = np.array([(each.minimum, each.maximum) for each in DIVA]).T
+    patches = low + (high - low) * rng.random((20, len(DIVA)))
+    columns = [each.to_normalised(patches[:, each.index]) for each in DIVA]
+    np.testing.assert_array_equal(normalised(DIVA, patches), np.stack(columns, axis=1))

@@ -181,3 +181,39 @@ def test_a_worker_whose_caller_was_killed_leaves_nothing_behind(standins):
     pid, scratch = caller.stdout.split()
     assert gone(int(pid))
     assert not Path(scratch).exists()
+
+
+def test_beats_are_counted_and_keep_the_watchdog_quiet(process, evaluate):
+    assert process.ask(evaluate("1"), 30) == 1
+    line = "[(time.sleep(0.15), bench.beat()) for k in range(6)] and 3"
+    (answer,) = process.answers(evaluate(line), 0.6, 0.6)
+    assert answer.value == 3
+    assert process.beats == 6
+    assert process.ask(evaluate("1"), 30) == 1
+    assert process.beats == 0
+
+
+def test_patience_after_a_beat_is_that_between_answers(process, evaluate):
+    """A long wait for the first sign of life does not make the later ones long."""
+    assert process.ask(evaluate("1"), 30) == 1
+    started = time.monotonic()
+    with pytest.raises(WorkerDeathError, match=r"hung: no answer within 0\.4 s"):
+        list(process.answers(evaluate("bench.beat() or time.sleep(60)"), 60, 0.4))
+    assert time.monotonic() - started < 5
+    assert process.beats == 1
+
+
+def test_watchdog_heeds_signs_of_life():
+    barks = []
+    heard = time.monotonic()
+    dog = Watchdog(lambda: barks.append(time.monotonic()), lambda: heard)
+    dog.arm(5, 0.2)
+    for _ in range(10):
+        time.sleep(0.05)
+        heard = time.monotonic()
+    assert not barks
+    time.sleep(0.6)
+    dog.stop()
+    assert len(barks) == 1
+    assert 0.2 <= barks[0] - heard < 0.45
+    assert dog.barked_after == 0.2
