@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import math
 import re
 import struct
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ _MOST_FOUND_STEPS = 32  # a coarser display of a VST 2 parameter is taken for st
 _TICKS_PER_SECOND = 1000  # of MIDI, whose tempo is 120 quarters a minute unless it says otherwise
 _NUDGE = 1e-3  # of a range of 1; more than any rounding of a value on its way
 _MOMENT_SECONDS = 0.015  # of the note that lets values arrive
-_SETTLING_SECONDS = 0.03
+_SETTLING_SECONDS = 0.022  # at least: the moment, and a last quarter in which nothing should sound
 _PIECE_SECONDS = 0.25  # of silence until a tail is gone
 # Names of entries that DPF and other frameworks add to the list of a VST 3 plug-in.
 _MIDI_ENTRY = re.compile(r"(MIDI Ch\. ?\d+ |CC ?\d+|MIDI CC)", re.IGNORECASE)
@@ -52,6 +53,9 @@ class DawDreamerHost(Host):
         self._plugin = plugin
         self._format = plugin_format(plugin)
         self._sample_rate = sample_rate
+        # A begun block costs as much as a whole one.
+        blocks = math.ceil(_SETTLING_SECONDS * sample_rate / block_size)
+        self._settling_samples = blocks * block_size
         self._scratch = scratch
         self._engine: Any = self.library().RenderEngine(sample_rate, block_size)
         try:
@@ -100,11 +104,12 @@ class DawDreamerHost(Host):
         )
 
     def set_values(self, indices: NDArray[np.intp], values: NDArray[np.float64]) -> None:
-        patch = list(zip(indices.tolist(), values.tolist(), strict=True))
+        places = indices.tolist()
+        patch = list(zip(places, values.tolist(), strict=True))
         # JUCE keeps back a value that the plug-in already reports, and some plug-ins report
         # defaults that they do not play before they are told: so each is first told a neighbour.
-        unsent = [(index, value) for index, value in patch if index not in self._sent]
-        if unsent:
+        if not self._sent.issuperset(places):
+            unsent = [(index, value) for index, value in patch if index not in self._sent]
             self._processor.set_patch([(index, _neighbour(value)) for index, value in unsent])
             self._sent.update(index for index, _ in unsent)
         self._processor.set_patch(patch)
@@ -141,18 +146,19 @@ class DawDreamerHost(Host):
         if not midi.exists():
             midi.write_bytes(settling_midi(note))
         self._processor.load_midi(str(midi))
-        peak = self._tail(_SETTLING_SECONDS)
+        peak = self._tail(self._settling_samples)
         self._processor.clear_midi()
-        played = _SETTLING_SECONDS
-        while peak > QUIET and played < limit_seconds:
-            peak = self._tail(_PIECE_SECONDS)
-            played += _PIECE_SECONDS
+        played = self._settling_samples
+        piece = max(4, round(_PIECE_SECONDS * self._sample_rate))
+        while peak > QUIET and played < limit_seconds * self._sample_rate:
+            peak = self._tail(piece)
+            played += piece
         return peak
 
-    def _tail(self, seconds: float) -> float:
-        """Play a piece and return the peak of its last third."""
-        piece = self._rendered(max(3, round(seconds * self._sample_rate)))
-        return float(np.max(np.abs(piece[-(len(piece) // 3) :])))
+    def _tail(self, samples: int) -> float:
+        """Play a piece and return the peak of its last quarter."""
+        end = self._rendered(samples)[-(samples // 4) :]
+        return float(np.max(np.abs(end)))
 
     def _rendered(self, samples: int) -> NDArray[np.float32]:
         # DawDreamer cuts seconds * rate down to a whole number; half a sample more is safe.
@@ -162,12 +168,10 @@ class DawDreamerHost(Host):
             raise RenderError(f"{self._plugin} has no audio output.")
         if audio.shape[0] == 1:
             return np.asarray(audio[0])
-        # Further channels, where there are any, are single outputs for mixing elsewhere. The array
-        # is ours: DawDreamer hands out copies.
-        left: NDArray[np.float32] = audio[0]
-        left += audio[1]
-        left *= np.float32(0.5)
-        return left
+        # Further channels, where there are any, are single outputs for mixing elsewhere.
+        mono: NDArray[np.float32] = np.add(audio[0], audio[1])
+        mono *= np.float32(0.5)
+        return mono
 
     def _identity(self) -> tuple[str, str, str]:
         """Name, version and unique id."""
