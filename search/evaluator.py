@@ -34,12 +34,15 @@ class Scores(NamedTuple):
         best: row of the smallest of them, the first of equals.
         full: reported distance of that row.
         failures: why candidates could not be played, one reason for each of them.
+        residuals: how the levels of each differ from the target's, shape (batch, any), float32, a
+            row for a candidate that could not be played NaN; None if they were not asked for.
     """
 
     distances: NDArray[np.float64]
     best: int
     full: float
     failures: tuple[str, ...] = ()
+    residuals: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class _Bench:
 
 
 class _Work(ABC):
-    """What a worker gets: sounds to play, and the objective that scores them."""
+    """What a worker gets: sounds to play, the objective that scores them, what else to return."""
 
     objective: str
+    residuals: bool
 
     @abstractmethod
     def play(self, bench: _Bench) -> RenderBatch:
@@ -70,6 +74,7 @@ class _Patches(_Work):
     patches: NDArray[np.float64]
     seeds: NDArray[np.int64]
     objective: str
+    residuals: bool = False
 
     def play(self, bench: _Bench) -> RenderBatch:
         return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
@@ -83,6 +88,7 @@ class _StruckPatches(_Work):
     patches: NDArray[np.float64]
     strikes: NDArray[np.float64]
     objective: str
+    residuals: bool = False
 
     def play(self, bench: _Bench) -> RenderBatch:
         struck = _struck(bench.renderer)
@@ -98,10 +104,16 @@ def _struck(renderer: Renderer) -> StruckRenderer:
 def _score(bench: _Bench, work: _Work) -> Scores:
     batch = work.play(bench)
     distances = bench.objectives.score(work.objective, batch.audio)
-    distances = np.where(np.isfinite(distances) & batch.played, distances, WORST)
+    scored = np.isfinite(distances) & batch.played
+    distances = np.where(scored, distances, WORST)
     best = int(distances.argmin())
     full = float(bench.objectives.score(REPORTED, batch.audio[best : best + 1])[0])
-    return Scores(distances, best, full, tuple(failure.reason for failure in batch.failures))
+    residuals = None
+    if work.residuals:
+        residuals = bench.objectives.profile(batch.audio)
+        residuals[~scored] = np.nan
+    failures = tuple(failure.reason for failure in batch.failures)
+    return Scores(distances, best, full, failures, residuals)
 
 
 class Evaluator:
@@ -163,6 +175,8 @@ class Evaluator:
         points: NDArray[np.float64],
         objective: str,
         seeds: NDArray[np.int64] | None = None,
+        *,
+        residuals: bool = False,
     ) -> Scores:
         """Render points and score them.
 
@@ -170,6 +184,7 @@ class Evaluator:
             points: shape (batch, space.dimensions), batch at least 1.
             objective: a key of `deepdiva.search.objective.WEIGHTS`.
             seeds: shape (batch,); None for the seed of the search.
+            residuals: also return the vectors of `deepdiva.distance.Profile`.
 
         Raises:
             RenderError: the synthesizer failed.
@@ -179,7 +194,7 @@ class Evaluator:
             seeds = np.full(len(patches), self._bench.seed)
         pieces = self._pieces(len(patches))
         return self._gathered(
-            [_Patches(patches[piece], seeds[piece], objective) for piece in pieces]
+            [_Patches(patches[piece], seeds[piece], objective, residuals) for piece in pieces]
         )
 
     def strike_size(self, point: NDArray[np.float64]) -> int:
@@ -236,4 +251,6 @@ class Evaluator:
         ends = np.cumsum([len(piece.distances) for piece in scores])
         owner = scores[int(np.searchsorted(ends, best, side="right"))]
         failures = tuple(reason for piece in scores for reason in piece.failures)
-        return Scores(distances, best, owner.full, failures)
+        vectors = [piece.residuals for piece in scores if piece.residuals is not None]
+        residuals = np.concatenate(vectors) if vectors else None
+        return Scores(distances, best, owner.full, failures, residuals)

@@ -23,6 +23,7 @@ from deepdiva.distance import (
     AveragedSettings,
     Distance,
     DistanceSettings,
+    Profile,
     SpectralDistance,
 )
 
@@ -69,10 +70,12 @@ class Objectives:
     Attributes:
         distances: by the names that stand in `deepdiva.search.settings.PARTS`.
         weights: what each objective is the weighted sum of.
+        profile: the vector of differences, for methods that need more than a number.
     """
 
     distances: Mapping[str, Distance]
     weights: Mapping[str, Mapping[str, float]]
+    profile: Profile
 
     @classmethod
     def of(
@@ -98,6 +101,7 @@ class Objectives:
                 "full": SpectralDistance(target, sample_rate, FULL),
             },
             WEIGHTS if weights is None else {**WEIGHTS, COARSE: weights, FINE: weights},
+            Profile(target, sample_rate),
         )
 
     def score(self, name: str, sounds: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ from deepdiva.search.pitch import with_pitches
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
-from deepdiva.search.strategy import Strategy
+from deepdiva.search.strategy import Proposer, ResidualStrategy, Strategy
 from deepdiva.search.strike import LEAST_EVALUATIONS, MOST_ARMS, STRIKE_SHARE, Strike, fit_strike
 from deepdiva.space import ParameterSpace
 
@@ -153,7 +153,12 @@ def refine(
     fits_strike = isinstance(renderer, StruckRenderer) and (
         settings.evaluations is None or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS
     )
-    stages = plan(settings, start, 1.0 - STRIKE_SHARE if fits_strike else 1.0)
+    stages = plan(
+        settings,
+        start,
+        1.0 - STRIKE_SHARE if fits_strike else 1.0,
+        descends=not isinstance(renderer, StruckRenderer),
+    )
     with Evaluator(
         target, renderer, space, note, settings.seed, settings.jobs, settings.weights
     ) as evaluator:
@@ -334,7 +339,7 @@ class _Search:
         if len(best):
             self._drive(Given(best, self._settings.population), stage)
 
-    def _drive(self, strategy: Strategy, stage: Stage) -> None:
+    def _drive(self, strategy: Proposer, stage: Stage) -> None:
         """Ask, score, tell, until the strategy is done or its share is spent."""
         stale = 0
         patience = self._settings.patience or math.inf
@@ -347,16 +352,23 @@ class _Search:
             batch = strategy.ask()
             # The last batch of all may be cut short; then nobody needs to learn from it.
             scored = batch[: self._room()]
-            scores = self._score(scored)
+            learns = isinstance(strategy, ResidualStrategy)
+            scores = self._score(scored, residuals=learns)
             improved = self._archive.add(scored, scores.distances)
             if improved:
                 self.best, self._full = self._archive.best_point, scores.full
             stale = 0 if improved else stale + len(scored)
             self.history.add(
-                Generation(stage.name, stage.objective, scored, scores, self.budget.seconds)
+                Generation(
+                    stage.name,
+                    stage.objective,
+                    scored,
+                    scores._replace(residuals=None),
+                    self.budget.seconds,
+                )
             )
             if len(scored) == len(batch):
-                strategy.tell(batch, scores.distances)
+                _tell(strategy, batch, scores)
             self._report(stage.name, improved)
 
     def _room(self) -> int | None:
@@ -364,9 +376,12 @@ class _Search:
         limit = self._settings.evaluations
         return None if limit is None else limit - self.budget.evaluations
 
-    def _score(self, points: NDArray[np.float64]) -> Scores:
+    def _score(self, points: NDArray[np.float64], *, residuals: bool) -> Scores:
         """Render a generation and score it."""
-        return self._recorded(points, lambda: self._evaluator.score(points, self._objective))
+        return self._recorded(
+            points,
+            lambda: self._evaluator.score(points, self._objective, residuals=residuals),
+        )
 
     def _recorded(self, points: NDArray[np.float64], render: Callable[[], Scores]) -> Scores:
         """Recall the scores of a batch from the journal, or render it and write them there.
@@ -404,3 +419,15 @@ class _Search:
                 patch=self._evaluator.patches(self.best[None])[0],
             )
         )
+
+
+def _tell(strategy: Proposer, batch: NDArray[np.float64], scores: Scores) -> None:
+    """Tell a strategy what it learns from."""
+    if isinstance(strategy, Strategy):
+        strategy.tell(batch, scores.distances)
+    elif isinstance(strategy, ResidualStrategy):
+        if scores.residuals is None:
+            raise InvalidValueError(
+                "The record of the search holds no residuals: start again in another folder."
+            )
+        strategy.tell_residuals(batch, scores.residuals.astype(np.float64))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva.search.archive import Archive
+from deepdiva.search.descent import Descents
 from deepdiva.search.differential import MixedDifferentialEvolution
 from deepdiva.search.given import Given
 from deepdiva.search.moves import neighbours
@@ -16,7 +18,7 @@ from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
 from deepdiva.search.race import Race
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.strategy import Strategy
+from deepdiva.search.strategy import Proposer, Strategy
 
 SURVEY_POPULATION = 48
 ARM_POPULATION = 12
@@ -29,7 +31,7 @@ CHOICE_SHARE = 0.05
 """Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
 the finer distance: a generation."""
 
-Begin = Callable[[Archive, int, np.random.Generator], Strategy]
+Begin = Callable[[Archive, int, np.random.Generator], Proposer]
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,16 @@ class Stage:
     begin: Begin
 
 
-def plan(settings: RefineSettings, start: Start, share: float) -> tuple[Stage, ...]:
+def plan(
+    settings: RefineSettings, start: Start, share: float, *, descends: bool = False
+) -> tuple[Stage, ...]:
     """The stages of a search.
 
     Args:
         settings: of the search.
         start: what is known before.
         share: part of the budget that the stages may spend.
+        descends: search by least squares, which needs a renderer that plays a patch twice alike.
 
     Raises:
         UnknownNameError: an optimizer that Nevergrad does not have.
@@ -79,6 +84,12 @@ def plan(settings: RefineSettings, start: Start, share: float) -> tuple[Stage, .
         Stage("rematch", 0.85, COARSE, _race(start, REMATCH_ARMS, REMATCH_STEP)),
         Stage("polish", 1.0, FINE, _race(start, 1, POLISH_STEP)),
     ]
+    if descends and len(start.space.continuous):
+        stages = [
+            Stage("survey", 0.2, COARSE, _survey(start)),
+            Stage("descent", 0.9, COARSE, _descents(start)),
+            stages[-1],
+        ]
     if not len(start.space.continuous):
         # With classes alone there is nothing for an arm to search.
         stages = [stage for stage in stages if stage.name in ("survey", "jumps")]
@@ -118,6 +129,18 @@ def _jumps(start: Start) -> Begin:
 def _nothing_new(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
     """The best points before, which a change of the distance scores again, and no others."""
     return Given(np.empty((0, archive.space.dimensions)), 1)
+
+
+def _descents(start: Start) -> Begin:
+    """The best points, by least squares."""
+
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Proposer:  # noqa: ARG001
+        def jumps(point: NDArray[np.float64]) -> NDArray[np.float64]:
+            return neighbours(point, start)[:JUMP_POPULATION]
+
+        return Descents(start.space, archive.ranked(len(archive)), jumps, evaluations)
+
+    return begin
 
 
 def _nevergrad(name: str, settings: RefineSettings, start: Start) -> Begin:

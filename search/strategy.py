@@ -17,17 +17,26 @@ def reflect(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((points >= 0.0) & (points <= 1.0), points, folded)
 
 
-class Strategy(ABC):
-    """Proposes points in [0, 1] and learns from their distances.
+class Proposer(ABC):
+    """Proposes points in [0, 1] and learns from what is told of them.
 
-    A strategy never sees a sound, a file or a clock. `ask` and `tell` alternate strictly: every
-    batch is told, whole and in order, before the next is asked for. What it proposes depends on its
-    settings, its seed and the distances that it was told, and on nothing else.
+    It never sees a sound, a file or a clock. Asking and telling alternate strictly: every batch is
+    told, whole and in order, before the next is asked for. What is proposed depends on the
+    settings, the seed and what was told, and on nothing else.
     """
 
     @abstractmethod
     def ask(self) -> NDArray[np.float64]:
         """The next points to be scored, shape (batch, dimensions), in [0, 1], batch at least 1."""
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether going on would be a waste: converged, or every proposal made."""
+
+
+class Strategy(Proposer):
+    """Learns from distances."""
 
     @abstractmethod
     def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:
@@ -38,7 +47,15 @@ class Strategy(ABC):
             distances: shape (batch,), finite, the smaller the better.
         """
 
-    @property
+
+class ResidualStrategy(Proposer):
+    """Learns from vectors, whose squares are to be small."""
+
     @abstractmethod
-    def done(self) -> bool:
-        """Whether going on would be a waste: converged, or every proposal made."""
+    def tell_residuals(self, batch: NDArray[np.float64], residuals: NDArray[np.float64]) -> None:
+        """Learn from the batch that was asked for last.
+
+        Args:
+            batch: what `ask` returned, shape (batch, dimensions).
+            residuals: shape (batch, any); a row that is not finite is a point without a sound.
+        """

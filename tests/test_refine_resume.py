@@ -8,6 +8,7 @@ import pytest
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.note import Note
+from deepdiva.renderer import Renderer
 from deepdiva.search.journal import GENERATIONS, RUN, Journal
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
@@ -28,23 +29,45 @@ class CountingEngine(EmbeddedRenderer):
         return super().render(patches, note, seeds, nuisance)
 
 
+class Unstruck(Renderer):
+    """The engine as if it were a plug-in: nobody tells it how a note is struck."""
+
+    def __init__(self):
+        self._engine = CountingEngine()
+
+    @property
+    def info(self):
+        return self._engine.info
+
+    @property
+    def table(self):
+        return self._engine.table
+
+    @property
+    def honoured(self):
+        return self._engine.honoured
+
+    def render(self, patches, note, seeds=0):
+        return self._engine.render(patches, note, seeds)
+
+
 @pytest.fixture(scope="module")
 def target():
     return EmbeddedRenderer().render(SPACE.patches(np.full((1, 11), 0.4)), NOTE, 5)[0]
 
 
-def search(target, folder=None, *, stop_after=None, resume=False, **settings):
+def search(
+    target, folder=None, *, stop_after=None, resume=False, renderer=CountingEngine, **settings
+):
     def watch(progress):
         if stop_after is not None and progress.evaluations >= stop_after:
             raise KeyboardInterrupt
 
     chosen = RefineSettings(**{"evaluations": 700, "jobs": 1, "seed": 3, **settings})
     if folder is None:
-        return refine(target, CountingEngine(), SPACE, NOTE, chosen, on_progress=watch)
+        return refine(target, renderer(), SPACE, NOTE, chosen, on_progress=watch)
     with Journal(folder, DESCRIPTION, resume=resume) as journal:
-        return refine(
-            target, CountingEngine(), SPACE, NOTE, chosen, journal=journal, on_progress=watch
-        )
+        return refine(target, renderer(), SPACE, NOTE, chosen, journal=journal, on_progress=watch)
 
 
 def same(one, other):
@@ -62,6 +85,20 @@ def test_a_resumed_search_ends_where_an_unbroken_one_does(target, tmp_path, opti
     search(target, tmp_path, stop_after=200, optimizer=optimizer)
     search(target, tmp_path, stop_after=450, resume=True, optimizer=optimizer)
     same(search(target, tmp_path, resume=True, optimizer=optimizer), unbroken)
+
+
+def test_a_descent_that_was_broken_off_goes_on_and_workers_do_not_matter(target, tmp_path):
+    unbroken = search(target, renderer=Unstruck)
+    stages = {generation.stage for generation in unbroken.history.generations}
+    assert stages == {"survey", "descent", "polish"}
+    search(target, tmp_path, stop_after=300, renderer=Unstruck, jobs=2)
+    search(target, tmp_path, stop_after=500, resume=True, renderer=Unstruck)
+    lines = [json.loads(line) for line in (tmp_path / GENERATIONS).read_bytes().splitlines()]
+    assert any("residuals" in line for line in lines)
+    same(search(target, tmp_path, resume=True, renderer=Unstruck, jobs=3), unbroken)
+    CountingEngine.rendered = 0
+    same(search(target, tmp_path, resume=True, renderer=Unstruck), unbroken)
+    assert CountingEngine.rendered <= 16, "one to compile, and the match"
 
 
 @pytest.mark.parametrize("evaluations", [300, 900])

@@ -2,6 +2,7 @@
 
 from deepdiva.distance.averaged import AveragedDistance
 from deepdiva.distance.base import Distance
+from deepdiva.distance.profile import Profile
 from deepdiva.distance.settings import (
     AVERAGED,
     FULL,
@@ -19,5 +20,6 @@ __all__ = [
     "AveragedSettings",
     "Distance",
     "DistanceSettings",
+    "Profile",
     "SpectralDistance",
 ]

@@ -539,6 +539,18 @@ def _sum_bands(slices: NDArray[np.float32], bands: BandTable, sums: NDArray[np.f
                 row[lane] += source[lane] * weight
 
 
+@njit(**_OPTIONS)
+def sum_bands(slices: NDArray[np.float32], bands: BandTable, sums: NDArray[np.float32]) -> None:
+    """Weighted sums of rows of 32.
+
+    Args:
+        slices: shape (bins * 32,), as `scan` leaves them in `total`.
+        bands: which rows, and their weights.
+        sums: filled; shape (bands * 32,).
+    """
+    _sum_bands(slices, bands, sums)
+
+
 @njit(**_INLINE)
 def _average(
     sums: NDArray[np.float32],
