@@ -29,7 +29,7 @@ from collections.abc import Callable, Generator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.search.strategy import ResidualStrategy
+from deepdiva.search.strategy import Strategy
 from deepdiva.space import ParameterSpace
 
 ARMS = 8
@@ -86,7 +86,7 @@ Search = Generator[NDArray[np.float64], NDArray[np.float64], None]
 """Yields points, shape (batch, dimensions), and is sent their residuals, shape (batch, any)."""
 
 
-class Descents(ResidualStrategy):
+class Descents(Strategy):
     """Races of descents.
 
     Args:
@@ -118,10 +118,10 @@ class Descents(ResidualStrategy):
     def ask(self) -> NDArray[np.float64]:
         return self._batch
 
-    def tell_residuals(self, batch: NDArray[np.float64], residuals: NDArray[np.float64]) -> None:
+    def tell(self, batch: NDArray[np.float64], told: NDArray[np.float64]) -> None:
         self._left -= len(batch)
         try:
-            self._batch = self._search.send(np.asarray(residuals, np.float64))
+            self._batch = self._search.send(told)
         except StopIteration:
             self._done = True
 

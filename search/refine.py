@@ -29,7 +29,7 @@ from deepdiva.search.pitch import with_pitches
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
-from deepdiva.search.strategy import Proposer, ResidualStrategy, Strategy
+from deepdiva.search.strategy import Strategy
 from deepdiva.search.strike import LEAST_EVALUATIONS, MOST_ARMS, STRIKE_SHARE, Strike, fit_strike
 from deepdiva.space import ParameterSpace
 
@@ -339,7 +339,7 @@ class _Search:
         if len(best):
             self._drive(Given(best, self._settings.population), stage)
 
-    def _drive(self, strategy: Proposer, stage: Stage) -> None:
+    def _drive(self, strategy: Strategy, stage: Stage) -> None:
         """Ask, score, tell, until the strategy is done or its share is spent."""
         stale = 0
         patience = self._settings.patience or math.inf
@@ -352,8 +352,7 @@ class _Search:
             batch = strategy.ask()
             # The last batch of all may be cut short; then nobody needs to learn from it.
             scored = batch[: self._room()]
-            learns = isinstance(strategy, ResidualStrategy)
-            scores = self._score(scored, residuals=learns)
+            scores = self._score(scored, residuals=stage.residuals)
             improved = self._archive.add(scored, scores.distances)
             if improved:
                 self.best, self._full = self._archive.best_point, scores.full
@@ -368,7 +367,7 @@ class _Search:
                 )
             )
             if len(scored) == len(batch):
-                _tell(strategy, batch, scores)
+                strategy.tell(batch, _told(scores, stage))
             self._report(stage.name, improved)
 
     def _room(self) -> int | None:
@@ -421,13 +420,12 @@ class _Search:
         )
 
 
-def _tell(strategy: Proposer, batch: NDArray[np.float64], scores: Scores) -> None:
-    """Tell a strategy what it learns from."""
-    if isinstance(strategy, Strategy):
-        strategy.tell(batch, scores.distances)
-    elif isinstance(strategy, ResidualStrategy):
-        if scores.residuals is None:
-            raise InvalidValueError(
-                "The record of the search holds no residuals: start again in another folder."
-            )
-        strategy.tell_residuals(batch, scores.residuals.astype(np.float64))
+def _told(scores: Scores, stage: Stage) -> NDArray[np.float64]:
+    """What the strategy of a stage learns from."""
+    if not stage.residuals:
+        return scores.distances
+    if scores.residuals is None:
+        raise InvalidValueError(
+            "The record of the search holds no residuals: start again in another folder."
+        )
+    return scores.residuals.astype(np.float64)

@@ -18,7 +18,7 @@ from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
 from deepdiva.search.race import Race
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.strategy import Proposer, Strategy
+from deepdiva.search.strategy import Strategy
 
 SURVEY_POPULATION = 48
 ARM_POPULATION = 12
@@ -31,7 +31,7 @@ CHOICE_SHARE = 0.05
 """Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
 the finer distance: a generation."""
 
-Begin = Callable[[Archive, int, np.random.Generator], Proposer]
+Begin = Callable[[Archive, int, np.random.Generator], Strategy]
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,14 @@ class Stage:
         begin: makes its strategy from what was scored before by the same objective (the best
             points, where the stage before had another), the evaluations that it may spend, and
             its own source of randomness.
+        residuals: whether that strategy learns from residuals and not from distances.
     """
 
     name: str
     until: float
     objective: str
     begin: Begin
+    residuals: bool = False
 
 
 def plan(
@@ -87,7 +89,7 @@ def plan(
     if descends and len(start.space.continuous):
         stages = [
             Stage("survey", 0.2, COARSE, _survey(start)),
-            Stage("descent", 0.9, COARSE, _descents(start)),
+            Stage("descent", 0.9, COARSE, _descents(start), residuals=True),
             stages[-1],
         ]
     if not len(start.space.continuous):
@@ -134,7 +136,7 @@ def _nothing_new(archive: Archive, evaluations: int, rng: np.random.Generator) -
 def _descents(start: Start) -> Begin:
     """The best points, by least squares."""
 
-    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Proposer:  # noqa: ARG001
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
         def jumps(point: NDArray[np.float64]) -> NDArray[np.float64]:
             return neighbours(point, start)[:JUMP_POPULATION]
 

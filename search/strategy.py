@@ -1,4 +1,4 @@
-"""What every search strategy is: ask for a batch, tell its distances, until done."""
+"""What every search strategy is: ask for a batch, tell what it sounds like, until done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def reflect(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((points >= 0.0) & (points <= 1.0), points, folded)
 
 
-class Proposer(ABC):
+class Strategy(ABC):
     """Proposes points in [0, 1] and learns from what is told of them.
 
     It never sees a sound, a file or a clock. Asking and telling alternate strictly: every batch is
@@ -29,33 +29,18 @@ class Proposer(ABC):
     def ask(self) -> NDArray[np.float64]:
         """The next points to be scored, shape (batch, dimensions), in [0, 1], batch at least 1."""
 
+    @abstractmethod
+    def tell(self, batch: NDArray[np.float64], told: NDArray[np.float64]) -> None:
+        """Learn from the batch that was asked for last.
+
+        Args:
+            batch: what `ask` returned, shape (batch, dimensions).
+            told: what the strategy learns from, which its stage says: distances, shape (batch,),
+                finite, the smaller the better; or residuals, shape (batch, any), whose squares are
+                to be small, a row that is not finite for a point without a sound.
+        """
+
     @property
     @abstractmethod
     def done(self) -> bool:
         """Whether going on would be a waste: converged, or every proposal made."""
-
-
-class Strategy(Proposer):
-    """Learns from distances."""
-
-    @abstractmethod
-    def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:
-        """Learn from the batch that was asked for last.
-
-        Args:
-            batch: what `ask` returned, shape (batch, dimensions).
-            distances: shape (batch,), finite, the smaller the better.
-        """
-
-
-class ResidualStrategy(Proposer):
-    """Learns from vectors, whose squares are to be small."""
-
-    @abstractmethod
-    def tell_residuals(self, batch: NDArray[np.float64], residuals: NDArray[np.float64]) -> None:
-        """Learn from the batch that was asked for last.
-
-        Args:
-            batch: what `ask` returned, shape (batch, dimensions).
-            residuals: shape (batch, any); a row that is not finite is a point without a sound.
-        """

@@ -30,7 +30,7 @@ def drive(strategy, residuals, evaluations):
         assert len(batch) >= 1
         assert np.all((batch >= 0) & (batch <= 1))
         vectors = residuals(batch)
-        strategy.tell_residuals(batch, vectors)
+        strategy.tell(batch, vectors)
         spent += len(batch)
         lengths = np.sqrt((np.nan_to_num(vectors, nan=1e3) ** 2).sum(axis=1))
         if lengths.min() < best:
@@ -158,8 +158,8 @@ def test_nothing_but_what_was_told_decides():
             break
         batch = one.ask()
         assert np.array_equal(batch, other.ask())
-        one.tell_residuals(batch, residuals(batch))
-        other.tell_residuals(batch, residuals(batch))
+        one.tell(batch, residuals(batch))
+        other.tell(batch, residuals(batch))
     assert one.done == other.done
 
 
