@@ -89,8 +89,8 @@ def proportion(successes: float, trials: int) -> Interval:
     spread = _Z95 * np.sqrt(share * (1 - share) / trials + _Z95**2 / (4 * trials**2))
     scale = 1 + _Z95**2 / trials
     low, high = (centre - spread) / scale, (centre + spread) / scale
-    # At a share of 0 or 1 rounding leaves the end a hair beside it.
-    return Interval(share, float(min(low, share)), float(max(high, share)))
+    # At a share of 0 or 1 rounding leaves the end a hair beside it, on either side.
+    return Interval(share, float(max(0.0, min(low, share))), float(min(1.0, max(high, share))))
 
 
 Verdict = Literal["better", "worse", "unclear"]

@@ -51,11 +51,12 @@ def test_bootstrap_refuses_what_it_cannot_resample(values):
         bootstrap(values)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 10), (25, 25), (22, 50)])
+@pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 10), (25, 25), (22, 50), (0, 50)])
 def test_proportion_is_wilsons_interval(successes, trials):
     expected = scipy.stats.binomtest(successes, trials).proportion_ci(method="wilson")
     interval = proportion(successes, trials)
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert 0.0 <= interval.low <= interval.value <= interval.high <= 1.0
 
 
 def test_paired_comparison_sees_what_unpaired_means_hide():
