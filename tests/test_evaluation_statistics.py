@@ -51,7 +51,9 @@ def test_bootstrap_refuses_what_it_cannot_resample(values):
         bootstrap(values)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 10), (25, 25), (22, 50), (0, 21), (40, 40)])
+@pytest.mark.parametrize(
+    ("successes", "trials"), [(0, 5), (3, 10), (25, 25), (22, 50), (0, 21), (40, 40)]
+)
 def test_proportion_is_wilsons_interval(successes, trials):
     expected = scipy.stats.binomtest(successes, trials).proportion_ci(method="wilson")
     interval = proportion(successes, trials)
