@@ -183,7 +183,7 @@ def main() -> None:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=20_000, help="sounds")
-    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--jobs", type=int, help="workers; default: one for each core")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
     parser.add_argument("--store", default="float32", choices=("float32", "float16", "features"))
