@@ -47,6 +47,10 @@ FINE: Final = "fine"
 FORGIVING: Final = "forgiving"
 """For questions about parameters: what only chance changed counts least."""
 
+STEADY: Final = "steady"
+"""For telling classes apart in the mean over several strikes: which lines and bands are how strong,
+whatever chance does to single frames."""
+
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""
 
@@ -57,6 +61,7 @@ WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
     COARSE: {"lines": 1.0, "frames": 0.2, "level": 0.3},
     FINE: {"lines": 1.0, "scales": 0.2, "level": 0.3},
     FORGIVING: {"averaged": 1.0},
+    STEADY: {"averaged": 1.0, "lines": 1.0},
     FRAMES: {"frames": 1.0},
     REPORTED: {"full": 1.0},
 }

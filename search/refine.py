@@ -30,7 +30,13 @@ from deepdiva.search.settings import RefineSettings
 from deepdiva.search.stages import Stage, plan
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
-from deepdiva.search.strike import LEAST_EVALUATIONS, MOST_ARMS, STRIKE_SHARE, Strike, fit_strike
+from deepdiva.search.strike import (
+    COMBINATIONS,
+    LEAST_EVALUATIONS,
+    STRIKE_SHARE,
+    Strike,
+    fit_strike,
+)
 from deepdiva.space import ParameterSpace
 
 End = Literal["budget", "target", "done", "interrupted"]
@@ -309,9 +315,9 @@ class _Search:
     def _combinations(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
         """A point, then the best of other combinations of classes, the nearest first."""
         classes = [dimension.position for dimension in self.history.space.classes]
-        others = self.history.wide().ranked(MOST_ARMS, per_combination=1)
+        others = self.history.wide().ranked(COMBINATIONS, per_combination=1)
         others = others[np.any(others[:, classes] != point[classes], axis=1)]
-        return np.concatenate([point[None], others])
+        return np.concatenate([point[None], others])[:COMBINATIONS]
 
     def explanation(self, point: NDArray[np.float64]) -> Explanation | None:
         """What a match rests on; None if the user does not wait for it."""

@@ -5,8 +5,9 @@ apart as a good match does from its target. A renderer that takes phases as inpu
 fitted to the target, together with the last digits of the patch, and the distance then tells how
 near the patch is and not how lucky its phases were. They are never written into a preset.
 
-Struck alike, wrong waves give themselves away, too: so a few combinations of classes are fitted,
-and the nearest goes on.
+A search hears every candidate struck in one way, and a wrong wave that happens to beat like the
+target may look right. So before anything is fitted, the best of a few combinations of classes are
+struck several times, and the one that is nearest in the mean goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.evaluator import Evaluator, Scores
-from deepdiva.search.objective import FRAMES, REPORTED
+from deepdiva.search.objective import FRAMES, REPORTED, STEADY
 from deepdiva.search.strategy import reflect
 from deepdiva.space import ParameterSpace
 
@@ -29,23 +30,24 @@ STRIKE_SHARE = 0.2
 LEAST_EVALUATIONS = 64
 """With less than this nothing is fitted."""
 
-MOST_ARMS, ARM_EVALUATIONS = 4, 600
-"""So many combinations of classes are fitted at most, and one for each so many evaluations."""
+COMBINATIONS, STRIKES = 4, 8
+"""So many combinations of classes are struck so many times each."""
 
-_DRAWN_SHARE = 0.3
-"""Part of an arm's evaluations that goes into drawn strikes; descents from the best follow."""
+_CHOICE_SHARE = 0.2
+"""Part of the evaluations that this may take; with less, the first is taken as it is."""
 
-_TRIAL_SHARE = 0.5
-"""Part of an arm's evaluations after which all arms but the nearest are dropped."""
+_DRAWN_SHARE, _MOST_DRAWN = 0.3, 320
+"""Part of the evaluations that goes into drawn strikes, and how many at most; descents from the
+best follow."""
 
 _FRAMES_SHARE = 0.7
-"""Part of all evaluations after which the descent goes on by the reported distance."""
+"""Part of the evaluations after which the descent goes on by the reported distance."""
 
 _REACHES = 0.04 / 4.0 ** np.arange(5)
 """First steps that are tried in each coordinate, the longest first."""
 
 _PROBED_SHARE = 0.35
-"""Part of an arm's evaluations that this may take; with less, only the shortest are tried."""
+"""Part of the evaluations that this may take; with less, only the shortest are tried."""
 
 _GROWTH = 0.1
 """The longest by which the distance grows by no more than this part is taken."""
@@ -86,33 +88,40 @@ def fit_strike(
     Args:
         evaluator: of the search, with a renderer that takes strikes.
         space: the free parameters.
-        contenders: matches of different classes, the best first, shape (at least 1, dimensions),
-            in [0, 1]; as many as the evaluations allow for are fitted. Their classes stay.
+        contenders: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
+            dimensions), in [0, 1]. One of them is chosen, and its classes stay.
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
         scored: gets each batch, shape (batch, any), and what renders and scores it, and returns
             the scores: by calling that, or from a record of an earlier run.
     """
-    count = min(len(contenders), MOST_ARMS, max(1, evaluations // ARM_EVALUATIONS))
-    sources = np.random.default_rng([seed, 20211]).spawn(count)
-    arms = [
-        _Arm(evaluator, space, point, rng, scored)
-        for point, rng in zip(contenders[:count], sources, strict=True)
-    ]
-    for arm in arms:
-        arm.draw(round(_DRAWN_SHARE * evaluations / count))
-        arm.probe(round(_PROBED_SHARE * evaluations / count))
-        if count > 1:
-            arm.descend(FRAMES, _TRIAL_SHARE * evaluations / count)
-    best = min(arms, key=lambda arm: arm.distance)
-    others = sum(arm.spent for arm in arms) - best.spent
-    best.descend(FRAMES, _FRAMES_SHARE * evaluations - others)
-    best.descend(REPORTED, evaluations - others)
-    return best.strike(best.spent + others)
+    point, spent = contenders[0], 0
+    if len(contenders) > 1 and len(contenders) * STRIKES <= _CHOICE_SHARE * evaluations:
+        point, spent = _nearest(evaluator, contenders, seed, scored), len(contenders) * STRIKES
+    evaluations -= spent
+    fit = _Fit(evaluator, space, point, np.random.default_rng([seed, 20211]), scored)
+    fit.draw(min(_MOST_DRAWN, round(_DRAWN_SHARE * evaluations)))
+    fit.probe(round(_PROBED_SHARE * evaluations))
+    fit.descend(FRAMES, _FRAMES_SHARE * evaluations)
+    fit.descend(REPORTED, evaluations)
+    return fit.strike(spent + fit.spent)
 
 
-class _Arm:
-    """One combination of classes. A vector holds its ordered parameters and its strike.
+def _nearest(
+    evaluator: Evaluator, contenders: NDArray[np.float64], seed: int, scored: Scored
+) -> NDArray[np.float64]:
+    """The contender, shape (dimensions,), that is nearest in the mean over `STRIKES` strikes."""
+    struck = np.repeat(contenders, STRIKES, axis=0)
+    # Not as the search struck them: that strike flatters what it has found.
+    seeds = np.tile(seed + 1 + np.arange(STRIKES), len(contenders))
+    scores = scored(struck, lambda: evaluator.score(struck, STEADY, seeds))
+    row = int(scores.distances.reshape(-1, STRIKES).mean(axis=1).argmin())
+    nearest: NDArray[np.float64] = contenders[row]
+    return nearest
+
+
+class _Fit:
+    """A descent over vectors that hold ordered parameters and a strike; classes stay.
 
     Attributes:
         distance: of the best vector, by the objective of the last descent.
@@ -167,7 +176,7 @@ class _Arm:
         self._deviations[near.any(axis=0)] = reaches[near.argmax(axis=0)][near.any(axis=0)]
 
     def descend(self, objective: str, until: float) -> None:
-        """Go down from the best vector until so many evaluations of this arm are spent."""
+        """Go down from the best vector until so many evaluations are spent."""
         if self._search is None or objective != self._objective:
             self._search = CmaEs(self._best, self._deviations, self._rng, _POPULATION)
             self._search.inject(self._best[None])

@@ -9,7 +9,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
-from deepdiva.search.strike import ARM_EVALUATIONS, LEAST_EVALUATIONS, fit_strike
+from deepdiva.search.strike import LEAST_EVALUATIONS, STRIKES, fit_strike
 from deepdiva.space import ParameterSpace
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
@@ -65,16 +65,16 @@ def test_a_wrong_wave_gives_itself_away(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], 2 * ARM_EVALUATIONS)
+    strike = fitted(known, [wrong, point], 600)
     assert strike.point[WAVE_1] == point[WAVE_1]
-    assert strike.distance < fitted(known, wrong, ARM_EVALUATIONS).distance
+    assert strike.distance < fitted(known, wrong, 600).distance
 
 
-def test_with_little_to_spend_only_the_first_is_fitted(known):
+def test_with_little_to_spend_the_first_is_fitted_as_it_is(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], ARM_EVALUATIONS + 1)
+    strike = fitted(known, [wrong, point], 5 * 2 * STRIKES - 1)
     assert strike.point[WAVE_1] == wrong[WAVE_1]
 
 
