@@ -51,15 +51,17 @@ def load(name: str | Path) -> SoundSet:
     """A test set, fetched or rendered if need be.
 
     Args:
-        name: of a known set, or the folder of any. Of a known set the cached copy is taken, even
-            if sounds are missing from it (`SoundSet.missing`).
+        name: of a known set, or the folder of any; a folder that happens to be called like a known
+            set and is none, such as that of a run, stands in nobody's way. Of a known set the
+            cached copy is taken, even if sounds are missing from it (`SoundSet.missing`).
 
     Raises:
         UnknownNameError: neither a known name nor a folder.
         MissingFileError: a folder that is no test set.
         StorageError: it cannot be fetched.
     """
-    if Path(name).is_dir():
-        return SoundSet.open(name)
+    folder = Path(name)
+    if (folder / FILE_NAME).is_file() or (folder.is_dir() and str(name) not in KNOWN):
+        return SoundSet.open(folder)
     known = known_set(str(name))
     return cached(known.name) or known.fetch(cache_folder() / known.name)

@@ -180,6 +180,16 @@ def test_embedded50_is_rendered_on_demand_and_kept() -> None:
     np.testing.assert_array_equal(again.sounds[7].patch, made.sounds[7].patch)
 
 
+def test_the_folder_of_a_run_may_be_called_like_a_known_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "embedded50").mkdir()
+    assert load("embedded50").folder != Path("embedded50")
+    with pytest.raises(MissingFileError, match="is no test set"):
+        load("./embedded50")
+
+
 def test_another_engine_renders_embedded50_anew() -> None:
     made = load("embedded50")
     path = made.folder / "testset.json"
