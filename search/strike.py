@@ -30,11 +30,14 @@ STRIKE_SHARE = 0.2
 LEAST_EVALUATIONS = 64
 """With less than this nothing is fitted."""
 
-COMBINATIONS, STRIKES = 4, 8
-"""So many combinations of classes are struck so many times each."""
+COMBINATIONS, STRIKES = 4, 32
+"""So many combinations of classes are struck so many times each, at most."""
 
-_CHOICE_SHARE = 0.2
-"""Part of the evaluations that this may take; with less, the first is taken as it is."""
+LEAST_STRIKES = 4
+"""With less than this the first is taken as it is."""
+
+CHOICE_SHARE = 0.15
+"""Part of the evaluations, at most, in which combinations are struck."""
 
 _DRAWN_SHARE, _MOST_DRAWN = 0.3, 320
 """Part of the evaluations that goes into drawn strikes, and how many at most; descents from the
@@ -96,8 +99,10 @@ def fit_strike(
             the scores: by calling that, or from a record of an earlier run.
     """
     point, spent = contenders[0], 0
-    if len(contenders) > 1 and len(contenders) * STRIKES <= _CHOICE_SHARE * evaluations:
-        point, spent = _nearest(evaluator, contenders, seed, scored), len(contenders) * STRIKES
+    strikes = min(STRIKES, int(CHOICE_SHARE * evaluations / len(contenders)))
+    if len(contenders) > 1 and strikes >= LEAST_STRIKES:
+        point = _nearest(evaluator, contenders, strikes, seed, scored)
+        spent = len(contenders) * strikes
     evaluations -= spent
     fit = _Fit(evaluator, space, point, np.random.default_rng([seed, 20211]), scored)
     fit.draw(min(_MOST_DRAWN, round(_DRAWN_SHARE * evaluations)))
@@ -108,14 +113,18 @@ def fit_strike(
 
 
 def _nearest(
-    evaluator: Evaluator, contenders: NDArray[np.float64], seed: int, scored: Scored
+    evaluator: Evaluator,
+    contenders: NDArray[np.float64],
+    strikes: int,
+    seed: int,
+    scored: Scored,
 ) -> NDArray[np.float64]:
-    """The contender, shape (dimensions,), that is nearest in the mean over `STRIKES` strikes."""
-    struck = np.repeat(contenders, STRIKES, axis=0)
+    """The contender, shape (dimensions,), that is nearest in the mean over so many strikes."""
+    struck = np.repeat(contenders, strikes, axis=0)
     # Not as the search struck them: that strike flatters what it has found.
-    seeds = np.tile(seed + 1 + np.arange(STRIKES), len(contenders))
+    seeds = np.tile(seed + 1 + np.arange(strikes), len(contenders))
     scores = scored(struck, lambda: evaluator.score(struck, STEADY, seeds))
-    row = int(scores.distances.reshape(-1, STRIKES).mean(axis=1).argmin())
+    row = int(scores.distances.reshape(-1, strikes).mean(axis=1).argmin())
     nearest: NDArray[np.float64] = contenders[row]
     return nearest
 

@@ -9,7 +9,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
-from deepdiva.search.strike import LEAST_EVALUATIONS, STRIKES, fit_strike
+from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, LEAST_STRIKES, fit_strike
 from deepdiva.space import ParameterSpace
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
@@ -74,7 +74,7 @@ def test_with_little_to_spend_the_first_is_fitted_as_it_is(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], 5 * 2 * STRIKES - 1)
+    strike = fitted(known, [wrong, point], int(2 * LEAST_STRIKES / CHOICE_SHARE) - 1)
     assert strike.point[WAVE_1] == wrong[WAVE_1]
 
 
