@@ -61,8 +61,8 @@ def lay_out(sound: NDArray[np.float32], stretch: int, rows: NDArray[np.float32])
             `stretch` on go on into the next one. Zeros follow the end of the sound.
     """
     samples = sound.shape[0]
-    for first in range(0, stretch, 256):
-        count = min(256, stretch - first)
+    for first in range(0, stretch, 128):
+        count = min(128, stretch - first)
         for lane in range(32):
             begin = lane * stretch + first
             inside = min(max(samples - begin, 0), count)
