@@ -63,9 +63,16 @@ def test_the_result_is_what_the_preset_sounds_like(engine, target):
 
 
 def test_auto_beats_chance_at_equal_cost(engine, target):
+    reported = SpectralDistance(target, NOTE.sample_rate)
+
+    def struck_again(result):
+        """Mean over strikes that the search has not met: its own may have been lucky."""
+        patches = np.repeat(result.patch[None], 32, axis=0)
+        return reported(engine.render(patches, NOTE, 10_000 + np.arange(32))).mean()
+
     auto = search(engine, target, evaluations=1500)
     chance = search(engine, target, evaluations=1500, optimizer="RandomSearch")
-    assert auto.distance < 0.9 * chance.distance < auto.silence
+    assert struck_again(auto) < 0.9 * struck_again(chance) < auto.silence
 
 
 def test_a_patch_with_a_clear_answer_is_found(engine):
