@@ -63,16 +63,22 @@ def test_the_result_is_what_the_preset_sounds_like(engine, target):
 
 
 def test_auto_beats_chance_at_equal_cost(engine, target):
-    reported = SpectralDistance(target, NOTE.sample_rate)
+    """As reported and struck again, over six seeds: a single one is a matter of luck."""
+    distance = SpectralDistance(target, NOTE.sample_rate)
 
-    def struck_again(result):
-        """Mean over strikes that the search has not met: its own may have been lucky."""
-        patches = np.repeat(result.patch[None], 32, axis=0)
-        return reported(engine.render(patches, NOTE, 10_000 + np.arange(32))).mean()
+    def means(optimizer):
+        reported, again = [], []
+        for seed in range(6):
+            found = search(engine, target, evaluations=1500, optimizer=optimizer, seed=seed)
+            patches = np.repeat(found.patch[None], 32, axis=0)
+            reported.append(found.distance)
+            again.append(distance(engine.render(patches, NOTE, 10_000 + np.arange(32))).mean())
+        return np.mean([reported, again], axis=1)
 
-    auto = search(engine, target, evaluations=1500)
-    chance = search(engine, target, evaluations=1500, optimizer="RandomSearch")
-    assert struck_again(auto) < 0.9 * struck_again(chance) < auto.silence
+    auto, chance = means("auto"), means("RandomSearch")
+    silence = distance(SILENCE[None])[0]
+    assert np.all(auto < 0.9 * chance)
+    assert np.all(0.9 * chance < silence)
 
 
 def test_a_patch_with_a_clear_answer_is_found(engine):
