@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.search.encoding import ClassScores
 from deepdiva.search.start import Start
-from deepdiva.search.strategy import Strategy
+from deepdiva.search.strategy import Strategy, reflect
 from deepdiva.space import ParameterSpace
 
 AUTO = "auto"
@@ -86,7 +86,11 @@ class NevergradSearch(Strategy):
 
             centre = first[0] if len(first) else np.full(self._scores.dimensions, 0.5)
             sigma = float(start.deviations.mean())
-            array = ng.p.Array(init=centre).set_mutation(sigma=sigma).set_bounds(0.0, 1.0)
+            array = ng.p.Array(init=centre).set_mutation(sigma=sigma)
+            # Nevergrad 1.0.12's particles stand still between bounds, on a plain sphere too; the
+            # others come nearer with bounds than folded.
+            if not isinstance(make, ng.families.ConfPSO):
+                array.set_bounds(0.0, 1.0)
             array.random_state.seed(seed)
             self._optimizer = make(array, budget=budget, num_workers=self._batch)
             # What was suggested last is asked for first.
@@ -97,7 +101,8 @@ class NevergradSearch(Strategy):
     def ask(self) -> NDArray[np.float64]:
         with self._guarded():
             self._asked = [self._optimizer.ask() for _ in range(self._batch)]
-        return self._scores.points(np.array([candidate.value for candidate in self._asked]))
+        values = np.array([candidate.value for candidate in self._asked])
+        return self._scores.points(reflect(values))
 
     def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:  # noqa: ARG002
         with self._guarded():

@@ -50,7 +50,7 @@ def test_every_flat_array_stands_for_classes_and_never_for_something_between():
     assert np.array_equal(SPACE.normalised(patches)[:, CLASSES], points[:, CLASSES])
 
 
-@pytest.mark.parametrize("name", ["CMA", "DE", "TwoPointsDE", "NGOpt"])
+@pytest.mark.parametrize("name", ["CMA", "DE", "TwoPointsDE", "NGOpt", "PSO"])
 def test_common_optimizers_beat_random_search(name):
     best = min(distance(batch).min() for batch in run(name, 800))
     chance = min(distance(batch).min() for batch in run("RandomSearch", 800))

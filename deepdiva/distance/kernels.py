@@ -37,6 +37,9 @@ _Quad = tuple[
 _HALF = np.uint64(16)
 _ROW = np.uint64(32)
 
+_BLOCK = 128
+"""Rows that `lay_out` fills at a time: 16 kB, half of a common first-level cache."""
+
 LOG10_OF_SQRT2 = 0.5 * math.log10(2.0)
 """Times log2 of a power: log10 of the amplitude."""
 
@@ -61,8 +64,8 @@ def lay_out(sound: NDArray[np.float32], stretch: int, rows: NDArray[np.float32])
             `stretch` on go on into the next one. Zeros follow the end of the sound.
     """
     samples = sound.shape[0]
-    for first in range(0, stretch, 128):
-        count = min(128, stretch - first)
+    for first in range(0, stretch, _BLOCK):
+        count = min(_BLOCK, stretch - first)
         for lane in range(32):
             begin = lane * stretch + first
             inside = min(max(samples - begin, 0), count)
