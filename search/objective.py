@@ -48,8 +48,8 @@ FORGIVING: Final = "forgiving"
 """For questions about parameters: what only chance changed counts least."""
 
 STEADY: Final = "steady"
-"""For the mean over several strikes: which lines and bands are how strong, whatever chance does to
-single frames."""
+"""For telling classes apart in the mean over several strikes: which lines and bands are how strong,
+whatever chance does to single frames."""
 
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""
@@ -96,9 +96,6 @@ class Objectives:
             sample_rate: samples per second.
             weights: of the distances, for the search from beginning to end; None for `WEIGHTS`.
         """
-        all_weights = dict(WEIGHTS)
-        if weights is not None:
-            all_weights |= dict.fromkeys((COARSE, FINE, STEADY), weights)
         return cls(
             {
                 "averaged": AveragedDistance(target, sample_rate, AVERAGED),
@@ -108,7 +105,7 @@ class Objectives:
                 "scales": SpectralDistance(target, sample_rate, SCALES),
                 "full": SpectralDistance(target, sample_rate, FULL),
             },
-            all_weights,
+            WEIGHTS if weights is None else {**WEIGHTS, COARSE: weights, FINE: weights},
             Profile(target, sample_rate),
         )
 
