@@ -22,7 +22,7 @@ with the seed of the search, as `refine` reports it; *struck again*, the mean ov
 no search has met, which rewards nobody for lucky phases.
 
 Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All contenders at
-all budgets over 45 sounds and 3 seeds take a day of one core; what was run so far is kept in
+all budgets over 45 sounds and 3 seeds take long; what was run so far is kept in
 `benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Its records hold for the
 version of the engine that they name. After a change of the search, those of the hybrid have to be
 taken out.
