@@ -17,9 +17,11 @@ The hybrid plans by its budget and keeps a fifth of it for start phases, and NGO
 each of their budgets is a run of its own. The others know no budget and have all of it; one run to
 the largest gives the rest of the curve.
 
-What is scored is the patch, rendered again: *reported*, by the multi-scale spectral distance and
+What is scored is the patch, rendered again: *as reported*, by the multi-scale spectral distance and
 with the seed of the search, as `refine` reports it; *struck again*, the mean over 32 strikes that
-no search has met, which rewards nobody for lucky phases.
+no search has met, which rewards nobody for lucky phases. By single frames, though, a match that
+does not beat at all is often nearer to a beating target than the true patch, struck again. So that
+mean is also taken *by averaged spectra*, which beats hardly move.
 
 Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All contenders at
 all budgets over 45 sounds and 3 seeds take long; what was run so far is kept in
@@ -51,7 +53,7 @@ from search_runs import (
     table,
 )
 
-from deepdiva.distance import FULL, SpectralDistance
+from deepdiva.distance import AVERAGED, FULL, AveragedDistance, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.baselines import NearestPredictor
 from deepdiva.note import Note
@@ -68,7 +70,11 @@ CONTENDERS = (HYBRID, AUTO, NEAREST, *FROM_SCRATCH)
 PLANNERS = (HYBRID, AUTO, "NGOpt")
 """Contenders that search otherwise if they know that they may go on for longer."""
 
-FIELDS = {"again": "struck again", "reported": "as reported"}
+FIELDS = {
+    "again": "struck again",
+    "averaged": "struck again, by averaged spectra",
+    "reported": "as reported",
+}
 COMPARED = 1000
 """The hybrid's budget that is compared with the largest of the others."""
 
@@ -117,7 +123,7 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
     )
     engine = EmbeddedRenderer() if planned else Unstruck(EmbeddedRenderer())
     result = refine(run.sound.audio, engine, run.sound.space, Note(), settings, start=start)
-    distance = SpectralDistance(run.sound.audio, Note().sample_rate, FULL)
+    reported, averaged = judges(run.sound)
     records = []
     for budget in run.budgets:
         patch = result.patch if planned else incumbent(result, budget, run.sound.space)
@@ -126,13 +132,21 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
             {
                 **point(run.sound, run.contender, run.seed),
                 "budget": budget,
-                "reported": float(distance(again)[0]),
-                "again": float(struck_again(patch, run.sound.audio).mean()),
+                "patch": patch[run.sound.space.columns].tolist(),
+                "reported": float(reported(again)[0]),
+                "again": float(struck_again(patch, reported).mean()),
+                "averaged": float(struck_again(patch, averaged).mean()),
                 "struck_alike": result.preview_distance if planned else None,
                 "seconds": result.seconds,
             }
         )
     return records
+
+
+def judges(sound: Sound) -> tuple[SpectralDistance, AveragedDistance]:
+    """The distances to a sound by which matches are compared."""
+    rate = Note().sample_rate
+    return SpectralDistance(sound.audio, rate, FULL), AveragedDistance(sound.audio, rate, AVERAGED)
 
 
 def incumbent(result: RefineResult, budget: int, space: ParameterSpace) -> NDArray[np.float64]:
@@ -227,7 +241,7 @@ def grid(records: list[Record], options: argparse.Namespace, field: str) -> str:
 
     def cell(contender: str, budget: int) -> str:
         values = curve(records, contender, budget, field)
-        return f"{np.mean(values):.3f} / {np.median(values):.3f}" if len(values) else ""
+        return f"{np.mean(values):.3g} / {np.median(values):.3g}" if len(values) else ""
 
     heading = ["mean / median", *(f"{budget:,}" for budget in options.budgets)]
     rows = [
@@ -244,17 +258,24 @@ def curve(records: list[Record], contender: str, budget: int, field: str) -> NDA
 
 def comparison(records: list[Record], options: argparse.Namespace, budget: int) -> str:
     """The hybrid at a small budget against each contender from scratch at its largest."""
-    hybrid = curve(records, HYBRID, budget, "again")
     lines = []
     for contender in options.contenders:
         most = max((r["budget"] for r in records if r["contender"] == contender), default=0)
-        other = curve(records, contender, most, "again")
-        if contender in (HYBRID, AUTO) or len(other) != len(hybrid) or not len(hybrid):
+        if contender in (HYBRID, AUTO) or not most:
             continue
-        lines.append(
-            f"- hybrid at {budget:,} against {contender} at {most:,}: {hybrid.mean():.3f} and "
-            f"{other.mean():.3f} in the mean, nearer in {(hybrid < other).sum()} of {len(other)}"
-        )
+        parts = []
+        for field in ("again", "averaged"):
+            hybrid = curve(records, HYBRID, budget, field)
+            other = curve(records, contender, most, field)
+            if len(hybrid) != len(other):
+                break
+            parts.append(
+                f"{FIELDS[field]} {hybrid.mean():.3g} and {other.mean():.3g} in the mean, "
+                f"nearer in {(hybrid < other).sum()} of {len(other)}"
+            )
+        else:
+            heading = f"- hybrid at {budget:,} against {contender} at {most:,}"
+            lines.append(f"{heading}: {'; '.join(parts)}")
     return "\n".join(lines)
 
 
@@ -332,15 +353,15 @@ def main() -> None:
         records = records_of(some, results, options)
         done = {record["sound"] for record in records}
         searches = {(record["sound"], record["seed"]) for record in records}
-        for field in ("again", "reported") if searches else ():
+        for field in FIELDS if searches else ():
             how = f"{len(searches)} searches of each contender, {FIELDS[field]}"
             print(f"\n{len(done)} {title}, {how}:\n\n{grid(records, options, field)}")
-        floor = [
-            struck_again(sound.patch, sound.audio).mean() for sound in engine if sound.name in done
-        ]
-        if floor:
+        true = [sound for sound in engine if sound.name in done]
+        for field, judge in (("again", 0), ("averaged", 1)) if true else ():
+            floor = [struck_again(sound.patch, judges(sound)[judge]).mean() for sound in true]
             print(
-                f"\nThe true patches, struck again: {np.mean(floor):.3f} / {np.median(floor):.3f}"
+                f"\nThe true patches, {FIELDS[field]}: "
+                f"{np.mean(floor):.3g} / {np.median(floor):.3g}"
             )
     records = records_of(sounds, results, options)
     print(f"\n{comparison(records, options, COMPARED)}")

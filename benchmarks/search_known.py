@@ -44,7 +44,7 @@ from search_runs import (
     table,
 )
 
-from deepdiva.distance import AVERAGED, AveragedDistance
+from deepdiva.distance import AVERAGED, FULL, AveragedDistance, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
@@ -79,14 +79,15 @@ def searched(weights: Path | None, search: Search) -> list[Record]:
     start = network_start(sound, weights) if search.predicted else None
     settings = RefineSettings(evaluations=search.evaluations, jobs=1)
     result = refine(sound.audio, EmbeddedRenderer(), sound.space, note, settings, start=start)
+    distance = SpectralDistance(sound.audio, note.sample_rate, FULL)
     return [
         {
             **search.key(),
             "found": result.patch.tolist(),
             "distance": result.distance,
             "struck_alike": result.preview_distance,
-            "match": struck_again(result.patch, sound.audio).tolist(),
-            "floor": struck_again(sound.patch, sound.audio).tolist(),
+            "match": struck_again(result.patch, distance).tolist(),
+            "floor": struck_again(sound.patch, distance).tolist(),
             "seconds": result.seconds,
             "classes": {
                 dimension.parameter.name: audible(sound, dimension)

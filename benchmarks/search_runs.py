@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.audio import load_target, sound_files
-from deepdiva.distance import FULL, SpectralDistance
+from deepdiva.distance import Distance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.catalogue import load_predictor
 from deepdiva.note import Note
@@ -94,14 +94,14 @@ def recorded_sounds(folder: Path, take: int | None) -> list[Sound]:
 
 
 def struck_again(
-    patch: NDArray[np.float64], target: NDArray[np.float32], count: int = STRIKES
+    patch: NDArray[np.float64], distance: Distance, count: int = STRIKES
 ) -> NDArray[np.float64]:
-    """Reported distances, shape (count,), of a patch to a target in strikes that nobody has met."""
+    """Distances of a patch to a target, shape (count,), in strikes that nobody has met."""
     note = Note()
     sounds = EmbeddedRenderer().render(
         np.repeat(patch[None], count, axis=0), note, _STRUCK_AGAIN + np.arange(count)
     )
-    return SpectralDistance(target, note.sample_rate, FULL)(sounds)
+    return distance(sounds)
 
 
 def network_start(sound: Sound, weights: Path | None) -> Start:

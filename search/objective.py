@@ -48,8 +48,11 @@ FORGIVING: Final = "forgiving"
 """For questions about parameters: what only chance changed counts least."""
 
 STEADY: Final = "steady"
-"""For telling classes apart in the mean over several strikes: which lines and bands are how strong,
-whatever chance does to single frames."""
+"""For the mean over several strikes: which lines and bands are how strong, whatever chance does to
+single frames."""
+
+SETTLED: Final = "settled"
+"""For the last steps, over several strikes: single frames count too, as in what is reported."""
 
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""
@@ -62,6 +65,7 @@ WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
     FINE: {"lines": 1.0, "scales": 0.2, "level": 0.3},
     FORGIVING: {"averaged": 1.0},
     STEADY: {"averaged": 1.0, "lines": 1.0},
+    SETTLED: {"averaged": 1.0, "lines": 1.0, "scales": 0.5, "level": 0.3},
     FRAMES: {"frames": 1.0},
     REPORTED: {"full": 1.0},
 }
@@ -96,6 +100,9 @@ class Objectives:
             sample_rate: samples per second.
             weights: of the distances, for the search from beginning to end; None for `WEIGHTS`.
         """
+        all_weights = dict(WEIGHTS)
+        if weights is not None:
+            all_weights |= dict.fromkeys((COARSE, FINE, STEADY, SETTLED), weights)
         return cls(
             {
                 "averaged": AveragedDistance(target, sample_rate, AVERAGED),
@@ -105,7 +112,7 @@ class Objectives:
                 "scales": SpectralDistance(target, sample_rate, SCALES),
                 "full": SpectralDistance(target, sample_rate, FULL),
             },
-            WEIGHTS if weights is None else {**WEIGHTS, COARSE: weights, FINE: weights},
+            all_weights,
             Profile(target, sample_rate),
         )
 

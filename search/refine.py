@@ -27,7 +27,7 @@ from deepdiva.search.journal import Journal
 from deepdiva.search.optimizers import AUTO
 from deepdiva.search.pitch import with_pitches
 from deepdiva.search.settings import RefineSettings
-from deepdiva.search.stages import Stage, plan
+from deepdiva.search.stages import POLISH_STEP, Stage, plan
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
 from deepdiva.search.strike import (
@@ -176,7 +176,9 @@ def refine(
         points = search.leaders(CONTENDERS)
         if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
-        strike = search.strike(points[0]) if fits_strike and end in ("budget", "done") else None
+        strike = None
+        if fits_strike and end in ("budget", "done"):
+            strike = search.strike(points[0], POLISH_STEP**2 * start.steps)
         if strike is not None:
             points[0] = strike.point
         patches = evaluator.patches(points)
@@ -287,8 +289,13 @@ class _Search:
             return "budget"
         return self._ended() or "done"
 
-    def strike(self, point: NDArray[np.float64]) -> Strike | None:
-        """Spend the rest of the budget on how the match was struck; None if that is too little."""
+    def strike(self, point: NDArray[np.float64], steps: NDArray[np.float64]) -> Strike | None:
+        """Spend the rest of the budget on how the match was struck; None if that is too little.
+
+        Args:
+            point: the best match, shape (dimensions,).
+            steps: covariance of its last steps, shape (dimensions, dimensions).
+        """
         share = STRIKE_SHARE / (1.0 - STRIKE_SHARE)
         left = min(self.budget.until(1.0), round(share * self.budget.evaluations))
         if left < LEAST_EVALUATIONS:
@@ -304,6 +311,7 @@ class _Search:
                 self._evaluator,
                 self.history.space,
                 self._combinations(point),
+                steps,
                 left,
                 self._settings.seed,
                 scored,

@@ -5,22 +5,25 @@ apart as a good match does from its target. A renderer that takes phases as inpu
 fitted to the target, together with the last digits of the patch, and the distance then tells how
 near the patch is and not how lucky its phases were. They are never written into a preset.
 
-A search hears every candidate struck in one way, and a wrong wave that happens to beat like the
-target may look right. So before anything is fitted, the best of a few combinations of classes are
-struck several times, and the one that is nearest in the mean goes on.
+A fit that does not find the phases bends the patch instead. So what it made of the patch has to be
+nearer to the target in the mean over many strikes, too, and from there the patch goes its last
+steps, struck anew at every step. In the end phases are fitted to the patch as it is.
+
+A wrong wave may happen to beat like the target. So before anything is fitted, the best of a few
+combinations of classes are struck several times, and the one that is nearest in the mean goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.search.cmaes import CmaEs
-from deepdiva.search.evaluator import Evaluator, Scores
-from deepdiva.search.objective import FRAMES, REPORTED, STEADY
+from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.objective import FRAMES, REPORTED, SETTLED, STEADY
+from deepdiva.search.steady import LEAST_STRIKES, POPULATION, STRIKES, Scored, nearest, settle
 from deepdiva.search.strategy import reflect
 from deepdiva.space import ParameterSpace
 
@@ -30,14 +33,19 @@ STRIKE_SHARE = 0.2
 LEAST_EVALUATIONS = 64
 """With less than this nothing is fitted."""
 
-COMBINATIONS, STRIKES = 4, 32
-"""So many combinations of classes are struck so many times each, at most."""
-
-LEAST_STRIKES = 4
-"""With less than this the first is taken as it is."""
+COMBINATIONS = 4
+"""So many combinations of classes are struck several times each, at most."""
 
 CHOICE_SHARE = 0.15
 """Part of the evaluations, at most, in which combinations are struck."""
+
+_FIT_SHARE, _SETTLING_SHARE = 0.55, 0.3
+"""Parts of what is then left for the patch with its phases and for the patch in the mean over many
+strikes; the rest is for the phases alone."""
+
+_STRUCK_PART = 8
+"""Four points are struck several times while the patch settles, in half of those evaluations at
+most."""
 
 _DRAWN_SHARE, _MOST_DRAWN = 0.3, 320
 """Part of the evaluations that goes into drawn strikes, and how many at most; descents from the
@@ -55,10 +63,7 @@ _PROBED_SHARE = 0.35
 _GROWTH = 0.1
 """The longest by which the distance grows by no more than this part is taken."""
 
-_POPULATION = 16
 _DRAWN_BATCH = 64
-
-Scored = Callable[[NDArray[np.float64], Callable[[], Scores]], Scores]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,7 @@ def fit_strike(
     evaluator: Evaluator,
     space: ParameterSpace,
     contenders: NDArray[np.float64],
+    steps: NDArray[np.float64],
     evaluations: int,
     seed: int,
     scored: Scored,
@@ -93,6 +99,8 @@ def fit_strike(
         space: the free parameters.
         contenders: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
             dimensions), in [0, 1]. One of them is chosen, and its classes stay.
+        steps: covariance of first steps of a patch that is nearly there, shape (dimensions,
+            dimensions).
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
         scored: gets each batch, shape (batch, any), and what renders and scores it, and returns
@@ -101,36 +109,37 @@ def fit_strike(
     point, spent = contenders[0], 0
     strikes = min(STRIKES, int(CHOICE_SHARE * evaluations / len(contenders)))
     if len(contenders) > 1 and strikes >= LEAST_STRIKES:
-        point = _nearest(evaluator, contenders, strikes, seed, scored)
+        point = nearest(evaluator, contenders, STEADY, strikes, seed, scored)
         spent = len(contenders) * strikes
-    evaluations -= spent
-    fit = _Fit(evaluator, space, point, np.random.default_rng([seed, 20211]), scored)
-    fit.draw(min(_MOST_DRAWN, round(_DRAWN_SHARE * evaluations)))
-    fit.probe(round(_PROBED_SHARE * evaluations))
-    fit.descend(FRAMES, _FRAMES_SHARE * evaluations)
-    fit.descend(REPORTED, evaluations)
-    return fit.strike(spent + fit.spent)
-
-
-def _nearest(
-    evaluator: Evaluator,
-    contenders: NDArray[np.float64],
-    strikes: int,
-    seed: int,
-    scored: Scored,
-) -> NDArray[np.float64]:
-    """The contender, shape (dimensions,), that is nearest in the mean over so many strikes."""
-    struck = np.repeat(contenders, strikes, axis=0)
-    # Not as the search struck them: that strike flatters what it has found.
-    seeds = np.tile(seed + 1 + np.arange(strikes), len(contenders))
-    scores = scored(struck, lambda: evaluator.score(struck, STEADY, seeds))
-    row = int(scores.distances.reshape(-1, strikes).mean(axis=1).argmin())
-    nearest: NDArray[np.float64] = contenders[row]
-    return nearest
+    left = evaluations - spent
+    rng = np.random.default_rng([seed, 20211])
+    fit = _Fit(evaluator, space.continuous, point, rng, scored)
+    settling = round(_SETTLING_SHARE * left)
+    strikes = min(STRIKES, settling // _STRUCK_PART)
+    if strikes < LEAST_STRIKES or not len(space.continuous):
+        fit.run(left)
+        return fit.strike(spent + fit.spent)
+    fit.run(round(_FIT_SHARE * left))
+    point = nearest(evaluator, np.stack([point, fit.point]), SETTLED, strikes, seed, scored)
+    generations = (settling - 4 * strikes) // POPULATION
+    settled = settle(evaluator, space, point, steps, generations, rng, scored)
+    point = nearest(evaluator, np.stack([point, settled]), SETTLED, strikes, seed, scored)
+    spent += fit.spent + 4 * strikes + generations * POPULATION
+    held = _Fit(evaluator, space.continuous[:0], point, rng, scored, fit.phases)
+    held.run(evaluations - spent)
+    return held.strike(spent + held.spent)
 
 
 class _Fit:
-    """A descent over vectors that hold ordered parameters and a strike; classes stay.
+    """A descent over vectors that hold ordered parameters and a strike.
+
+    Args:
+        evaluator: of the search.
+        moving: positions of the parameters that may move, all ordered; none for the strike alone.
+        point: where it begins, shape (dimensions,).
+        rng: source of all randomness.
+        scored: as for `fit_strike`.
+        phases: a strike that is tried, too, as the attribute gives it.
 
     Attributes:
         distance: of the best vector, by the objective of the last descent.
@@ -140,15 +149,17 @@ class _Fit:
     def __init__(
         self,
         evaluator: Evaluator,
-        space: ParameterSpace,
+        moving: NDArray[np.intp],
         point: NDArray[np.float64],
         rng: np.random.Generator,
         scored: Scored,
+        phases: NDArray[np.float64] | None = None,
     ) -> None:
         self.distance = np.inf
         self.spent = 0
         self._evaluator = evaluator
-        self._positions = space.continuous
+        self._moving = moving
+        self._tried = phases
         self._point = point
         self._rng = rng
         self._scored = scored
@@ -158,17 +169,38 @@ class _Fit:
         self._search: CmaEs | None = None
         self._objective = ""
 
-    def draw(self, count: int) -> None:
+    def run(self, evaluations: int) -> None:
+        """Draw strikes, see how far steps may reach, go down, with so many evaluations at most."""
+        self._draw(min(_MOST_DRAWN, round(_DRAWN_SHARE * evaluations)))
+        self._probe(round(_PROBED_SHARE * evaluations))
+        self._descend(FRAMES, _FRAMES_SHARE * evaluations)
+        self._descend(REPORTED, evaluations)
+
+    @property
+    def point(self) -> NDArray[np.float64]:
+        """The patch of the best vector, shape (dimensions,)."""
+        points, _ = self._parts(self._best[None])
+        point: NDArray[np.float64] = points[0]
+        return point
+
+    @property
+    def phases(self) -> NDArray[np.float64]:
+        """The strike of the best vector, shape (strike size,), as a part of the vector."""
+        return self._best[len(self._moving) :]
+
+    def _draw(self, count: int) -> None:
         """Take the best of so many strikes."""
-        ordered = len(self._positions)
+        ordered = len(self._moving)
         drawn = np.empty((count, ordered + self._size))
-        drawn[:, :ordered] = self._point[self._positions]
+        drawn[:, :ordered] = self._point[self._moving]
         drawn[:, ordered:] = self._rng.uniform(0.25, 0.75, (count, self._size))
+        if self._tried is not None:
+            drawn[0, ordered:] = self._tried
         batches = np.array_split(drawn, -(-count // _DRAWN_BATCH))
         distances = np.concatenate([self._score(batch, FRAMES) for batch in batches])
         self._best, self.distance = drawn[distances.argmin()], float(distances.min())
 
-    def probe(self, most: int) -> None:
+    def _probe(self, most: int) -> None:
         """See how far first steps may reach, with so many evaluations at most.
 
         A hundredth of a semitone puts two oscillators out of step, a twentieth of the decay is not
@@ -184,13 +216,13 @@ class _Fit:
         near = there <= (1.0 + _GROWTH) * self.distance
         self._deviations[near.any(axis=0)] = reaches[near.argmax(axis=0)][near.any(axis=0)]
 
-    def descend(self, objective: str, until: float) -> None:
+    def _descend(self, objective: str, until: float) -> None:
         """Go down from the best vector until so many evaluations are spent."""
         if self._search is None or objective != self._objective:
-            self._search = CmaEs(self._best, self._deviations, self._rng, _POPULATION)
+            self._search = CmaEs(self._best, self._deviations, self._rng, POPULATION)
             self._search.inject(self._best[None])
             self._objective, self.distance = objective, np.inf
-        while not self._search.done and self.spent + _POPULATION <= until:
+        while not self._search.done and self.spent + POPULATION <= until:
             batch = self._search.ask()
             distances = self._score(batch, objective)
             self._search.tell(batch, distances)
@@ -208,9 +240,9 @@ class _Fit:
         self, vectors: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points and strikes that vectors stand for."""
-        ordered = len(self._positions)
+        ordered = len(self._moving)
         points = np.tile(self._point, (len(vectors), 1))
-        points[:, self._positions] = vectors[:, :ordered]
+        points[:, self._moving] = vectors[:, :ordered]
         # Two turns for the range: no descent has to cross an edge to come full circle.
         return points, np.mod(2.0 * vectors[:, ordered:], 1.0)
 

@@ -9,7 +9,8 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
-from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, LEAST_STRIKES, fit_strike
+from deepdiva.search.steady import LEAST_STRIKES
+from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, fit_strike
 from deepdiva.space import ParameterSpace
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
@@ -42,7 +43,8 @@ def fitted(known, contenders, evaluations, seed=0):
 
     with Evaluator(target, EmbeddedRenderer(), space, NOTE, seed, 1) as evaluator:
         points = np.atleast_2d(contenders)
-        strike = fit_strike(evaluator, space, points, evaluations, seed, scored)
+        steps = np.diag(np.full(space.dimensions, 0.03**2))
+        strike = fit_strike(evaluator, space, points, steps, evaluations, seed, scored)
     assert strike.evaluations == count <= evaluations
     reported = SpectralDistance(target, NOTE.sample_rate)
     assert strike.distance == reported(strike.sound[None])[0]
