@@ -280,24 +280,32 @@ def comparison(records: list[Record], options: argparse.Namespace, budget: int) 
 
 
 def picture(records: list[Record], options: argparse.Namespace) -> None:
-    """Draw the curves: mean distance, struck again, over evaluations."""
+    """Draw the curves: mean distances, struck again, over evaluations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+    fields = ("again", "averaged")
+    figure = Figure(figsize=(10.0, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    for contender in options.contenders:
-        own = [record for record in records if record["contender"] == contender]
-        budgets = sorted({record["budget"] for record in own})
-        means = [np.mean([r["again"] for r in own if r["budget"] == b]) for b in budgets]
-        width = 2.4 if contender == HYBRID else 1.2
-        axis.plot(budgets, means, marker="o", markersize=3, linewidth=width, label=contender)
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.set_xlabel("evaluations")
-    axis.set_ylabel("mean distance, struck again")
-    axis.legend(fontsize=8)
+    for axis, field in zip(figure.subplots(1, len(fields)), fields, strict=True):
+        for contender in options.contenders:
+            own = [record for record in records if record["contender"] == contender]
+            budgets = sorted({record["budget"] for record in own})
+            means = [np.mean([r[field] for r in own if r["budget"] == b]) for b in budgets]
+            width = 2.8 if contender == HYBRID else 1.2
+            axis.plot(budgets, means, marker="o", markersize=3, linewidth=width, label=contender)
+        axis.set_title(FIELDS[field], loc="left", fontsize=10)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(alpha=0.25)
+        axis.set_xlabel("evaluations")
+    figure.axes[0].set_ylabel("mean distance")
+    figure.axes[0].legend(fontsize=8)
     figure.savefig(options.picture, dpi=120)
 
 
