@@ -23,6 +23,7 @@ LEAST_STRIKES = 4
 """Fewer tell nothing."""
 
 POPULATION = 16
+"""Candidates in a generation."""
 
 Scored = Callable[[NDArray[np.float64], Callable[[], Scores]], Scores]
 
@@ -68,7 +69,8 @@ def settle(
         evaluator: of the search.
         space: the free parameters, of which one or more are ordered.
         point: where it begins, shape (dimensions,), in [0, 1]; its classes stay.
-        steps: covariance of first steps, shape (dimensions, dimensions).
+        steps: covariance of first steps, shape (dimensions, dimensions), where 1 is a parameter's
+            whole range.
         generations: of `POPULATION` candidates.
         rng: source of all randomness.
         scored: gets each batch and what renders and scores it, and returns the scores.

@@ -94,13 +94,16 @@ def fit_strike(
 ) -> Strike:
     """Fit start phases and noise to the target, and the ordered parameters with them.
 
+    With enough evaluations the parameters then settle in the mean over many strikes, and the phases
+    are fitted once more, to that patch.
+
     Args:
         evaluator: of the search, with a renderer that takes strikes.
         space: the free parameters.
         contenders: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
             dimensions), in [0, 1]. One of them is chosen, and its classes stay.
         steps: covariance of first steps of a patch that is nearly there, shape (dimensions,
-            dimensions).
+            dimensions), where 1 is a parameter's whole range.
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
         seed: of all chance.
         scored: gets each batch, shape (batch, any), and what renders and scores it, and returns
