@@ -94,10 +94,12 @@ def recorded_sounds(folder: Path, take: int | None) -> list[Sound]:
 
 
 def struck_again(
-    patch: NDArray[np.float64], distance: Distance, count: int = STRIKES
+    patch: NDArray[np.float64],
+    distance: Distance,
+    count: int = STRIKES,
+    note: Note = Note(),  # noqa: B008  (frozen)
 ) -> NDArray[np.float64]:
     """Distances of a patch to a target, shape (count,), in strikes that nobody has met."""
-    note = Note()
     sounds = EmbeddedRenderer().render(
         np.repeat(patch[None], count, axis=0), note, _STRUCK_AGAIN + np.arange(count)
     )

@@ -39,8 +39,12 @@ SHORTEST_LEAD_SECONDS = 0.02
 CUT_FADE_SECONDS = 0.002
 """Fade at the end of a recording that was cut, against the click."""
 
+FADED_DB = 40.0
+"""A recording that ends by less than this below its peak has not faded: it breaks off."""
+
 _MOST_VALUES = round(LONGEST_SECONDS) * 192_000 * 2
 _BLOCK_SECONDS = 0.01
+_END_SECONDS = 0.02
 _HISS_DB = -40.0
 _HISS_BLOCKS = 10
 _SUFFIXES = (
@@ -353,4 +357,13 @@ def _fit(mono: NDArray[np.float32], note: Note, report: list[str]) -> NDArray[np
     missing = (wanted - len(mono)) / note.sample_rate
     if missing >= 0.001:
         report.append(f"Added {missing:.3f} s of silence at the end.")
+        end = mono[-round(_END_SECONDS * note.sample_rate) :]
+        peaks = [float(np.abs(part).max()) for part in (mono, end)]
+        fall_db = 20.0 * math.log10(peaks[0] / max(peaks[1], 1e-9 * peaks[0]))
+        if fall_db < FADED_DB:
+            report.append(
+                f"The recording breaks off {fall_db:.0f} dB below its peak, and the silence "
+                "after it is matched, too: deepdiva refine --render-length "
+                f"{len(mono) / note.sample_rate:.3f} leaves it out."
+            )
     return audio

@@ -23,6 +23,9 @@ PITCHED_SHARE = 0.2
 CAP_CENTS = 2400.0
 """Two octaves: the worst score, also given where the target has a pitch and the match has none."""
 
+STEADY_SHARE = 0.8
+"""Of a sound that has a key, this share of the frames is pitched, most of them alike."""
+
 _WINDOW_SECONDS = 0.08
 _HOP_SECONDS = 0.025
 _QUIET = 1e-4
@@ -66,6 +69,25 @@ def fundamental(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.floa
 def has_pitch(pitches: NDArray[np.float64]) -> bool:
     """Whether enough frames of `fundamental` are pitched to speak of the pitch of the sound."""
     return bool(np.mean(np.isfinite(pitches)) >= PITCHED_SHARE)
+
+
+def key_of(audio: NDArray[np.float32], sample_rate: int) -> float | None:
+    """The key whose pitch a sound holds, as a MIDI note number with its fraction; 69 is 440 Hz.
+
+    Args:
+        audio: shape (samples,), at least 0.1 s.
+        sample_rate: samples per second.
+
+    Returns:
+        None where the sound holds no pitch: noise, glides, clashing oscillators.
+    """
+    pitches = fundamental(audio, sample_rate)
+    heard = pitches[np.isfinite(pitches)]
+    if len(heard) < STEADY_SHARE * len(pitches) or not len(heard):
+        return None
+    keys = 69.0 + 12.0 * np.log2(heard / 440.0)
+    key = float(np.median(keys))
+    return key if np.mean(np.abs(keys - key) < 0.5) >= STEADY_SHARE else None
 
 
 def pitch_error_cents(

@@ -195,17 +195,20 @@ def _load(path: Path | None, bench: Bench, draws: int) -> Predictor:
     """A trained predictor that fits the run.
 
     Raises:
-        InvalidValueError: made for another note, or for parameters that are not free here.
+        InvalidValueError: made for a note too different, or for parameters that are not free here.
     """
     from deepdiva.models.catalogue import load_predictor
+    from deepdiva.models.transposition import for_note
 
     settings = bench.settings
     predictor, _ = load_predictor(path, bench.renderer.info, draws=draws, seed=settings.seed)
-    if predictor.note != settings.note:
+    try:
+        predictor = for_note(predictor, settings.note)
+    except InvalidValueError as error:
         raise InvalidValueError(
-            f"{_weights(path)} was trained for {predictor.note}, and the sounds are of "
-            f"{settings.note}: leave it out, or train a model for that note."
-        )
+            f"{_weights(path)} does not fit {settings.note}: {error}. Leave it out, or train a "
+            "model for that note."
+        ) from error
     if predictor.space.free != settings.space.free:
         raise InvalidValueError(
             f"{_weights(path)} answers {', '.join(predictor.space.free)}, and free are "

@@ -139,7 +139,16 @@ def test_long_sounds_are_cut_with_a_fade(tmp_path):
 def test_short_sounds_are_padded(tmp_path):
     target = load_target(saved(tmp_path, tone(0.25)), NOTE)
     assert not target.audio[RATE // 4 + 1 :].any()
-    assert target.report == ("Added 0.750 s of silence at the end.",)
+    assert target.report[0] == "Added 0.750 s of silence at the end."
+
+
+def test_who_breaks_off_is_told_of_the_silence(tmp_path):
+    sound = tone(0.25)
+    [_, said] = load_target(saved(tmp_path, sound), NOTE).report
+    assert "breaks off 0 dB below its peak" in said
+    assert "--render-length 0.250" in said
+    faded = sound * np.exp(-8.0 * np.linspace(0.0, 1.0, sound.size))
+    assert len(load_target(saved(tmp_path, faded), NOTE).report) == 1
 
 
 def test_a_part_of_a_file(tmp_path):

@@ -136,16 +136,28 @@ def test_a_search_is_not_resumed_from_another_start(network, sounds, tmp_path):
         assert "start" in result.stderr
 
 
-def test_a_network_of_another_note_says_so(network, sounds, tmp_path):
-    # The network that comes with the package knows its own note.
+def test_a_network_that_hears_too_little_says_so(network, sounds, tmp_path):
+    # The network that comes with the package knows notes of two seconds.
     result = refine(sounds / "bass.wav", "-o", tmp_path / "a", *SHORT)
-    assert "The network knows the note" in result.stderr
-    assert "the search starts without it" in " ".join(result.stderr.split())
+    said = " ".join(result.stderr.split())
+    assert "knows notes of 2 s, and would hear 0.25 s of this one" in said
+    assert "the search starts without it" in said
     result = refine(sounds / "bass.wav", "-o", tmp_path / "b", *SHORT, "--predict", expect=2)
     assert "leave out --predict and --model-file" in result.stderr
-    other = [*SHORT, "--note-pitch", "36", "--model-file", network]
+    other = [*SHORT, "--note-length", "0.1", "--model-file", network]
     result = refine(sounds / "bass.wav", "-o", tmp_path / "c", *other, expect=2)
-    assert "'pitch': 48" in result.stderr
+    assert "released after 0.2 s" in result.stderr
+
+
+def test_a_network_hears_another_key(network, sounds, tmp_path):
+    common = [sounds / "bass.wav", *SHORT, "--model-file", network]
+    starts = []
+    for pitch in (48, 36):
+        refine(*common, "-o", tmp_path / str(pitch), "--note-pitch", pitch)
+        run = json.loads((tmp_path / str(pitch) / "bass.run" / "run.json").read_text())
+        starts.append(run["start"])
+    assert starts[0] != starts[1]
+    assert None not in starts
 
 
 def test_a_network_of_other_parameters_says_so(network, sounds, tmp_path):

@@ -1,6 +1,7 @@
 """`deepdiva predict`: sounds in, presets out, with a network that was trained for a moment."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,3 +169,27 @@ def test_without_weights_the_way_out_is_said(tmp_path, sounds):
         assert "deepdiva train" in predict(sounds / "0.wav", "-o", tmp_path, expect=2).stderr
     options = (sounds / "0.wav", "-o", tmp_path, "--model-file", missing)
     assert "deepdiva train" in predict(*options, expect=2).stderr
+
+
+def test_a_sound_of_another_key(tmp_path, posterior, sounds):
+    found = []
+    for number, options in enumerate(([], ["--note-pitch", 60], ["--note-pitch", 48])):
+        result = predict(
+            sounds / "0.wav", "-o", tmp_path / str(number), "--model-file", posterior, "--json",
+            *options,
+        )  # fmt: skip
+        found.append(json.loads(result.stdout)[0])
+    own, higher, said = found
+    assert higher["note"] == {**own["note"], "pitch": 60}
+    assert higher["parameters"] != own["parameters"]
+    assert said["parameters"] == own["parameters"]
+    # An octave lower to the ear, twice as slow.
+    preset = Preset.read(tmp_path / "1" / "0.h2p")
+    rendered = EmbeddedRenderer().render(preset.values()[None], replace(NOTE, pitch=60), 0)[0]
+    preview = read_audio(tmp_path / "1" / "0.wav")[0][:, 0]
+    assert SpectralDistance(preview, NOTE.sample_rate)(rendered[None])[0] < 0.2
+    result = predict(
+        sounds / "0.wav", "-o", tmp_path / "3", "--model-file", posterior, "--note-pitch", 128,
+        expect=2,
+    )  # fmt: skip
+    assert "from 0 to 127" in result.stderr

@@ -53,26 +53,38 @@ def starts_of(
     asked = bool(predict) or weights is not None
     if predict is False or (not asked and synth.info.name != "embedded"):
         return found
-    from deepdiva.models.catalogue import load_predictor
-
-    predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
-    reason = _unfit(predictor, tasks[0])
-    if reason and asked:
-        raise InvalidValueError(f"{reason}: leave out --predict and --model-file.")
-    if reason:
-        say(screen, f"{reason}: the search starts without it.")
+    try:
+        predictor = _fit(weights, tasks[0])
+    except _UnfitError as error:
+        if asked:
+            raise InvalidValueError(f"{error}: leave out --predict and --model-file.") from error
+        say(screen, f"{error}: the search starts without it.")
         return found
     predicted = [_predicted(predictor, task) for task in tasks]
     return [start.led_by(space.base) if near else start for start in predicted]
 
 
-def _unfit(predictor: Predictor, task: Task) -> str:
-    """Why a network has nothing to say of a sound; empty if it has."""
-    if predictor.note != task.note:
-        return f"The network knows the note {predictor.note.to_dict()} only"
+class _UnfitError(InvalidValueError):
+    """A network that has nothing to say of a sound."""
+
+
+def _fit(weights: Path | None, task: Task) -> Predictor:
+    """A network that hears the note of a task.
+
+    Raises:
+        MissingFileError: there are no such weights.
+        _UnfitError: why it has nothing to say.
+    """
+    from deepdiva.models.catalogue import load_predictor
+    from deepdiva.models.transposition import for_note
+
+    predictor, _ = load_predictor(weights, seed=task.settings.seed)
     if not set(predictor.space.names) & set(task.space.names):
-        return "The network predicts none of the free parameters"
-    return ""
+        raise _UnfitError("The network predicts none of the free parameters")
+    try:
+        return for_note(predictor, task.note)
+    except InvalidValueError as error:
+        raise _UnfitError(str(error)) from error
 
 
 def _predicted(predictor: Predictor, task: Task) -> Start:

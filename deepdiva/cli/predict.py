@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
 )
+from deepdiva.cli._remarks import remarks
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from deepdiva.audio import Target
     from deepdiva.models.matching import Answer, Matcher
+    from deepdiva.models.predictor import Predictor
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.preset import Preset
 
@@ -84,6 +86,14 @@ class Job:
     metavar="NAME=VALUE",
     help="Hold a parameter at a value, such as VCC.Voicing=2; may be given again.",
 )
+@click.option(
+    "--note-pitch",
+    "--midi-note-pitch",
+    "pitch",
+    type=int,
+    help="MIDI note of the sounds, 0 to 127; 48 is C3, 60 the middle C. The farther from the "
+    "network's own, the less it knows.  [default: the network's own]",
+)
 @click.option("--picture", is_flag=True, help="Also draw both sounds, as NAME.png.")
 @renderer_options
 @click.option(
@@ -104,6 +114,7 @@ def command(
     candidates: int,
     base: Path | None,
     lock: tuple[str, ...],
+    pitch: int | None,
     picture: bool,
     renderer: RendererChoice,
     device: str,
@@ -135,6 +146,8 @@ def command(
         predictor, header = load_predictor(
             model_file, synth.info, draws=max(candidates, _DRAWS), seed=seed, device=device
         )
+        if pitch is not None:
+            predictor = _of_key(predictor, pitch)
         threads = worker_count(jobs) if synth.info.workers == "threading" else 1
         matcher = Matcher(predictor, preset, synth, candidates, locks, threads, seed)
         warn_of_base(screen, matcher, header)
@@ -143,7 +156,7 @@ def command(
         answers = matcher.answers([target.audio for target in targets])
         for job, target, answer in zip(todo, targets, answers, strict=True):
             write(job, target, answer, predictor.note.sample_rate, force=force)
-            for sentence in target.report:
+            for sentence in remarks(target, predictor.note):
                 screen.print(f"{job.sound}: {sentence}", style="dim", markup=False, soft_wrap=True)
             results.append(summary(job, target, answer, matcher))
             if not as_json:
@@ -152,6 +165,24 @@ def command(
         synth.close()
     if as_json:
         print_json(results)
+
+
+def _of_key(predictor: Predictor, pitch: int) -> Predictor:
+    """The predictor for sounds of another key than its own.
+
+    Raises:
+        InvalidValueError: no MIDI note, or one that the predictor cannot hear.
+    """
+    from deepdiva.models.transposition import for_note
+
+    note = replace(predictor.note, pitch=pitch)
+    try:
+        return for_note(predictor, note)
+    except InvalidValueError as error:
+        raise InvalidValueError(
+            f"--note-pitch {pitch}: {error}. Train a network for it (deepdiva train --note-pitch "
+            f"{pitch}), or leave it out."
+        ) from error
 
 
 def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) -> list[Job]:

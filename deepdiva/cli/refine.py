@@ -28,6 +28,7 @@ from deepdiva.cli._common import (
 from deepdiva.cli._refine_report import Bar, line, say, show, summary, warn
 from deepdiva.cli._refine_sketch import after_sketch, engine_sketch
 from deepdiva.cli._refine_start import starts_of
+from deepdiva.cli._remarks import remarks
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, RefineSettings
@@ -200,7 +201,7 @@ def command(
             for file in files
         ]
         for task in tasks:
-            for sentence in task.target.report:
+            for sentence in remarks(task.target, note):
                 say(screen, f"{task.target.source}: {sentence}")
         starts = starts_of(
             tasks,

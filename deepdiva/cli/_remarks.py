@@ -1,0 +1,32 @@
+"""What a command says of a recording before it matches it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepdiva.audio import Target
+    from deepdiva.note import Note
+
+OUT_OF_TUNE = 0.6
+"""Semitones from the key and all its octaves beyond which a recording seems to be of another."""
+
+_OCTAVE = 12
+
+
+def remarks(target: Target, note: Note) -> list[str]:
+    """What was done to a recording, and whether it seems to be of another key, as sentences."""
+    from deepdiva.evaluation.pitch import key_of
+
+    sentences = list(target.report)
+    key = key_of(target.audio, note.sample_rate)
+    if key is None:
+        return sentences
+    away = (key - note.pitch + _OCTAVE / 2) % _OCTAVE - _OCTAVE / 2
+    if abs(away) > OUT_OF_TUNE:
+        hertz = 440.0 * 2.0 ** ((key - 69.0) / _OCTAVE)
+        sentences.append(
+            f"Its pitch is that of key {round(key)} ({hertz:.1f} Hz), and not of key {note.pitch} "
+            f"or an octave of it: if {round(key)} was played, say --note-pitch {round(key)}."
+        )
+    return sentences

@@ -1,0 +1,48 @@
+"""What is said of a recording before it is matched."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepdiva.audio import Target
+from deepdiva.cli._remarks import remarks
+from deepdiva.note import Note
+
+NOTE = Note(render_seconds=0.5)
+
+
+def target(audio, report=()):
+    return Target(audio.astype(np.float32), report, Path("bass.wav"))
+
+
+def tone(key):
+    times = np.arange(NOTE.samples) / NOTE.sample_rate
+    hertz = 440.0 * 2.0 ** ((key - 69) / 12)
+    return 0.1 * sum(np.sin(2 * np.pi * hertz * n * times) / n for n in range(1, 8))
+
+
+@pytest.mark.parametrize("key", [42, 53.2, 61])
+def test_another_key_is_told(key):
+    report = ("Took the mean of 2 channels.",)
+    first, said = remarks(target(tone(key), report), NOTE)
+    assert first == report[0]
+    assert f"say --note-pitch {round(key)}" in said
+    assert not remarks(target(tone(key)), Note(pitch=round(key), render_seconds=0.5))
+
+
+@pytest.mark.parametrize("key", [24, 36, 47.6, 48, 60.4, 72])
+def test_octaves_and_detuning_are_no_other_key(key):
+    assert not remarks(target(tone(key)), NOTE)
+
+
+def test_noise_and_glides_have_no_key():
+    noise = np.random.default_rng(0).standard_normal(NOTE.samples)
+    assert not remarks(target(noise), NOTE)
+    glide = np.sin(np.cumsum(np.geomspace(90.0, 400.0, NOTE.samples)) * 2 * np.pi / 44100)
+    assert not remarks(target(glide), NOTE)
+
+
+def test_a_short_sound_is_no_error():
+    short = Note(render_seconds=0.01)
+    remarks(target(np.ones(short.samples)), short)
