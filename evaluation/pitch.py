@@ -29,6 +29,7 @@ STEADY_SHARE = 0.8
 _WINDOW_SECONDS = 0.08
 _HOP_SECONDS = 0.025
 _QUIET = 1e-4
+_FADED = 1e-2
 
 
 def fundamental(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
@@ -81,7 +82,9 @@ def key_of(audio: NDArray[np.float32], sample_rate: int) -> float | None:
     Returns:
         None where the sound holds no pitch: noise, glides, clashing oscillators.
     """
-    pitches = fundamental(audio, sample_rate)
+    loud = np.flatnonzero(np.abs(audio) > _FADED * np.abs(audio).max())
+    # A decay that is over has no pitch; it takes none from the sound either.
+    pitches = fundamental(audio[: loud[-1] + 1] if len(loud) else audio, sample_rate)
     heard = pitches[np.isfinite(pitches)]
     if len(heard) < STEADY_SHARE * len(pitches) or not len(heard):
         return None

@@ -31,6 +31,11 @@ def test_another_key_is_told(key):
     assert not remarks(target(tone(key)), Note(pitch=round(key), render_seconds=0.5))
 
 
+def test_a_short_sound_has_its_key_too():
+    audio = tone(42) * (np.arange(NOTE.samples) < 0.3 * NOTE.samples)
+    assert "key 42" in remarks(target(audio), NOTE)[0]
+
+
 @pytest.mark.parametrize("key", [24, 36, 47.6, 48, 60.4, 72])
 def test_octaves_and_detuning_are_no_other_key(key):
     assert not remarks(target(tone(key)), NOTE)
