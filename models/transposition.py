@@ -22,7 +22,8 @@ from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 
 LEAST_HEARD, LEAST_HELD = 0.7, 0.5
-"""Parts of the network's note that have to be heard before the sound ends and the key is let go."""
+"""Parts of the network's note that have to be heard before the sound ends and the key is let go;
+where its own key is let go, that may be as much later as it may be earlier."""
 
 _PITCHES = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
 _CUTOFFS = {"VCF1.Freq": "VCF1.KeyScl", "HPF.Freq": "HPF.KeyScl"}
@@ -147,15 +148,15 @@ class TransposedPredictor(Predictor):
         heard = note.render_seconds * self._stretch
         held = min(note.length_seconds, note.render_seconds) * self._stretch
         own_held = min(own.length_seconds, own.render_seconds)
-        if own.length_seconds < own.render_seconds and not math.isclose(held, own_held):
+        released = own.length_seconds < own.render_seconds
+        if (
+            heard < LEAST_HEARD * own.render_seconds
+            or held < LEAST_HELD * own_held
+            or (released and held > own_held / LEAST_HELD)
+        ):
             raise InvalidValueError(
-                f"The network knows notes that are released after {own_held:g} s, and would hear "
-                f"this one released after {held:.3g} s"
-            )
-        if heard < LEAST_HEARD * own.render_seconds or held < LEAST_HELD * own_held:
-            raise InvalidValueError(
-                f"The network knows notes of {own.render_seconds:g} s, and would hear "
-                f"{heard:.3g} s of this one, held for {held:.3g} s"
+                f"The network knows notes of {own.render_seconds:g} s that are held for "
+                f"{own_held:g} s, and would hear {heard:.3g} s of this one, held for {held:.3g} s"
             )
 
     def _moved(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

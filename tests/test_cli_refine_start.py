@@ -140,13 +140,13 @@ def test_a_network_that_hears_too_little_says_so(network, sounds, tmp_path):
     # The network that comes with the package knows notes of two seconds.
     result = refine(sounds / "bass.wav", "-o", tmp_path / "a", *SHORT)
     said = " ".join(result.stderr.split())
-    assert "knows notes of 2 s, and would hear 0.25 s of this one" in said
+    assert "knows notes of 2 s that are held for 2 s, and would hear 0.25 s of this one" in said
     assert "the search starts without it" in said
     result = refine(sounds / "bass.wav", "-o", tmp_path / "b", *SHORT, "--predict", expect=2)
     assert "leave out --predict and --model-file" in result.stderr
-    other = [*SHORT, "--note-length", "0.1", "--model-file", network]
+    other = [*SHORT, "--note-length", "0.05", "--model-file", network]
     result = refine(sounds / "bass.wav", "-o", tmp_path / "c", *other, expect=2)
-    assert "released after 0.2 s" in result.stderr
+    assert "held for 0.05 s" in " ".join(result.stderr.split())
 
 
 def test_a_network_hears_another_key(network, sounds, tmp_path):
@@ -158,6 +158,18 @@ def test_a_network_hears_another_key(network, sounds, tmp_path):
         starts.append(run["start"])
     assert starts[0] != starts[1]
     assert None not in starts
+
+
+def test_each_recording_has_its_own_key(network, tmp_path):
+    times = np.arange(round(NOTE.render_seconds * NOTE.sample_rate)) / NOTE.sample_rate
+    for key in (36, 55):
+        tone = 0.2 * np.sign(np.sin(2 * np.pi * 440.0 * 2.0 ** ((key - 69) / 12) * times))
+        write_wav(tmp_path / f"{key}.wav", tone.astype(np.float32), NOTE.sample_rate)
+    folder = tmp_path / "matched"
+    refine(tmp_path, "-o", folder, *SHORT, "--model-file", network, "--hear-pitch")
+    for key in (36, 55):
+        run = json.loads((folder / f"{key}.run" / "run.json").read_text())
+        assert run["note"]["pitch"] == key
 
 
 def test_a_network_of_other_parameters_says_so(network, sounds, tmp_path):

@@ -174,7 +174,7 @@ def test_the_own_note_needs_nothing():
     [
         (Note(length_seconds=1.0, render_seconds=1.0), NOTE, "would hear 1 s of this one"),
         (Note(length_seconds=0.8), NOTE, "held for 0.8 s"),
-        (NOTE, Note(length_seconds=1.0), "released after 1 s"),
+        (NOTE, Note(length_seconds=0.8), "held for 0.8 s, and would hear 2 s"),
     ],
 )
 def test_notes_of_which_too_little_is_heard_are_refused(note, own, reason):

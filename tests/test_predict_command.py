@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +194,24 @@ def test_a_sound_of_another_key(tmp_path, posterior, sounds):
         expect=2,
     )  # fmt: skip
     assert "from 0 to 127" in result.stderr
+
+
+def test_keys_are_heard(tmp_path, posterior):
+    times = np.arange(round(NOTE.render_seconds * NOTE.sample_rate)) / NOTE.sample_rate
+    for key in (41, 55, 60):
+        hertz = 440.0 * 2.0 ** ((key - 69) / 12)
+        tone = sum(np.sin(2 * np.pi * hertz * n * times) / n for n in range(1, 9))
+        name = f"{key}.wav"
+        write_wav(tmp_path / name, (0.2 * tone).astype(np.float32), NOTE.sample_rate)
+    noise = np.random.default_rng(0).standard_normal(times.size)
+    write_wav(tmp_path / "noise.wav", (0.1 * noise).astype(np.float32), NOTE.sample_rate)
+    options = ["--model-file", posterior, "--json", "--hear-pitch"]
+    result = predict(tmp_path, "-o", tmp_path / "all", *options)
+    found = {Path(row["sound"]).name: row for row in json.loads(result.stdout)}
+    assert {name: row["note"]["pitch"] for name, row in found.items()} == {
+        "41.wav": 41, "55.wav": 55, "60.wav": 60, "noise.wav": NOTE.pitch,
+    }  # fmt: skip
+    # An answer does not depend on the sounds beside it.
+    result = predict(tmp_path / "55.wav", "-o", tmp_path / "one", *options)
+    [alone] = json.loads(result.stdout)
+    assert alone["parameters"] == found["55.wav"]["parameters"]

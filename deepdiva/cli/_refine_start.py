@@ -33,7 +33,7 @@ def starts_of(
     that a search can be resumed among other sounds and on another machine.
 
     Args:
-        tasks: sounds to be matched, all of one note and one space.
+        tasks: sounds to be matched, all in one space.
         synth: renders the candidates.
         screen: is told why nothing is predicted.
         predict: whether to ask the network; None: if the embedded engine renders and the network
@@ -49,36 +49,44 @@ def starts_of(
     from deepdiva.search.start import Start
 
     space = tasks[0].space
-    found: list[Start | None] = [Start.near(space, space.base) if near else None] * len(tasks)
+    known = Start.near(space, space.base) if near else None
     asked = bool(predict) or weights is not None
     if predict is False or (not asked and synth.info.name != "embedded"):
-        return found
-    try:
-        predictor = _fit(weights, tasks[0])
-    except _UnfitError as error:
-        if asked:
-            raise InvalidValueError(f"{error}: leave out --predict and --model-file.") from error
-        say(screen, f"{error}: the search starts without it.")
-        return found
-    predicted = [_predicted(predictor, task) for task in tasks]
-    return [start.led_by(space.base) if near else start for start in predicted]
+        return [known] * len(tasks)
+    from deepdiva.models.catalogue import load_predictor
+
+    predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
+    starts: list[Start | None] = []
+    reasons: dict[str, None] = {}
+    for task in tasks:
+        try:
+            heard = _predicted(_fitting(predictor, task), task)
+        except _UnfitError as error:
+            if asked:
+                raise InvalidValueError(
+                    f"{error}: leave out --predict and --model-file."
+                ) from error
+            reasons[str(error)] = None
+            starts.append(known)
+        else:
+            starts.append(heard.led_by(space.base) if near else heard)
+    for reason in reasons:
+        say(screen, f"{reason}: the search starts without it.")
+    return starts
 
 
 class _UnfitError(InvalidValueError):
     """A network that has nothing to say of a sound."""
 
 
-def _fit(weights: Path | None, task: Task) -> Predictor:
-    """A network that hears the note of a task.
+def _fitting(predictor: Predictor, task: Task) -> Predictor:
+    """A predictor for the note of a task.
 
     Raises:
-        MissingFileError: there are no such weights.
-        _UnfitError: why it has nothing to say.
+        _UnfitError: why the network has nothing to say of it.
     """
-    from deepdiva.models.catalogue import load_predictor
     from deepdiva.models.transposition import for_note
 
-    predictor, _ = load_predictor(weights, seed=task.settings.seed)
     if not set(predictor.space.names) & set(task.space.names):
         raise _UnfitError("The network predicts none of the free parameters")
     try:

@@ -1,8 +1,11 @@
-"""What a command says of a recording before it matches it."""
+"""What a command hears in a recording before it matches it, and says of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from deepdiva.audio import Target
@@ -12,6 +15,21 @@ OUT_OF_TUNE = 0.6
 """Semitones from the key and all its octaves beyond which a recording seems to be of another."""
 
 _OCTAVE = 12
+
+hear_pitch_option = click.option(
+    "--hear-pitch",
+    is_flag=True,
+    help="Take the key from each recording's pitch; --note-pitch is for those that hold none.",
+)
+"""For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
+
+
+def heard_note(target: Target, note: Note) -> Note:
+    """The note with the key whose pitch a recording holds; the same note if it holds none."""
+    from deepdiva.evaluation.pitch import key_of
+
+    key = key_of(target.audio, note.sample_rate)
+    return note if key is None else replace(note, pitch=min(127, max(0, round(key))))
 
 
 def remarks(target: Target, note: Note) -> list[str]:

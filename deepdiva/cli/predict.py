@@ -22,7 +22,7 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
 )
-from deepdiva.cli._remarks import remarks
+from deepdiva.cli._remarks import hear_pitch_option, heard_note, remarks
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from deepdiva.models.matching import Answer, Matcher
     from deepdiva.models.predictor import Predictor
     from deepdiva.models.weights import WeightsHeader
+    from deepdiva.note import Note
     from deepdiva.preset import Preset
 
 _DRAWS = 64
@@ -94,6 +95,7 @@ class Job:
     help="MIDI note of the sounds, 0 to 127; 48 is C3, 60 the middle C. The farther from the "
     "network's own, the less it knows.  [default: the network's own]",
 )
+@hear_pitch_option
 @click.option("--picture", is_flag=True, help="Also draw both sounds, as NAME.png.")
 @renderer_options
 @click.option(
@@ -115,6 +117,7 @@ def command(
     base: Path | None,
     lock: tuple[str, ...],
     pitch: int | None,
+    hear_pitch: bool,
     picture: bool,
     renderer: RendererChoice,
     device: str,
@@ -146,19 +149,30 @@ def command(
         predictor, header = load_predictor(
             model_file, synth.info, draws=max(candidates, _DRAWS), seed=seed, device=device
         )
-        if pitch is not None:
-            predictor = _of_key(predictor, pitch)
         threads = worker_count(jobs) if synth.info.workers == "threading" else 1
         matcher = Matcher(predictor, preset, synth, candidates, locks, threads, seed)
         warn_of_base(screen, matcher, header)
+        played = predictor.note if pitch is None else replace(predictor.note, pitch=pitch)
+        targets = [load_target(job.sound, played) for job in todo]
+        notes = [heard_note(target, played) if hear_pitch else played for target in targets]
+        matchers = {
+            note: replace(matcher, predictor=_for_note(predictor, note))
+            for note in dict.fromkeys(notes)
+        }
+        # Sounds of one note are heard together, and answered in the order in which they came.
+        answers = {
+            note: one.answers(
+                [target.audio for target, own in zip(targets, notes, strict=True) if own == note]
+            )
+            for note, one in matchers.items()
+        }
         results = []
-        targets = [load_target(job.sound, predictor.note) for job in todo]
-        answers = matcher.answers([target.audio for target in targets])
-        for job, target, answer in zip(todo, targets, answers, strict=True):
-            write(job, target, answer, predictor.note.sample_rate, force=force)
-            for sentence in remarks(target, predictor.note):
+        for job, target, note in zip(todo, targets, notes, strict=True):
+            answer = next(answers[note])
+            write(job, target, answer, note.sample_rate, force=force)
+            for sentence in remarks(target, note):
                 screen.print(f"{job.sound}: {sentence}", style="dim", markup=False, soft_wrap=True)
-            results.append(summary(job, target, answer, matcher))
+            results.append(summary(job, target, answer, matchers[note]))
             if not as_json:
                 show(job, answer)
     finally:
@@ -167,21 +181,20 @@ def command(
         print_json(results)
 
 
-def _of_key(predictor: Predictor, pitch: int) -> Predictor:
+def _for_note(predictor: Predictor, note: Note) -> Predictor:
     """The predictor for sounds of another key than its own.
 
     Raises:
-        InvalidValueError: no MIDI note, or one that the predictor cannot hear.
+        InvalidValueError: a note that the predictor cannot hear.
     """
     from deepdiva.models.transposition import for_note
 
-    note = replace(predictor.note, pitch=pitch)
     try:
         return for_note(predictor, note)
     except InvalidValueError as error:
         raise InvalidValueError(
-            f"--note-pitch {pitch}: {error}. Train a network for it (deepdiva train --note-pitch "
-            f"{pitch}), or leave it out."
+            f"Key {note.pitch}: {error}. Train a network for it (deepdiva train --note-pitch "
+            f"{note.pitch}), or leave out --note-pitch and --hear-pitch."
         ) from error
 
 

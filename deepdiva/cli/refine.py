@@ -28,7 +28,7 @@ from deepdiva.cli._common import (
 from deepdiva.cli._refine_report import Bar, line, say, show, summary, warn
 from deepdiva.cli._refine_sketch import after_sketch, engine_sketch
 from deepdiva.cli._refine_start import starts_of
-from deepdiva.cli._remarks import remarks
+from deepdiva.cli._remarks import hear_pitch_option, heard_note, remarks
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, RefineSettings
@@ -116,6 +116,7 @@ if TYPE_CHECKING:
 @click.option("--start", "part_start", type=float, help="Where in the file the sound begins.")
 @click.option("--length", "part_length", type=float, help="Seconds of the file to take.")
 @note_options
+@hear_pitch_option
 @space_options
 @renderer_options
 @plugin_mode_option
@@ -140,6 +141,7 @@ def command(
     part_start: float | None,
     part_length: float | None,
     note: Note,
+    hear_pitch: bool,
     space: SpaceChoice,
     renderer: RendererChoice,
     plugin_mode: Literal["reuse", "fresh"],
@@ -187,21 +189,25 @@ def command(
         writer = _writer(synth, base)
         outputs = _outputs(files, output, writer, force=force or resume)
         # All sounds are read before the first is searched: a bad one is no surprise an hour later.
+        targets = [
+            load_target(file, note, start_seconds=part_start, length_seconds=part_length)
+            for file in files
+        ]
         tasks = [
             Task(
-                load_target(file, note, start_seconds=part_start, length_seconds=part_length),
-                outputs[file],
+                target,
+                outputs[target.source],
                 writer,
                 chosen,
-                note,
+                heard_note(target, note) if hear_pitch else note,
                 settings,
                 force,
                 resume,
             )
-            for file in files
+            for target in targets
         ]
         for task in tasks:
-            for sentence in remarks(task.target, note):
+            for sentence in remarks(task.target, task.note):
                 say(screen, f"{task.target.source}: {sentence}")
         starts = starts_of(
             tasks,
