@@ -120,6 +120,18 @@ def test_a_broken_preset_is_a_failure_of_its_sound_only(sound, tmp_path):
         presets.match(sound, seed=0)
 
 
+def test_the_network_answers_sounds_of_other_keys(sound):
+    note = Note(pitch=60)
+    patch = SPACE.patches(np.full((1, SPACE.dimensions), 0.3))
+    high = Sound("high", ENGINE.render(patch, note, 5)[0])
+    settings = EvaluationSettings(note, SPACE, strikes=1)
+    [contender] = make_contenders(["predict:8"], Bench(ENGINE, BENCH.base, settings))
+    assert answer(contender, high).renders == 8
+    # Of the short note of the other tests it would hear too little.
+    with pytest.raises(InvalidValueError, match="and would hear"):
+        answer(make("predict:8")[0], sound)
+
+
 def test_names_come_from_the_entries(tmp_path):
     Preset.template().write(tmp_path / "a.h2p")
     entries = ("mean", "nearest:100", "quick one=search:quick", "search:500", f"presets:{tmp_path}")
