@@ -25,9 +25,10 @@ mean is also taken *by averaged spectra*, which beats hardly move.
 
 Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All contenders at
 all budgets over 45 sounds and 3 seeds take long; what was run so far is kept in
-`benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Its records hold for the
-version of the engine that they name. After a change of the search, those of the hybrid have to be
-taken out.
+`benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Where some contenders have
+done more searches than others, tables come twice: of all contenders, over the searches that all
+have done, and of those that have done most. Records hold for the version of the engine that they
+name. After a change of the search, those of the hybrid have to be taken out.
 """
 
 from __future__ import annotations
@@ -213,42 +214,87 @@ def missing_runs(
     return sorted(runs, key=lambda run: (run.seed, turn[run.sound.name]))
 
 
-def records_of(
+@dataclass(frozen=True)
+class Comparison:
+    """Records of contenders that did the same searches.
+
+    Attributes:
+        contenders: in their usual order.
+        records: of all of them with all their budgets.
+    """
+
+    contenders: tuple[str, ...]
+    records: list[Record]
+
+    def of(self, sounds: Sequence[Sound]) -> Comparison:
+        """The records of some sounds."""
+        names = {sound.name for sound in sounds}
+        return replace(self, records=[r for r in self.records if r["sound"] in names])
+
+    @property
+    def searches(self) -> set[tuple[str, int]]:
+        """Sounds and seeds."""
+        return {(record["sound"], record["seed"]) for record in self.records}
+
+
+def comparisons(
     sounds: Sequence[Sound], results: Results, options: argparse.Namespace
-) -> list[Record]:
-    """Records of some sounds, with the seeds for which all contenders are done with the sound."""
+) -> list[Comparison]:
+    """What can be compared: all contenders that have run, and those that have run most.
+
+    A contender has done a search when all its budgets are there. Where all have done the same
+    searches, the two are one.
+    """
     names = {sound.name for sound in sounds}
-    due = {
-        (contender, budget)
-        for contender in options.contenders
-        for budget in options.budgets
-        if budget <= options.longest.get(contender, budget)
-    }
-    done: dict[tuple[str, int], list[Record]] = {}
+    kept: dict[str, dict[tuple[str, int], list[Record]]] = {}
     for record in results.of({"engine": ENGINE}):
-        if record["sound"] in names and (record["contender"], record["budget"]) in due:
-            done.setdefault((record["sound"], record["seed"]), []).append(record)
-    whole = [
-        records
-        for (_, seed), records in done.items()
-        if seed < options.seeds
-        and {(record["contender"], record["budget"]) for record in records} == due
-    ]
-    return [record for records in whole for record in records]
+        name, place = record["contender"], (record["sound"], record["seed"])
+        longest = options.longest.get(name, max(options.budgets))
+        due = record["budget"] in options.budgets and record["budget"] <= longest
+        if due and place[0] in names and place[1] < options.seeds:
+            kept.setdefault(name, {}).setdefault(place, []).append(record)
+    done: dict[str, set[tuple[str, int]]] = {}
+    for name in options.contenders:
+        longest = options.longest.get(name, max(options.budgets))
+        due_count = sum(budget <= longest for budget in options.budgets)
+        places = {p for p, some in kept.get(name, {}).items() if len(some) == due_count}
+        if places:
+            done[name] = places
+    if not done:
+        return []
+    most = max(map(len, done.values()))
+    found: list[Comparison] = []
+    for contenders in (tuple(done), tuple(name for name in done if len(done[name]) == most)):
+        shared = set.intersection(*(done[name] for name in contenders))
+        records = [r for name in contenders for place in shared for r in kept[name][place]]
+        if records and not any(one.contenders == contenders for one in found):
+            found.append(Comparison(contenders, records))
+    return found
 
 
-def grid(records: list[Record], options: argparse.Namespace, field: str) -> str:
+def grid(compared: Comparison, budgets: Sequence[int], field: str) -> str:
     """Mean and median of one field: a line for each contender, a column for each budget."""
 
     def cell(contender: str, budget: int) -> str:
-        values = curve(records, contender, budget, field)
+        values = curve(compared.records, contender, budget, field)
         return f"{np.mean(values):.3g} / {np.median(values):.3g}" if len(values) else ""
 
-    heading = ["mean / median", *(f"{budget:,}" for budget in options.budgets)]
-    rows = [
-        [name, *(cell(name, budget) for budget in options.budgets)] for name in options.contenders
-    ]
+    heading = ["mean / median", *(f"{budget:,}" for budget in budgets)]
+    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.contenders]
     return table(heading, rows)
+
+
+def means(compared: Comparison, budgets: Sequence[int]) -> str:
+    """Both means of matches that were struck again, as the documents quote them."""
+
+    def cell(contender: str, budget: int) -> str:
+        again, averaged = (
+            curve(compared.records, contender, budget, field) for field in ("again", "averaged")
+        )
+        return f"{again.mean():.3f}, {averaged.mean():.4f}" if len(again) else ""
+
+    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.contenders]
+    return table(["", *(f"{budget:,}" for budget in budgets)], rows)
 
 
 def own_records(records: list[Record], contender: str, budget: int) -> list[Record]:
@@ -269,16 +315,17 @@ def sound_means(names: Sequence[str], values: NDArray[np.float64]) -> NDArray[np
     return means
 
 
-def comparison(records: list[Record], options: argparse.Namespace, budget: int) -> str:
+def against(compared: Comparison, budget: int) -> str:
     """The hybrid at a small budget against each contender from scratch at its largest.
 
     Differences come with intervals of 95 %, by bootstrap over the sounds.
     """
     lines = []
-    for contender in options.contenders:
-        most = max((r["budget"] for r in records if r["contender"] == contender), default=0)
-        if contender in (HYBRID, AUTO) or not most:
+    records = compared.records
+    for contender in compared.contenders:
+        if contender in (HYBRID, AUTO) or HYBRID not in compared.contenders:
             continue
+        most = max(r["budget"] for r in records if r["contender"] == contender)
         parts = []
         for field in ("again", "averaged"):
             hybrid = curve(records, HYBRID, budget, field)
@@ -298,7 +345,7 @@ def comparison(records: list[Record], options: argparse.Namespace, budget: int) 
     return "\n".join(lines)
 
 
-def picture(records: list[Record], options: argparse.Namespace) -> None:
+def picture(compared: Comparison, path: Path) -> None:
     """Draw the curves: mean distances, struck again, over evaluations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -308,12 +355,14 @@ def picture(records: list[Record], options: argparse.Namespace) -> None:
     figure = Figure(figsize=(10.0, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axis, field in zip(figure.subplots(1, len(fields)), fields, strict=True):
-        for contender in options.contenders:
-            own = [record for record in records if record["contender"] == contender]
+        for contender in compared.contenders:
+            own = [r for r in compared.records if r["contender"] == contender]
             budgets = sorted({record["budget"] for record in own})
-            means = [np.mean([r[field] for r in own if r["budget"] == b]) for b in budgets]
+            distances = [np.mean([r[field] for r in own if r["budget"] == b]) for b in budgets]
             width = 2.8 if contender == HYBRID else 1.2
-            axis.plot(budgets, means, marker="o", markersize=3, linewidth=width, label=contender)
+            axis.plot(
+                budgets, distances, marker="o", markersize=3, linewidth=width, label=contender
+            )
         axis.set_title(FIELDS[field], loc="left", fontsize=10)
         axis.set_xscale("log")
         axis.set_yscale("log")
@@ -325,7 +374,7 @@ def picture(records: list[Record], options: argparse.Namespace) -> None:
         axis.set_xlabel("evaluations")
     figure.axes[0].set_ylabel("mean distance")
     figure.axes[0].legend(fontsize=8)
-    figure.savefig(options.picture, dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def limits(text: str) -> dict[str, int]:
@@ -376,24 +425,34 @@ def main() -> None:
         )
     engine = [sound for sound in sounds if len(sound.patch)]
     recorded = [sound for sound in sounds if not len(sound.patch)]
+    found = comparisons(sounds, results, options)
+    for compared in found:
+        report(compared, options.budgets, engine, recorded)
+    if options.picture and found:
+        picture(found[0], options.picture)
+
+
+def report(
+    compared: Comparison,
+    budgets: Sequence[int],
+    engine: Sequence[Sound],
+    recorded: Sequence[Sound],
+) -> None:
+    """Print all tables of a comparison."""
     for title, some in (("engine sounds", engine), ("recordings", recorded)):
-        records = records_of(some, results, options)
-        done = {record["sound"] for record in records}
-        searches = {(record["sound"], record["seed"]) for record in records}
-        for field in FIELDS if searches else ():
-            how = f"{len(searches)} searches of each contender, {FIELDS[field]}"
-            print(f"\n{len(done)} {title}, {how}:\n\n{grid(records, options, field)}")
-        true = [sound for sound in engine if sound.name in done]
-        for field, judge in (("again", 0), ("averaged", 1)) if true else ():
-            floor = [struck_again(sound.patch, judges(sound)[judge]).mean() for sound in true]
-            print(
-                f"\nThe true patches, {FIELDS[field]}: "
-                f"{np.mean(floor):.3g} / {np.median(floor):.3g}"
-            )
-    records = records_of(sounds, results, options)
-    print(f"\n{comparison(records, options, COMPARED)}")
-    if options.picture:
-        picture(records, options)
+        own = compared.of(some)
+        count = len({name for name, _ in own.searches})
+        for field in FIELDS if count else ():
+            how = f"{len(own.searches)} searches of each contender, {FIELDS[field]}"
+            print(f"\n{count} {title}, {how}:\n\n{grid(own, budgets, field)}")
+    heard = {name for name, _ in compared.searches}
+    true = [sound for sound in engine if sound.name in heard]
+    for field, judge in (("again", 0), ("averaged", 1)) if true else ():
+        floor = [struck_again(sound.patch, judges(sound)[judge]).mean() for sound in true]
+        print(f"\nThe true patches, {FIELDS[field]}: {np.mean(floor):.3g} / {np.median(floor):.3g}")
+    how = f"{len(compared.searches)} searches of each contender, both means"
+    print(f"\nAll {len(heard)} sounds, {how}:\n\n{means(compared, budgets)}")
+    print(f"\n{against(compared, COMPARED)}")
 
 
 if __name__ == "__main__":
