@@ -33,7 +33,10 @@ def heard_note(target: Target, note: Note) -> Note:
 
 
 def remarks(target: Target, note: Note) -> list[str]:
-    """What was done to a recording, and whether it seems to be of another key, as sentences."""
+    """What was done to a recording, and whether it seems to be of another key, as sentences.
+
+    Of a note whose key was heard in the recording there is nothing to ask: its report is enough.
+    """
     from deepdiva.evaluation.pitch import key_of
 
     sentences = list(target.report)

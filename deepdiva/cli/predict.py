@@ -170,7 +170,7 @@ def command(
         for job, target, note in zip(todo, targets, notes, strict=True):
             answer = next(answers[note])
             write(job, target, answer, note.sample_rate, force=force)
-            for sentence in remarks(target, note):
+            for sentence in target.report if hear_pitch else remarks(target, note):
                 screen.print(f"{job.sound}: {sentence}", style="dim", markup=False, soft_wrap=True)
             results.append(summary(job, target, answer, matchers[note]))
             if not as_json:

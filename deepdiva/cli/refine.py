@@ -207,7 +207,8 @@ def command(
             for target in targets
         ]
         for task in tasks:
-            for sentence in remarks(task.target, task.note):
+            said = task.target.report if hear_pitch else remarks(task.target, note)
+            for sentence in said:
                 say(screen, f"{task.target.source}: {sentence}")
         starts = starts_of(
             tasks,
