@@ -1,5 +1,7 @@
 """Options that commands share, and files from arguments."""
 
+from pathlib import Path
+
 import click
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from click.testing import CliRunner
 from deepdiva.cli._common import (
     SpaceChoice,
     collect_files,
+    make_output,
     note_options,
     print_json,
     seed_option,
@@ -60,6 +63,21 @@ def test_note_outside_its_range_is_refused():
         answer("--note-pitch", "128")
 
 
+@pytest.mark.parametrize(
+    ("name", "pitch"),
+    [("C3", 48), ("c4", 60), ("F#2", 42), ("bb1", 34), ("C-1", 0), ("G9", 127), (" 60 ", 60)],
+)
+def test_key_by_its_name(name, pitch):
+    assert answer("--note-pitch", name).startswith(f"({Note(pitch=pitch)!r},")
+
+
+@pytest.mark.parametrize("name", ["C", "H2", "BB1", "3C", "C3+20", "1.5", ""])
+def test_what_is_no_key_is_refused(name):
+    result = CliRunner().invoke(probe, ["--note-pitch", name])
+    assert result.exit_code == 2
+    assert f"{name!r} is no key" in result.output
+
+
 def test_help_shows_the_options_in_the_order_of_the_decorators():
     text = CliRunner().invoke(probe, ["--help"]).output
     places = [text.index(name) for name in ("--note-pitch", "--sample-rate", "--free", "--seed")]
@@ -96,6 +114,28 @@ def test_space_around_a_preset_with_free_and_locked_parameters(tmp_path):
 def test_wrong_space_says_what_is_wrong(choice, error, message):
     with pytest.raises(error, match=message):
         choice.space(choice.preset(), DIVA)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--writes", is_flag=True)
+def leaving(folder, writes):
+    make_output(folder)
+    if writes:
+        (folder / "bass.h2p").touch()
+    raise InvalidValueError("The sound is none.")
+
+
+@pytest.mark.parametrize(
+    ("before", "writes", "left"),
+    [("", False, ""), ("matched", False, "matched"), ("", True, "matched/brass/bass.h2p")],
+)
+def test_output_folder_goes_again_if_nothing_came_into_it(tmp_path, before, writes, left):
+    (tmp_path / before).mkdir(exist_ok=True)
+    folder = tmp_path / "matched" / "brass"
+    CliRunner().invoke(leaving, [str(folder), *["--writes"] * writes])
+    there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert there[-1:] == ([left] if left else [])
 
 
 def test_files_come_in_order_and_once(tmp_path):

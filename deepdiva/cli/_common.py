@@ -11,6 +11,7 @@ A group of options is a decorator that hands one object to the command:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from deepdiva.cli._key import key
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.hosts.quality import (
     ACCURACIES,
@@ -79,10 +81,10 @@ note_options = gathered(
             "--note-pitch",
             "--midi-note-pitch",
             "pitch",
-            type=int,
+            type=key,
             default=_NOTE["pitch"],
             show_default=True,
-            help="MIDI note, 0 to 127; 48 is C3, 60 the middle C.",
+            help="MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
         ),
         "velocity": click.option(
             "--velocity",
@@ -337,6 +339,26 @@ force_option = click.option("--force", is_flag=True, help="Overwrite files that 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )
+
+
+def make_output(folder: Path) -> None:
+    """Make the folder of the results; if the command leaves nothing in it, it goes away again.
+
+    Args:
+        folder: made with its parents where they are missing; of an older one nothing is taken.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(functools.partial(_remove_empty, made))
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, the innermost first, up to the first that holds something."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:

@@ -18,10 +18,12 @@ from deepdiva.cli._common import (
     force_option,
     jobs_option,
     json_option,
+    make_output,
     print_json,
     renderer_options,
     seed_option,
 )
+from deepdiva.cli._key import key
 from deepdiva.cli._remarks import hear_pitch_option, heard_note, remarks
 from deepdiva.errors import InvalidValueError
 
@@ -91,9 +93,9 @@ class Job:
     "--note-pitch",
     "--midi-note-pitch",
     "pitch",
-    type=int,
-    help="MIDI note of the sounds, 0 to 127; 48 is C3, 60 the middle C. The farther from the "
-    "network's own, the less it knows.  [default: the network's own]",
+    type=key,
+    help="MIDI note of the sounds, 0 to 127, or its name: 48 is C3, 60 the middle C, C4. The "
+    "farther from the network's own, the less it knows.  [default: the network's own]",
 )
 @hear_pitch_option
 @click.option("--picture", is_flag=True, help="Also draw both sounds, as NAME.png.")
@@ -221,7 +223,7 @@ def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) 
             )
         drawn = preset.with_suffix(".png") if picture else None
         jobs[preset] = Job(sound, preset, preset.with_suffix(".wav"), drawn)
-    output.mkdir(parents=True, exist_ok=True)
+    make_output(output)
     for job in jobs.values():
         if job.preview.exists() and job.preview.samefile(job.sound):
             raise InvalidValueError(

@@ -18,6 +18,7 @@ from deepdiva.cli._common import (
     force_option,
     jobs_option,
     json_option,
+    make_output,
     note_options,
     plugin_mode_option,
     print_json,
@@ -307,7 +308,7 @@ def _outputs(
                 f"{owner} and {sound} would both become {outputs[sound].preset}: rename one, or "
                 "refine them into different folders."
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output(folder)
     for sound in sounds:
         outputs[sound].check(sound, force=force)
     return outputs

@@ -17,6 +17,7 @@ from deepdiva.cli._common import (
     console,
     force_option,
     json_option,
+    make_output,
     note_options,
     print_json,
     renderer_options,
@@ -124,7 +125,7 @@ def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
         of_plugin = source.suffix.lower() in (*STATE_SUFFIXES, PATCH_SUFFIX)
         jobs[target] = Job(None if of_plugin else Preset.read(source), source, target)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        make_output(output)
     for target in jobs:
         check_target(target, force)
     return list(jobs.values())
