@@ -1,6 +1,10 @@
 """Arrays in memory that other processes see: lent, kept, copied, and used again."""
 
 import gc
+import mmap
+import pickle
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +24,37 @@ def open_files():
     return len(list(_DESCRIPTORS.iterdir()))
 
 
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder of temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def windows(tmp_path, monkeypatch):
+    """The way that Windows goes; elsewhere with a file in place of the memory behind a tag."""
+    if sys.platform == "win32":
+        return
+    mapping = mmap.mmap
+
+    def tagged(fileno, length, *, tagname):
+        assert fileno == -1
+        path = tmp_path / tagname
+        if not path.exists():
+            path.write_bytes(bytes(length))
+        with path.open("r+b") as file:
+            return mapping(file.fileno(), length)
+
+    monkeypatch.setattr(mmap, "mmap", tagged)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+
 def test_what_one_side_writes_the_other_reads():
     memory = SharedMemory(100)
-    there = opened(memory.path)
+    there = opened(memory.address, 100)
     assert bytes(there) == bytes(100)
     there[7] = 42
     assert memory.mapped[7] == 42
@@ -71,6 +103,35 @@ def test_nothing_stays_open():
     store.clear()
     del store, kept
     assert open_files() == before
+
+
+def test_windows_needs_no_file(windows, temporary):  # noqa: ARG001  (its platform)
+    """A mapped file could not be deleted there, and results outlive everything else."""
+    store = AudioStore(1)
+    for rows in (1, 3):  # the second makes the first too small
+        loan = store.lend(rows, 5)
+        loan.audio[:] = 0.0
+        there = pickle.loads(pickle.dumps(loan.buffer)).open()
+        there[rows - 1] = 7.0
+        result = loan.for_keeps()
+        np.testing.assert_array_equal(result[rows - 1], [7] * 5)
+        assert not list(temporary.iterdir())
+        del loan, result
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="deletes no file that is mapped")
+def test_a_file_goes_while_its_bytes_are_in_use(temporary, monkeypatch):
+    """Where memory is a file: systems other than Linux and Windows."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    memory = SharedMemory(100)
+    there = opened(memory.address, 100)
+    assert len(list(temporary.iterdir())) == 1
+    mapped = memory.mapped
+    del memory
+    gc.collect()
+    assert not list(temporary.iterdir())
+    there[7] = 42
+    assert mapped[7] == 42
 
 
 def test_results_keep_what_they_hold(nekobi):

@@ -1,11 +1,15 @@
 """The caller's end of a worker process: answers, and every way to end without one."""
 
+import contextlib
+import gc
 import importlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -102,6 +106,27 @@ def test_closing_leaves_nothing_behind(process, evaluate):
         assert gone(number)
 
 
+@pytest.mark.skipif("sys.platform == 'win32'", reason="cannot be sent a Ctrl-C")
+def test_closing_that_is_interrupted_leaves_nothing_behind(process, evaluate):
+    """Ctrl-C while a plug-in is at work, and again because it takes so long."""
+    line = "bench.report(os.getpid()) or time.sleep(60)"
+    pid = next(process.answers(evaluate(line), 90, 90))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (a slow machine gets it early)
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        process.close()
+    assert gone(pid)
+    assert not process.scratch.exists()
+
+
+def test_a_process_that_does_not_start_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with contextlib.suppress(FileNotFoundError):
+        WorkerProcess()
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
 def gone(pid, patience_seconds=5):
     """Whether a process has ended, or does so soon (an orphan waits for init to reap it)."""
     end = time.monotonic() + patience_seconds
@@ -164,13 +189,21 @@ def test_errors_survive_pickling():
     assert (type(error), str(error)) == (InvalidValueError, "cutoff is 2")
 
 
-def test_a_worker_whose_caller_was_killed_leaves_nothing_behind(standins):
+@pytest.mark.parametrize(
+    "pid",
+    [
+        "process.ask(Evaluate('os.getpid()'), 60)",
+        "next(process.answers(Evaluate('bench.report(os.getpid()) or time.sleep(0.5)'), 60, 60))",
+    ],
+    ids=["idle", "at work"],
+)
+def test_a_worker_whose_caller_was_killed_leaves_nothing_behind(standins, pid):
     program = (
-        "import os, signal, worker_tasks\n"
+        "import os, signal\n"
         "from deepdiva.hosts.process import WorkerProcess\n"
+        "from worker_tasks import Evaluate\n"
         "process = WorkerProcess()\n"
-        "pid = process.ask(worker_tasks.Evaluate('os.getpid()'), 60)\n"
-        "print(pid, process.scratch, flush=True)\n"
+        f"print({pid}, process.scratch, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(standins), *sys.path])}

@@ -1,8 +1,13 @@
 """The VST 3 containers and JUCE's state block, and the class ids that modules tell."""
 
 import ctypes
+import platform
+import shutil
 import struct
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +184,73 @@ def test_modules_that_cannot_be_opened(tmp_path):
     file.write_bytes(b"not a library")
     with pytest.raises(RenderError, match="is no VST 3 module"):
         vst3_factory.factory_of(file)
+
+
+def bundle(folder, *files):
+    """A bundle with these files below `Contents`, by their paths; the content is no library."""
+    for file in files:
+        path = folder / "Synth.vst3" / "Contents" / file
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"not a library")
+    return folder / "Synth.vst3"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "suffix", "order"),
+    [
+        ("linux", "x86_64", "linux/Synth.so", ["x86_64", "aarch64", "i386"]),
+        ("linux", "aarch64", "linux/Synth.so", ["aarch64", "i386", "x86_64"]),
+        ("win32", "AMD64", "win/Synth.vst3", ["x86_64", "arm64", "arm64ec", "x86"]),
+        ("win32", "ARM64", "win/Synth.vst3", ["arm64", "arm64ec", "x86", "x86_64"]),
+        ("win32", "x86", "win/Synth.vst3", ["x86", "arm64", "arm64ec", "x86_64"]),
+    ],
+)
+def test_libraries_for_this_processor_come_first(
+    tmp_path, monkeypatch, system, machine, suffix, order
+):
+    plugin = bundle(tmp_path, *(f"{processor}-{suffix}" for processor in reversed(order)))
+    (plugin / "Contents" / "Resources").mkdir()
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    binaries = vst3_factory.binaries_of(plugin)
+    folders = [str(binary.parent.name) for binary in binaries]
+    assert folders == [f"{processor}-{suffix.split('/')[0]}" for processor in order]
+
+
+@pytest.fixture
+def here():
+    """The folder of a bundle that Linux on this machine opens a library from."""
+    if sys.platform != "linux":
+        pytest.skip("the bundles are for Linux")
+    return f"{platform.machine()}-linux/Synth.so"
+
+
+def test_every_library_of_a_bundle_is_tried(tmp_path, here):
+    """One cannot be opened and one is no plug-in: the message says so of both."""
+    plugin = bundle(tmp_path, "a-linux/Synth.so", here)
+    shutil.copy(np.random.mtrand.__file__, plugin / "Contents" / here)
+    with pytest.raises(RenderError) as caught:
+        vst3_factory.factory_of(plugin)
+    first, second = str(caught.value).split("; ")
+    assert here in first
+    assert "ModuleEntry" in first
+    assert "a-linux/Synth.so" in second
+
+
+@pytest.mark.parametrize("machine", [platform.machine(), "riscv64"])
+def test_the_library_that_opens_is_taken(tmp_path, monkeypatch, here, machine):
+    """Also where the machine has another processor than this process, which emulates one."""
+    if shutil.which("cc") is None:
+        pytest.skip("it takes a C compiler to make a module")
+    plugin = bundle(tmp_path, "a-linux/Synth.so", here, "riscv64-linux/Synth.so")
+    source = tmp_path / "module.c"
+    source.write_text(
+        "int factory, entered;"
+        "int ModuleEntry(void *handle) { return entered = handle != 0; }"
+        "void *GetPluginFactory(void) { return entered ? &factory : 0; }"
+    )
+    library = plugin / "Contents" / here
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    factory = ctypes.c_int.in_dll(ctypes.CDLL(str(library)), "factory")
+    assert vst3_factory.factory_of(plugin) == ctypes.addressof(factory)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,13 @@ _NUMBERS = itertools.count()
 
 
 class SharedMemory:
-    """A stretch of memory that other processes can open by a path; all 0 at first.
+    """A stretch of memory that other processes can open by an address; all 0 at first.
 
-    It goes when this object and all that was made of it are gone. On Linux it is no file on a
-    disk, and leaves nothing behind, however the process ends.
+    It goes when this object and all that was made of it are gone. On Linux and Windows it is no
+    file on a disk, and leaves nothing behind, however the process ends.
 
     Attributes:
-        path: by which other processes open it, as long as this object lives.
+        address: by which other processes open it, as long as this object lives.
         name: which no other memory of this process had or will have.
         mapped: its bytes.
 
@@ -45,24 +46,40 @@ class SharedMemory:
 
     def __init__(self, size: int) -> None:
         self.name = f"{os.getpid()}-{next(_NUMBERS)}"
+        if sys.platform == "win32":
+            # Windows deletes no file that anybody has mapped. Memory with a tag needs none: the
+            # first process that opens it makes it, and it goes with the last that has it open.
+            self.address = f"deepdiva-{uuid4().hex}"
+        else:
+            self.address = self._made_file(size)
+        self.mapped = opened(self.address, size)
+
+    def _made_file(self, size: int) -> str:
+        """Path of a file of that size, which goes when this object is gone."""
         if sys.platform == "linux" and Path("/proc/self/fd").is_dir():
             descriptor = os.memfd_create("deepdiva")
             weakref.finalize(self, os.close, descriptor)
-            self.path = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+            path = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
         else:
             folder = Path(tempfile.mkdtemp(prefix="deepdiva-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            self.path = folder / "memory"
-            self.path.touch()
-        with self.path.open("r+b") as file:
-            file.truncate(size)
-            self.mapped = mmap.mmap(file.fileno(), size)
+            path = folder / "memory"
+            path.touch()
+        os.truncate(path, size)
+        return str(path)
 
 
-def opened(path: Path) -> mmap.mmap:
-    """The bytes of a `SharedMemory` of another process."""
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), 0)
+def opened(address: str, size: int) -> mmap.mmap:
+    """The bytes of a `SharedMemory`, which may be another process's.
+
+    Args:
+        address: of the memory.
+        size: of the memory, bytes.
+    """
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size, tagname=address)
+    with Path(address).open("r+b") as file:
+        return mmap.mmap(file.fileno(), size)
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,8 @@ class AudioBuffer:
     """Where a worker process finds the array that it writes audio into.
 
     Attributes:
-        path: of the shared memory.
+        address: of the shared memory.
+        size: of the shared memory, bytes.
         name: of the shared memory.
         rows: of the array.
         samples: of each row.
@@ -78,7 +96,8 @@ class AudioBuffer:
             filling it.
     """
 
-    path: Path
+    address: str
+    size: int
     name: str
     rows: int
     samples: int
@@ -86,14 +105,18 @@ class AudioBuffer:
 
     def open(self) -> NDArray[np.float32]:
         """The array, shape (rows, samples), for reading and writing."""
-        memory = _kept_open(self.path, self.name) if self.lasting else opened(self.path)
+        memory = (
+            _kept_open(self.address, self.size, self.name)
+            if self.lasting
+            else opened(self.address, self.size)
+        )
         return _array(memory, self.rows, self.samples)
 
 
 @lru_cache(maxsize=4)
-def _kept_open(path: Path, name: str) -> mmap.mmap:
-    del name  # tells memory from an older one at the same path
-    return opened(path)
+def _kept_open(address: str, size: int, name: str) -> mmap.mmap:
+    del name  # tells memory from an older one at the same address
+    return opened(address, size)
 
 
 def _array(memory: Any, rows: int, samples: int) -> NDArray[np.float32]:
@@ -164,8 +187,10 @@ def _loan(
 ) -> Loan:
     """An array in this memory, which goes back to these places when the array is gone."""
     # NumPy keeps this object for the array and all its views, and nothing but it.
-    view = (ctypes.c_char * len(memory.mapped)).from_buffer(memory.mapped)
+    size = len(memory.mapped)
+    view = (ctypes.c_char * size).from_buffer(memory.mapped)
     if places is not None:
         weakref.finalize(view, places.append, memory).atexit = False
-    buffer = AudioBuffer(memory.path, memory.name, rows, samples, lasting=places is not None)
+    lasting = places is not None
+    buffer = AudioBuffer(memory.address, size, memory.name, rows, samples, lasting)
     return Loan(_array(view, rows, samples), buffer, memory, to_be_copied)

@@ -55,11 +55,14 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="deepdiva-"))
+        self._remove_scratch = weakref.finalize(
+            self, shutil.rmtree, self.scratch, ignore_errors=True
+        )
         self._log = self.scratch / "log"
         self._pulse_memory = SharedMemory(PULSE.size)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _LAUNCH, str(self.scratch), str(self._pulse_memory.path)],
+                [sys.executable, "-c", _LAUNCH, str(self.scratch), self._pulse_memory.address],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -68,9 +71,6 @@ class WorkerProcess:
                 process_group=0,
             )
         self._watchdog = Watchdog(self._kill, lambda: self._pulse[1])
-        self._remove_scratch = weakref.finalize(
-            self, shutil.rmtree, self.scratch, ignore_errors=True
-        )
 
     def ask(self, task: Task, seconds: float) -> Any:
         """Have a task carried out that makes no reports.
@@ -141,12 +141,14 @@ class WorkerProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 cast("IO[bytes]", pipe).close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE_SECONDS)
-        self._kill()
-        self._process.wait()
-        self._watchdog.stop()
-        self._remove_scratch()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE_SECONDS)
+        finally:  # a second Ctrl-C may end the wait
+            self._kill()
+            self._process.wait()
+            self._watchdog.stop()
+            self._remove_scratch()
 
     def _kill(self) -> None:
         if self._process.poll() is not None:

@@ -14,6 +14,7 @@ The module's code runs in this process, so this too is done in worker processes 
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
 import uuid
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from deepdiva.errors import RenderError
 _FACTORY_2 = bytes.fromhex("0007B650F24B4C0BA464EDB9F00B2ABB")
 _RESULT_OK = 0
 _INSTRUMENT = "Audio Module Class"
+_PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64"}  # systems differ in what they call them
 
 
 class _ClassInfo(ctypes.Structure):
@@ -77,36 +79,51 @@ def instrument_class(plugin: Path) -> Vst3Class:
 def factory_of(plugin: Path) -> int:
     """Open a module and return the address of its factory.
 
+    A bundle may hold libraries for several processors. Which of them opens decides: the processor
+    of the machine need not be that of this process.
+
     Raises:
         RenderError: the module cannot be opened.
     """
-    binary = binary_of(plugin)
-    try:
-        library = ctypes.CDLL(str(binary))
-        _enter(library, plugin)
-        get_factory = library.GetPluginFactory
-    except (OSError, AttributeError) as error:
-        raise RenderError(f"{plugin} is no VST 3 module: {error}.") from error
-    get_factory.restype = ctypes.c_void_p
-    address = get_factory()
-    if not address:
-        raise RenderError(f"{plugin} returns no factory.")
-    return int(address)
+    faults = []
+    for binary in binaries_of(plugin):
+        try:
+            library = ctypes.CDLL(str(binary))
+            _enter(library, plugin)
+            get_factory = library.GetPluginFactory
+        except (OSError, AttributeError) as error:
+            faults.append(str(error))
+            continue
+        get_factory.restype = ctypes.c_void_p
+        address = get_factory()
+        if not address:
+            raise RenderError(f"{plugin} returns no factory.")
+        return int(address)
+    raise RenderError(f"{plugin} is no VST 3 module: {'; '.join(faults)}.")
 
 
-def binary_of(plugin: Path) -> Path:
-    """The shared library of a module: the file itself, or the one in a bundle for this machine.
+def binaries_of(plugin: Path) -> list[Path]:
+    """The shared libraries of a module: the file itself, or those in a bundle.
+
+    Returns:
+        At least one. Those for the processor of this machine come first.
 
     Raises:
         RenderError: the bundle holds none for this operating system.
     """
     if plugin.is_file():
-        return plugin
+        return [plugin]
     pattern = {"darwin": "MacOS/*", "win32": "*-win/*.vst3"}.get(sys.platform, "*-linux/*.so")
     found = sorted(plugin.glob(f"Contents/{pattern}"))
     if not found:
         raise RenderError(f"{plugin} holds no library for this operating system ({pattern}).")
-    return found[0]
+    here = _processor(platform.machine())
+    # A folder is called after processor and system: `x86_64-linux`.
+    return sorted(found, key=lambda binary: _processor(binary.parent.name.split("-")[0]) != here)
+
+
+def _processor(name: str) -> str:
+    return _PROCESSORS.get(name.lower(), name.lower())
 
 
 def classes_of(factory: int) -> tuple[Vst3Class, ...]:

@@ -137,14 +137,12 @@ def serve() -> None:
     tasks = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    bench = Bench(Path(sys.argv[1]), answers, opened(Path(sys.argv[2])))
+    bench = Bench(Path(sys.argv[1]), answers, opened(sys.argv[2], PULSE.size))
     while True:
         try:
             task: Task = pickle.load(tasks)
         except EOFError:
-            # Where the caller was killed, nobody else is left to do this.
-            shutil.rmtree(bench.scratch, ignore_errors=True)
-            return
+            break
         answer: Result | Raised
         try:
             answer = Result(task.run(bench))
@@ -152,4 +150,13 @@ def serve() -> None:
             answer = Raised(error)
         except Exception:  # noqa: BLE001  (a bug's traceback must reach the caller)
             answer = Raised(RuntimeError(f"in a worker process:\n{traceback.format_exc()}"))
-        bench.report(answer)
+        try:
+            bench.report(answer)
+        except OSError:  # the pipe has lost its other end
+            break
+    # The caller is gone. Where it was killed, nobody else is left to do this. The log is closed
+    # first: Windows deletes no open file.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    shutil.rmtree(bench.scratch, ignore_errors=True)
