@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -98,7 +98,9 @@ def no_writing() -> Iterator[None]:
     def nothing(*_: object) -> None:
         pass
 
-    with patch.object(NpyFile, "write", nothing), patch.object(NpyFile, "publish", nothing):
+    with ExitStack() as stack:
+        for name in ("create", "write", "publish"):
+            stack.enter_context(patch.object(NpyFile, name, nothing))
         yield
 
 

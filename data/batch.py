@@ -201,15 +201,29 @@ class BatchMaker:
         """
         token = secrets.token_hex(4)
         try:
+            self.begin(batch, token)
             reports = [self.make_block(batch, block, token) for block in range(self.blocks)]
             return self.publish(batch, token, reports)
         finally:
             self.discard(batch, token)
 
+    def begin(self, batch: int, token: str) -> None:
+        """Make the hidden files of a batch, before the first of its blocks is made.
+
+        Args:
+            batch: number of the batch.
+            token: sets the hidden files of one attempt apart from those of another.
+
+        Raises:
+            OSError: the system refuses to write.
+        """
+        for file in self.files(batch, token).values():
+            file.create()
+
     def make_block(
         self, batch: int, block: int, token: str, turns: AbstractContextManager[Any] | None = None
     ) -> BlockReport:
-        """Make one block and write it into the hidden files of its batch.
+        """Make one block and write it into the hidden files of its batch, which has begun.
 
         Args:
             batch: number of the batch.

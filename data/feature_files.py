@@ -206,6 +206,7 @@ def write_mfccs(
         "feature": "mfcc",
         **settings.to_dict(),
         "scale_axes": list(scaler.axes),
+        "scaler_digest": scaler.digest,
         "source": source.about,
     }
     scaled = (scaler.scale(batch) for batch in unscaled())
@@ -247,6 +248,7 @@ def _write(
     done = 0
     pieces = []
     try:
+        file.create()
         for batch in batches:
             file.write(done, batch)
             pieces.append((len(batch), file.checksum(batch)))

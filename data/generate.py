@@ -4,6 +4,12 @@ A batch is made of blocks in hidden files; once all are written the files take t
 batch enters `dataset.json`. A run that is killed at any moment leaves complete batches, hidden
 files that the next run removes, and at worst one batch that has its names and no entry, which is
 made again with the same bytes.
+
+One run at a time works in a folder. It holds a lock of the system, which ends with the process,
+however that ends. On a network file system the lock keeps other machines out as well where the
+server passes locks on, as those of NFS and SMB do unless they are mounted otherwise (`nolock`,
+`local_lock`). Where it does not, or where lost workers of a cluster still write, a hidden file that
+a later run has removed is an error for whoever writes into it, and never a file with gaps.
 """
 
 from __future__ import annotations
@@ -14,11 +20,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
+from filelock import FileLock, Timeout
 
 from deepdiva.data.backends import (
     Workers,
@@ -38,6 +45,10 @@ from deepdiva.errors import (
     StorageError,
 )
 from deepdiva.renderer import Renderer
+from deepdiva.workers import dead_workers_told
+
+LOCK_NAME = ".dataset.lock"
+"""Empty file in a data set's folder that a run locks. It stays there, for the next run."""
 
 MOST_WAITERS = 4
 """Pieces on their way to the disk while all cores are at work: enough to keep a disk busy."""
@@ -87,15 +98,16 @@ def generate(
         settings: what is drawn, played and kept.
         renderer: plays it.
         batches: how many batches the data set is to have, from 0 to this less 1.
-        first_batch: the batches before this are left to somebody else.
+        first_batch: the batches before this are left to another run.
         workers: who does it.
         on_progress: told after every block, or on a cluster after every batch.
 
     Raises:
         FileExistsAlreadyError: the folder holds another data set, or files of these names.
         InvalidValueError: a number of batches below 1, or a first batch outside them.
-        RenderError: the renderer failed, or a sound was refused too often.
-        StorageError: the folder cannot be written, or there is not enough room.
+        RenderError: the renderer failed, a worker process died, or a sound was refused too often.
+        StorageError: the folder cannot be written, another run is at work in it, or there is not
+            enough room.
     """
     if not 0 <= first_batch < batches:
         raise InvalidValueError(
@@ -107,15 +119,19 @@ def generate(
     maker = BatchMaker(settings, renderer, folder)
     started = time.perf_counter()
     try:
-        description = _prepare(folder, maker, batches)
-        wanted = range(first_batch, batches)
-        missing = [number for number in wanted if number not in description.records]
-        _check_room(folder, len(missing) * maker.bytes_per_batch)
-        run = _Run(maker, description, missing, on_progress)
-        if workers.is_cluster:
-            run.on_cluster(workers)
-        else:
-            run.on_this_machine(workers)
+        if not (folder / FILE_NAME).exists():
+            _check_free(folder, maker, batches)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(folder):
+            description = _prepare(folder, maker, batches)
+            wanted = range(first_batch, batches)
+            missing = [number for number in wanted if number not in description.records]
+            _check_room(folder, len(missing) * maker.bytes_per_batch)
+            run = _Run(maker, description, missing, on_progress)
+            if workers.is_cluster:
+                run.on_cluster(workers)
+            else:
+                run.on_this_machine(workers)
     except DeepDivaError:
         raise
     except OSError as error:
@@ -142,6 +158,8 @@ class _Run:
         self._on_progress = on_progress
         self.summary = RunSummary(description)
         self.total = len(missing) * maker.settings.sample_size
+        self._begun: set[int] = set()
+        self._refusal: OSError | None = None
 
     def on_this_machine(self, workers: Workers) -> None:
         """Blocks go to threads or processes; this thread completes the batches.
@@ -162,7 +180,11 @@ class _Run:
         waiting: dict[int, list[BlockReport]] = defaultdict(list)
         self._tell()
         try:
-            with self.maker.settled(), closing(pool(self._blocks(backend, token, jobs))) as reports:
+            with (
+                self.maker.settled(),
+                dead_workers_told(),
+                closing(pool(self._blocks(backend, token, jobs))) as reports,
+            ):
                 for report in reports:
                     self._count(report)
                     waiting[report.batch].append(report)
@@ -170,10 +192,13 @@ class _Run:
                         began = time.perf_counter()
                         done = waiting.pop(report.batch)
                         record = self.maker.publish(report.batch, token, done)
+                        self._begun.remove(report.batch)
                         self._enter(report.batch, record)
                         self.summary.sync_seconds += time.perf_counter() - began
+            if self._refusal is not None:
+                raise self._refusal
         finally:
-            for batch in waiting:
+            for batch in tuple(self._begun):
                 self.maker.discard(batch, token)
 
     def on_cluster(self, workers: Workers) -> None:
@@ -191,15 +216,30 @@ class _Run:
 
     def _blocks(self, backend: str, token: str, jobs: int) -> Iterator[object]:
         """The tasks, made as they are needed; in threads, at most `jobs` take a core at a time."""
-        numbers = [(batch, block) for batch in self.missing for block in range(self.maker.blocks)]
         if backend == "threading":
             turns = threading.BoundedSemaphore(jobs)
-            for batch, block in numbers:
+            for batch, block in self._begun_blocks(token):
                 yield joblib.delayed(self.maker.make_block)(batch, block, token, turns)
             return
         carried = packed(self.maker)
-        for batch, block in numbers:
+        for batch, block in self._begun_blocks(token):
             yield joblib.delayed(make_packed_block)(carried, batch, block, token)
+
+    def _begun_blocks(self, token: str) -> Iterator[tuple[int, int]]:
+        """Numbers of batches and blocks; a batch begins when its first block is asked for.
+
+        A refusal of the system ends them and is kept: joblib asks in a thread of its own, where an
+        error would be lost, and the run would wait forever.
+        """
+        for batch in self.missing:
+            self._begun.add(batch)
+            try:
+                self.maker.begin(batch, token)
+            except OSError as error:
+                self._refusal = error
+                return
+            for block in range(self.maker.blocks):
+                yield batch, block
 
     def _count(self, report: BlockReport) -> None:
         summary = self.summary
@@ -219,8 +259,26 @@ class _Run:
         self.summary.description.write(self.maker.folder)
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder, as long as this lasts.
+
+    Raises:
+        StorageError: another run is at work in it.
+    """
+    try:
+        held = FileLock(folder / LOCK_NAME).acquire(timeout=0)
+    except Timeout as error:
+        raise StorageError(
+            f"{folder} is in use by another run of deepdiva dataset: one at a time may work in a "
+            "folder. Wait for it, or choose another --folder-name."
+        ) from error
+    with held:
+        yield
+
+
 def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
-    """Make or enter the folder, and clear away what a killed run has left.
+    """Find out what is there already, and clear away what a killed run has left.
 
     Returns:
         The description with those former batches whose files are all there.
@@ -236,9 +294,6 @@ def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
         description = Description(
             description.settings, description.renderer, description.batches, complete
         )
-    elif folder.exists():
-        _check_free(folder, maker, batches)
-    folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
     description.write(folder)
     return description

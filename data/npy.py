@@ -97,20 +97,30 @@ class NpyFile:
         """Bytes of the whole file."""
         return len(self.header) + self.shape[0] * self.row_bytes
 
+    def create(self) -> None:
+        """Make the hidden file, before its first piece is written.
+
+        Raises:
+            OSError: the system refuses: no permission, no space, or it is there already.
+        """
+        self._opened(os.O_CREAT | os.O_EXCL).close()
+
     def write(self, first: int, rows: NDArray[Any]) -> None:
         """Write consecutive rows; any order, any thread or process, twice does no harm.
+
+        The file must be there: made anew, it would hold zeros where former pieces were.
 
         Args:
             first: place of the first of them.
             rows: shape (count, *shape[1:]).
 
         Raises:
-            OSError: the system refuses: no permission, no space.
+            OSError: the system refuses: no permission, no space, or the hidden file is not there.
         """
         data = self._bytes(rows)
         place = len(self.header) + first * self.row_bytes
         start, stop = self._write_direct(place, data)
-        with self._opened(os.O_CREAT) as file:
+        with self._opened(0) as file:
             for begin, piece in ((0, data[:start]), (stop, data[stop:])):
                 file.seek(place + begin)
                 _write_all(file, piece.data)
@@ -132,7 +142,7 @@ class NpyFile:
             return 0, 0
         done = start
         try:
-            with self._opened(os.O_CREAT | flag) as file:
+            with self._opened(flag) as file:
                 file.seek(place + start)
                 while done < stop:
                     done += file.write(data[done:stop].data)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from deepdiva.data.quality import QualityPolicy
 from deepdiva.data.sampling import BLOCK, Sampling, Uniform
 from deepdiva.errors import InvalidValueError
-from deepdiva.features import MelSettings, MfccSettings
+from deepdiva.features import MelSettings, MfccSettings, usual_fmax
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 
@@ -94,19 +94,22 @@ class DatasetSettings:
     @property
     def mel(self) -> MelSettings:
         """The mel spectrogram that is stored instead of the audio."""
-        return MelSettings(sample_rate=self.note.sample_rate)
+        rate = self.note.sample_rate
+        return MelSettings(sample_rate=rate, fmax=usual_fmax(rate))
 
     @property
     def mfcc(self) -> MfccSettings:
         """The MFCCs that are stored instead of the audio."""
-        return MfccSettings(MelSettings(sample_rate=self.note.sample_rate, hop_length=1024))
+        return MfccSettings(replace(self.mel, hop_length=1024))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings in words and numbers, ready for JSON.
 
         Two data sets with the same of these, and the same renderer, have the same sounds.
         """
-        features = {"mel": self.mel.to_dict(), "mfcc": self.mfcc.to_dict()}
+        features = None
+        if self.store == "features":
+            features = {"mel": self.mel.to_dict(), "mfcc": self.mfcc.to_dict()}
         return {
             "note": self.note.to_dict(),
             "base_preset": asdict(self.base_preset) if self.base_preset else None,
@@ -118,7 +121,7 @@ class DatasetSettings:
             "sampling": self.sampling.to_dict(),
             "quality": self.quality.to_dict(),
             "store": self.store,
-            "features": features if self.store == "features" else None,
+            "features": features,
             "save_audio": self.save_audio,
             "file_prefix": self.file_prefix,
         }

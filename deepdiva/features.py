@@ -14,6 +14,7 @@ PyTorch is imported when something is computed; settings and scalers do without.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -99,6 +100,11 @@ class MelSettings:
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; `MelSettings(**values)` is the way back."""
         return asdict(self)
+
+
+def usual_fmax(sample_rate: int) -> float:
+    """`MelSettings.fmax` where nobody chose one: half the sample rate if that is lower, Hz."""
+    return min(MelSettings.fmax, sample_rate / 2)
 
 
 @dataclass(frozen=True)
@@ -384,6 +390,14 @@ class Scaler:
         if lowest is None or highest is None:
             raise InvalidValueError("A scaler cannot be fitted on no sounds: give at least one.")
         return cls(lowest[0], highest[0] - lowest[0], tuple(sorted(axes)), settings, samples)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of minimum and span, 16 hexadecimal digits: the same scaling, the same digest."""
+        digest = hashlib.sha256(repr((self.minimum.shape, self.span.shape)).encode())
+        for values in (self.minimum, self.span):
+            digest.update(values.astype("<f4").tobytes())
+        return digest.hexdigest()[:16]
 
     def scale(self, mfcc: NDArray[np.float32]) -> NDArray[np.float32]:
         """MFCCs, shape (batch, *settings.shape(samples)), to about [0, 1]."""

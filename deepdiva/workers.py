@@ -133,7 +133,6 @@ class WorkerPool(Generic[State, Item, Result]):
         if self.jobs == 1:
             return [self._work(self._state, item) for item in items]
         from joblib import delayed
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         if self._parallel is None:
             self._start()
@@ -141,12 +140,8 @@ class WorkerPool(Generic[State, Item, Result]):
             calls = [delayed(self._work)(self._state, item) for item in items]
         else:
             calls = [delayed(_call)(self._work, str(self._file), item) for item in items]
-        try:
+        with dead_workers_told():
             return list(self._parallel(calls))
-        except TerminatedWorkerError as error:
-            raise RenderError(
-                f"A worker process died: {error}. A plug-in may have crashed; try fewer --jobs."
-            ) from error
 
     def _start(self) -> None:
         from joblib import Parallel
@@ -168,6 +163,23 @@ class WorkerPool(Generic[State, Item, Result]):
         if self._file is not None:
             self._file.unlink(missing_ok=True)
             self._file = None
+
+
+@contextmanager
+def dead_workers_told() -> Iterator[None]:
+    """Say it as an error of ours when joblib loses a worker process.
+
+    Raises:
+        RenderError: a worker process died.
+    """
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    try:
+        yield
+    except TerminatedWorkerError as error:
+        raise RenderError(
+            f"A worker process died: {error}. A plug-in may have crashed; try fewer --jobs."
+        ) from error
 
 
 def leave_interrupts_to_the_parent() -> None:

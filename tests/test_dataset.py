@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from deepdiva.cli import main
 from deepdiva.data.backends import Workers
 from deepdiva.data.checksum import file_crc32
 from deepdiva.data.dataset import Dataset
-from deepdiva.data.generate import generate
+from deepdiva.data.generate import LOCK_NAME, generate
 from deepdiva.data.inspection import inspect
+from deepdiva.data.npy import NpyFile
 from deepdiva.data.quality import Fault, QualityPolicy
 from deepdiva.data.sampling import AroundPresets, Uniform, preset_files
 from deepdiva.data.settings import BaseFile, DatasetSettings
@@ -121,7 +124,7 @@ def test_the_description_says_all(made: Path) -> None:
             named.add(path.name)
             assert path.stat().st_size == file["bytes"]
             assert f"{file_crc32(path):08x}" == file["crc32"]
-    assert {path.name for path in made.iterdir()} == named | {"dataset.json"}
+    assert {path.name for path in made.iterdir()} == named | {"dataset.json", LOCK_NAME}
 
 
 def test_arrays_are_plain_and_memory_mappable(made: Path) -> None:
@@ -302,6 +305,21 @@ def test_features_can_stand_in_place_of_audio(made: Path, tmp_path: Path, jobs: 
     )
 
 
+@pytest.mark.parametrize("store", ["float32", "features"])
+def test_a_low_sample_rate_lowers_the_highest_frequency(tmp_path: Path, store: str) -> None:
+    options = ["dataset", "--sample-size", "3", "--data-path", str(tmp_path), "--store", store]
+    options += ["--sample-rate", "22050", "--render-length", "0.05"]
+    result = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    dataset = Dataset.open(tmp_path / "dataset")
+    assert (len(dataset), dataset.note.sample_rate) == (3, 22050)
+    features = dataset.description.settings["features"]
+    if store == "float32":
+        assert features is None
+    else:
+        assert features["mel"]["fmax"] == features["mfcc"]["mel"]["fmax"] == 11025
+
+
 def test_sounds_can_also_be_wav_files(made: Path, tmp_path: Path) -> None:
     import soundfile
 
@@ -348,6 +366,57 @@ def test_batches_can_be_left_to_others(made: Path, tmp_path: Path) -> None:
     assert (tmp_path / "1_audio.npy").read_bytes() == (made / "1_audio.npy").read_bytes()
     with pytest.raises(InvalidValueError, match="2 of 2 batches are completed"):
         generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, first_batch=2)
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(
+    made: Path, tmp_path: Path
+) -> None:
+    refused: list[str] = []
+
+    def second_run(done: int, _: int) -> None:
+        with pytest.raises(StorageError, match="in use by another run") as caught:
+            generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, first_batch=1)
+        refused.append(f"{done}: {caught.value}")
+
+    first = Workers(jobs=1)
+    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, workers=first, on_progress=second_run)
+    assert len(refused) == 5  # at the start, and after each of four blocks
+    assert tree(tmp_path) == tree(made)
+    assert generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2).sounds == 0
+
+
+def test_a_batch_that_cannot_begin_ends_the_run_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches begin in joblib's threads: an error that is lost there lets the run wait forever."""
+    create = NpyFile.create
+
+    def full(file: NpyFile) -> None:
+        if file.path.name == "7_samples.npy":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        create(file)
+
+    small = replace(SETTINGS, sample_size=10)
+    with monkeypatch.context() as patched:
+        patched.setattr(NpyFile, "create", full)
+        with pytest.raises(StorageError, match=r"No space left on device.*batches are kept"):
+            generate(tmp_path, small, EmbeddedRenderer(), 9, workers=Workers(jobs=1))
+    assert set(Dataset.open(tmp_path).description.records) == set(range(7))
+    assert not list(tmp_path.glob(".*.part"))
+    assert generate(tmp_path, small, EmbeddedRenderer(), 9).sounds == 20
+
+
+@pytest.mark.usefixtures("standins")
+def test_a_worker_process_that_dies_is_a_clear_error(made: Path, tmp_path: Path) -> None:
+    from dying_engine import DyingEngine
+
+    # loky keeps processes for the next caller; those of another test do not know this engine.
+    get_reusable_executor().shutdown(wait=True)
+    with pytest.raises(RenderError, match="A worker process died"):
+        generate(tmp_path, SETTINGS, DyingEngine(), 2, workers=Workers("loky", jobs=2))
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset.json", LOCK_NAME}
+    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2)
+    assert tree(tmp_path) == tree(made)
 
 
 def test_damage_is_found(tmp_path: Path) -> None:
@@ -521,6 +590,17 @@ def test_the_base_preset_travels_with_its_detune(tmp_path: Path, diva_presets: l
         patches, dataset.note, dataset.samples["seed"].astype(np.int64)
     )
     np.testing.assert_array_equal(dataset.rows("audio")[:], expected)
+
+
+def test_presets_of_diva_are_refused_for_another_synthesizer(
+    tmp_path: Path, amsynth: Path, diva_presets: list[Path]
+) -> None:
+    options = ["dataset", "--sample-size", "3", "--plugin", str(amsynth), "--from-presets"]
+    options += [str(diva_presets[0].parent), "--data-path", str(tmp_path), "--jobs", "1"]
+    result = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "presets are of Diva, and the synthesizer is" in " ".join(result.stderr.split())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_plug_in_makes_a_data_set_too(tmp_path: Path, nekobi: Path) -> None:

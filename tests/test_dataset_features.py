@@ -105,6 +105,20 @@ def test_any_array_of_sounds_will_do(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.load(tmp_path / "melspectrogram.npy"), expected, atol=1e-6)
 
 
+def test_the_highest_frequency_follows_the_sample_rate(tmp_path: Path) -> None:
+    sounds = np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32)
+    np.save(tmp_path / "sounds.npy", sounds)
+    options = ["--feature", "spectrogram", "--data-file", "sounds.npy", "--sample-rate", "22050"]
+    done = features(tmp_path, options)
+    assert done.exit_code == 0, done.stderr
+    expected = MelSpectrogram(MelSettings(22050, fmax=11025.0))(sounds).numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "melspectrogram.npy"), expected, atol=1e-6)
+
+    refused = features(tmp_path, [*options, "--fmax", "15000", "--force"])
+    assert refused.exit_code == 2
+    assert "fmax is 15000" in refused.stderr
+
+
 def test_kept_features_serve_where_no_audio_is(train: Dataset, tmp_path: Path) -> None:
     kept = dataset(tmp_path, seed=1, store="features")
     for feature, file, tolerance in (
@@ -124,7 +138,8 @@ def test_kept_features_serve_where_no_audio_is(train: Dataset, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--feature", "spectrogram", "--sample-rate", "22050"], "fmax is 15000"),
+        (["--feature", "spectrogram", "--fmax", "22051"], "fmax is 22051"),
+        (["--feature", "spectrogram", "--sample-rate", "22050"], "44100 samples per second"),
         (["--feature", "spectrogram", "--sample-rate", "48000"], "44100 samples per second"),
         (["--feature", "spectrogram", "--data-file", "none.npy"], "none.npy does not exist"),
         (["--feature", "spectrogram", "--data-file", "train_0_samples.npy"], "sounds are floats"),

@@ -84,6 +84,7 @@ def test_pieces_in_any_order_make_a_file_that_numpy_reads(
     array = np.frombuffer(np.random.default_rng(0).bytes(size), dtype=dtype).reshape(shape)
 
     file = NpyFile.plan(tmp_path / "array.npy", shape, dtype, "token")
+    file.create()
     pieces = [(4, 7), (0, 1), (1, 4), (1, 4)]
     for first, last in pieces:
         file.write(first, array[first:last])
@@ -119,6 +120,7 @@ ROW = 88200
 def written(folder: Path, audio: NDArray[np.float32]) -> bytes:
     """A file of sounds, in three pieces of which the middle one begins anywhere on a page."""
     file = NpyFile.plan(folder / "a.npy", audio.shape, "<f4", "x")
+    file.create()
     for first, last in ((16, 27), (0, 16), (27, len(audio))):
         file.write(first, audio[first:last])
     file.publish()
@@ -177,7 +179,11 @@ def test_a_file_system_that_cannot_write_directly_writes_as_usual(
 def test_an_error_of_the_disk_is_no_reason_to_write_as_usual(
     tmp_path: Path, sounds: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def opened(*_: object) -> io.FileIO:
+    plain_open = NpyFile._opened
+
+    def opened(file: NpyFile, flags: int) -> io.FileIO:
+        if not flags & os.O_DIRECT:
+            return plain_open(file, flags)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(NpyFile, "_opened", opened)
@@ -185,8 +191,25 @@ def test_an_error_of_the_disk_is_no_reason_to_write_as_usual(
         written(tmp_path, sounds)
 
 
+@pytest.mark.parametrize("row_bytes", [4, 4 * ROW])
+def test_a_hidden_file_that_vanishes_is_an_error_and_no_gap(tmp_path: Path, row_bytes: int) -> None:
+    """Small pieces go through the system's cache, large ones past it."""
+    audio = page_aligned((40, row_bytes // 4), np.float32)
+    audio[...] = 1.0
+    file = NpyFile.plan(tmp_path / "a.npy", audio.shape, "<f4", "x")
+    file.create()
+    file.write(0, audio[:20])
+    file.part.unlink()
+    with pytest.raises(FileNotFoundError, match=r"a\.npy\.x\.part"):
+        file.write(20, audio[20:])
+    with pytest.raises(FileNotFoundError, match=r"a\.npy\.x\.part"):
+        file.publish()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_are_converted_to_the_type_of_the_file(tmp_path: Path) -> None:
     file = NpyFile.plan(tmp_path / "a.npy", (2, 3), "<f2", "x")
+    file.create()
     rows = np.arange(12, dtype=np.float64).reshape(2, 6)[:, ::2]
     file.write(0, rows)
     file.publish()

@@ -9,17 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 from PIL import Image
 
 from deepdiva.cli import main
 from deepdiva.cli.dataset_inspect import spread
-from deepdiva.data.contact_sheet import contact_sheet
+from deepdiva.data.contact_sheet import contact_sheet, level_in_words
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.generate import generate
 from deepdiva.data.inspection import HISTOGRAM_BINS, LEVELS_DB, ParameterHistogram, inspect
+from deepdiva.data.quality import QualityPolicy
 from deepdiva.data.settings import DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.renderer import Seeds
 from deepdiva.space import default_space
 
 NOTE = Note(length_seconds=0.08, render_seconds=0.1)
@@ -83,6 +86,40 @@ def test_a_data_set_of_features_has_a_contact_sheet_too(tmp_path: Path) -> None:
     settings = DatasetSettings(default_space(), sample_size=2, note=NOTE, store="features")
     generate(tmp_path, settings, EmbeddedRenderer())
     assert contact_sheet(Dataset.open(tmp_path)).startswith(b"\x89PNG")
+
+
+class Exploding(EmbeddedRenderer):
+    """The embedded engine with a filter that is not stable, in three of the ways these end."""
+
+    def render(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        audio = super().render(patches, note, seeds)
+        growth = 10.0 ** np.linspace(0.0, 60.0, note.samples)
+        with np.errstate(over="ignore", invalid="ignore"):
+            audio[0] = growth.astype(np.float32)
+            audio[1] = -audio[0]
+            audio[2] = audio[0] - audio[0]
+        return audio
+
+
+def test_sounds_that_are_not_finite_are_shown_as_such(tmp_path: Path) -> None:
+    settings = DatasetSettings(
+        default_space(), sample_size=4, note=NOTE, quality=QualityPolicy(non_finite="keep")
+    )
+    generate(tmp_path, settings, Exploding())
+    samples = Dataset.open(tmp_path).samples
+    np.testing.assert_array_equal(np.isfinite(samples["peak"]), [False, False, False, True])
+    shown = CliRunner().invoke(main, ["dataset", "inspect", str(tmp_path)], catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert "3 non-finite" in shown.stdout
+    assert (tmp_path / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_levels_are_words_where_they_are_no_numbers() -> None:
+    peaks = [1.0, 0.1, 0.0, np.inf, np.nan]
+    expected = ["0 dB", "-20 dB", "silent", "not finite", "not finite"]
+    assert [level_in_words(peak) for peak in peaks] == expected
 
 
 def test_the_command_line_shows_all_and_writes_the_picture(dataset: Dataset) -> None:

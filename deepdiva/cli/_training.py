@@ -81,12 +81,10 @@ def usual_features(
         note: what the sounds are recordings of.
         sounds: gives batches of training sounds.
     """
-    from deepdiva.features import MelSettings, Mfcc, MfccSettings, Scaler
+    from deepdiva.features import MelSettings, Mfcc, MfccSettings, Scaler, usual_fmax
     from deepdiva.models.regression import MelFeatures, MfccFeatures
 
-    mel = MelSettings(
-        sample_rate=note.sample_rate, fmax=min(MelSettings.fmax, note.sample_rate / 2)
-    )
+    mel = MelSettings(sample_rate=note.sample_rate, fmax=usual_fmax(note.sample_rate))
     if model == "cnn":
         return MelFeatures(mel)
     settings = MfccSettings(

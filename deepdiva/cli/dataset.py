@@ -101,7 +101,7 @@ workers_options = gathered(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Leave this many batches to somebody else. What this folder holds is never made again.",
+    help="Leave this many batches to a later run. What the folder holds is never made again.",
 )
 @click.option(
     "--data-path",
@@ -179,7 +179,7 @@ def command(
     PREFIX0_audio.npy and PREFIX0_samples.npy (seed, level and faults of each sound); dataset.json
     says all about them. The same options and seed give the same bytes, on any number of workers.
     After a kill the same command goes on where it was; with more batches it makes those that are
-    missing.
+    missing. One run at a time works in a folder.
 
     On a cluster (--backend dask or ray) all machines must see the folder by the same path.
     """

@@ -9,7 +9,7 @@ import click
 
 from deepdiva.cli._common import console, force_option, json_option, print_json
 from deepdiva.errors import InvalidValueError
-from deepdiva.features import MelSettings, MfccSettings
+from deepdiva.features import MelSettings, MfccSettings, usual_fmax
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -94,7 +94,10 @@ def axes(_context: click.Context, _parameter: click.Parameter, value: str) -> tu
     "--fmin", type=float, default=MelSettings.fmin, show_default=True, help="Lowest frequency, Hz."
 )
 @click.option(
-    "--fmax", type=float, default=MelSettings.fmax, show_default=True, help="Highest frequency, Hz."
+    "--fmax",
+    type=float,
+    help="Highest frequency, Hz.  "
+    f"[default: {MelSettings.fmax:g}, or half the sample rate if that is lower]",
 )
 @click.option(
     "--time-major/--no-time-major",
@@ -119,7 +122,7 @@ def command(
     n_mfcc: int,
     sample_rate: int | None,
     fmin: float,
-    fmax: float,
+    fmax: float | None,
     time_major: bool,
     force: bool,
     as_json: bool,
@@ -136,14 +139,15 @@ def command(
 
     source = open_sounds(data_path, data_file)
     prefix = source.file_prefix if file_prefix is None else file_prefix
+    rate = sample_rate or source.sample_rate or MelSettings.sample_rate
     mel = MelSettings(
-        sample_rate=sample_rate or source.sample_rate or MelSettings.sample_rate,
+        sample_rate=rate,
         n_fft=n_fft,
         win_length=win_length,
         hop_length=hop_length or _HOPS[feature],
         n_mels=n_mels,
         fmin=fmin,
-        fmax=fmax,
+        fmax=usual_fmax(rate) if fmax is None else fmax,
     )
     with progress_bar() as progress:
         task = progress.add_task("Computing", total=source.sounds)

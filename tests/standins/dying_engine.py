@@ -1,0 +1,13 @@
+"""An engine that takes its process with it, as a plug-in that crashes does."""
+
+import os
+import signal
+
+from deepdiva.engine import EmbeddedRenderer
+
+
+class DyingEngine(EmbeddedRenderer):
+    """Dies when it is to play; only for worker processes."""
+
+    def render(self, *_):
+        os.kill(os.getpid(), signal.SIGKILL)
