@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.errors import RenderError
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
@@ -45,9 +46,12 @@ class NearestPredictor(Predictor):
         space: from which the patches are drawn.
         note: what they are rendered with.
         renderer: renders them.
-        count: stored patches.
+        count: stored patches, less those that the renderer cannot play.
         seed: decides them.
         answers: patches per sound, the nearest first.
+
+    Raises:
+        RenderError: the renderer cannot play at all, or none of the patches.
     """
 
     name = "nearest"
@@ -64,13 +68,21 @@ class NearestPredictor(Predictor):
         self.space, self.note = space, note
         self._answers = answers
         rng = np.random.default_rng([seed, 1])
-        self._x = space.random(rng, count)
-        parts = []
+        drawn = space.random(rng, count)
+        played, parts = [], []
         for start in range(0, count, _RENDERED_AT_ONCE):
-            x = self._x[start : start + _RENDERED_AT_ONCE]
+            x = drawn[start : start + _RENDERED_AT_ONCE]
             seeds = np.arange(start, start + len(x))
-            parts.append(self._features(renderer.render(space.patches(x), note, seeds)))
-        self._stored = np.concatenate(parts)
+            batch = renderer.render_checked(space.patches(x), note, seeds)
+            played.append(batch.played)
+            parts.append(self._features(batch.audio)[batch.played])
+        self._x, self._stored = drawn[np.concatenate(played)], np.concatenate(parts)
+        if not len(self._x):
+            raise RenderError(
+                f"None of the {count} stored patches could be played; the last "
+                f"{batch.failures[-1].reason}. Leave this predictor out, or choose other free "
+                "parameters."
+            )
 
     def _features(self, sounds: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, samples) -> (batch, features)."""

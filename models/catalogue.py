@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepdiva.errors import InvalidValueError
+from deepdiva.models.devices import check_device
 from deepdiva.models.learner import Learner
 from deepdiva.models.predictor import Predictor
 from deepdiva.models.weights import DEFAULT_WEIGHTS, WeightsHeader, read_weights
@@ -74,8 +75,9 @@ def load_predictor(
     Raises:
         MissingFileError: no such file.
         InvalidValueError: a file that does not fit its own description, this version, or the
-            renderer.
+            renderer, or a device that this machine does not have.
     """
+    check_device(device)
     path = DEFAULT_WEIGHTS if path is None else path
     header, tensors = read_weights(path)
     if renderer is not None:

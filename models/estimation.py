@@ -82,7 +82,7 @@ class PosteriorLearner(Learner):
         classes, values = self._log_density(inputs, targets)
         found = {"class_loss": -float(classes.mean()), "value_loss": -float(values.mean())}
         likeliest = self.network.likeliest_classes(self.network.encoder(Views(*inputs)))
-        right = (likeliest == targets[0]).double().mean(dim=0)
+        right = (likeliest == targets[0]).cpu().double().mean(dim=0)
         found.update(
             (f"accuracy_{name}", float(share))
             for name, share in zip(self.code.class_names, right, strict=True)
@@ -160,18 +160,19 @@ class PosteriorPredictor(Predictor):
         )
         numbers, values, density = self._network.sample(encoding, noise)
         marginals = self._network.class_probabilities(encoding, numbers)
+        numbers, values, density = numbers.cpu(), values.cpu(), density.cpu()
         answers = []
         for row in range(len(sounds)):
             order = torch.argsort(density[row], descending=True, stable=True)
             answers.append(
                 Candidates(
                     code.join(
-                        numbers[row, order].cpu().numpy(),
-                        values[row, order].double().cpu().numpy(),
+                        numbers[row, order].numpy(),
+                        values[row, order].double().numpy(),
                     ),
-                    density[row, order].double().cpu().numpy(),
+                    density[row, order].double().numpy(),
                     {
-                        name: marginal[row].double().cpu().numpy()
+                        name: marginal[row].cpu().double().numpy()
                         for name, marginal in zip(code.class_names, marginals, strict=True)
                     },
                 )

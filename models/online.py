@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepdiva.errors import RenderError
 from deepdiva.models.augmentation import Augmentation, augment, white_noise
 from deepdiva.models.learner import Learner
 from deepdiva.models.sources import Batch, Source
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
+
+_REDRAWS = 100
+"""How often a sound is drawn anew, where the synthesizer cannot play the patch, before it ends."""
 
 DrawRenderer = Callable[[np.random.Generator], Renderer]
 """Gives the renderer of the next sounds: the same one always, or one with constants of its own."""
@@ -66,6 +70,9 @@ class Variety:
 class FreshSounds:
     """Random patches and their sounds, rendered when they are asked for.
 
+    A patch that the synthesizer cannot play gives way to another, which depends on the seed, the
+    step and the place in the batch alone; all else is drawn as if nothing had been.
+
     Args:
         draw_renderer: gives the renderer of each group of sounds.
         space: from which patches are drawn, uniformly.
@@ -95,20 +102,45 @@ class FreshSounds:
         }
 
     def sounds(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Sounds and positions of a step: (batch, samples) and (batch, dimensions)."""
+        """Sounds and positions of a step: (batch, samples) and (batch, dimensions).
+
+        Raises:
+            RenderError: the synthesizer cannot play at all, or none of many patches in one place.
+        """
         rng = self.rng(step)
+        x, patches, seeds = self._draw(rng)
+        sounds = np.empty((len(patches), self._note.samples), dtype=np.float32)
+        for start in range(0, len(patches), self.variety.engine_group):
+            rows = np.arange(len(patches))[start : start + self.variety.engine_group]
+            renderer = self._draw_renderer(rng)
+            for attempt in range(_REDRAWS + 1):
+                if attempt:
+                    # Purpose 0 are the sounds, 1 the targets.
+                    anew = self._draw(self.rng(step, purpose=1 + attempt))
+                    x[rows], patches[rows], seeds[rows] = (values[rows] for values in anew)
+                played = renderer.render_checked(patches[rows], self._note, seeds[rows])
+                sounds[rows] = played.audio
+                rows = rows[~played.played]
+                if not len(rows):
+                    break
+            else:
+                raise RenderError(
+                    f"Sound {rows[0]} of step {step} was drawn {_REDRAWS + 1} times, and could "
+                    f"never be played; the last patch {played.failures[0].reason}. Choose other "
+                    "free parameters or another base preset."
+                )
+        augment(sounds, self._note.sample_rate, self.variety.recording, self._noise, rng)
+        return sounds, x
+
+    def _draw(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Positions, their patches, and seeds of a batch."""
         x = self._space.random(rng, self.batch_size)
         patches = self._space.patches(x)
         for column, values in self._varied.items():
             patches[:, column] = rng.choice(values, len(patches))
-        seeds = rng.integers(0, 2**31, len(patches))
-        sounds = np.empty((len(patches), self._note.samples), dtype=np.float32)
-        for start in range(0, len(patches), self.variety.engine_group):
-            group = slice(start, start + self.variety.engine_group)
-            renderer = self._draw_renderer(rng)
-            sounds[group] = renderer.render(patches[group], self._note, seeds[group])
-        augment(sounds, self._note.sample_rate, self.variety.recording, self._noise, rng)
-        return sounds, x
+        return x, patches, rng.integers(0, 2**31, len(patches))
 
     def rng(self, step: int, purpose: int = 0) -> np.random.Generator:
         """The random numbers of a step, apart from those of all other steps and purposes."""

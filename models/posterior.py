@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deepdiva.models.devices import exact
 from deepdiva.models.encoder import Encoder, EncoderSettings
 from deepdiva.models.flow import spline_flow
 from deepdiva.models.representation import Representation, Views
@@ -54,8 +55,11 @@ class FlowSettings:
 
 
 def probit(values: Tensor) -> Tensor:
-    """Quantiles of the normal distribution for values in (0, 1), kept `EDGE` away from its ends."""
-    inside = values.double().clamp(EDGE, 1.0 - EDGE)
+    """Quantiles of the normal distribution for values in (0, 1), kept `EDGE` away from its ends.
+
+    They lie on the CPU if the values' device has no float64.
+    """
+    inside = exact(values).clamp(EDGE, 1.0 - EDGE)
     return torch.special.ndtri(inside).float()  # type: ignore[no-any-return]
 
 
@@ -144,7 +148,7 @@ class PosteriorNetwork(nn.Module):
             context = self._append(context, numbers[:, column], column)
         if self.flow is None:
             return classes, torch.zeros_like(classes)
-        z = probit(values)
+        z = probit(values).to(encoding.device)
         density = self.flow(context.float()).log_prob(z) - normal_log_density(z).sum(-1)
         return classes, density
 
@@ -162,15 +166,15 @@ class PosteriorNetwork(nn.Module):
 
         Returns:
             Class numbers (batch, draws, classes) int64, values (batch, draws, continuous) in
-            [0, 1], and log densities (batch, draws).
+            [0, 1], on the CPU if the device has no float64, and log densities (batch, draws).
         """
         batch, draws = noise.uniform.shape[:2]
         context = encoding.repeat_interleave(draws, dim=0)
         uniform = noise.uniform.flatten(0, 1).to(encoding.device)
         numbers = torch.empty(uniform.shape, dtype=torch.int64, device=encoding.device)
         for column, head in enumerate(self.heads):
-            cumulative = head(context).double().softmax(-1).cumsum(-1)
-            number = torch.searchsorted(cumulative, uniform[:, column, None].double())[:, 0]
+            cumulative = exact(head(context)).softmax(-1).cumsum(-1)
+            number = torch.searchsorted(cumulative, exact(uniform[:, column, None]))[:, 0]
             numbers[:, column] = number.clamp_max(self.class_counts[column] - 1)
             context = self._append(context, numbers[:, column], column)
         values = encoding.new_zeros(batch * draws, self.continuous)
@@ -178,7 +182,7 @@ class PosteriorNetwork(nn.Module):
             distribution = self.flow(context)
             base = noise.normal.flatten(0, 1).to(encoding.device)
             z = distribution.transform.inv(base)
-            values = torch.special.ndtr(z.double())
+            values = torch.special.ndtr(exact(z))
         classes, density = self.log_density(
             encoding.repeat_interleave(draws, dim=0), numbers, values
         )

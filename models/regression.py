@@ -189,7 +189,7 @@ class RegressionPredictor(Predictor):
         answers = []
         for start in range(0, len(sounds), 64):
             (heard,) = self._learner.listen(np.ascontiguousarray(sounds[start : start + 64]))
-            points = self._network(heard.to(self._device)).double().cpu().numpy()
+            points = self._network(heard.to(self._device)).cpu().double().numpy()
             answers += [point_candidate(point, self.space) for point in points]
         return answers
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.distance import FULL, DistanceSettings, SpectralDistance
+from deepdiva.errors import RenderError
 from deepdiva.note import Note
-from deepdiva.renderer import Renderer
+from deepdiva.renderer import Failure, Renderer
 
 _FEWEST, _MOST = 16, 32
 """Patches that a thread renders together: the embedded engine's lanes hold so many."""
@@ -25,7 +26,7 @@ class Chosen:
         patch: shape (len(table),), in units.
         audio: what it sounds like, shape (samples,).
         distance: to the sound that was to be matched.
-        distances: of all patches, shape (count,).
+        distances: of all patches, shape (count,); infinite where one could not be played.
     """
 
     index: int
@@ -55,20 +56,32 @@ def choose(
         seed: of start phases, drift and noise, the same for all patches.
         jobs: threads.
         settings: of the distance.
+
+    Raises:
+        RenderError: the renderer cannot play at all, or none of the patches.
     """
     distance = SpectralDistance(sound, note.sample_rate, settings)
 
     together = min(max(-(-len(patches) // jobs), _FEWEST), _MOST)
 
+    failures: list[Failure] = []
+
     def score(start: int) -> tuple[NDArray[np.float64], int, NDArray[np.float32]]:
-        audio = renderer.render(patches[start : start + together], note, seed)
-        scores = distance(audio)
+        batch = renderer.render_checked(patches[start : start + together], note, seed)
+        failures.extend(batch.failures)
+        scores = np.where(batch.played, distance(batch.audio), np.inf)
         nearest = int(scores.argmin())
-        return scores, start + nearest, audio[nearest]
+        return scores, start + nearest, batch.audio[nearest]
 
     with ThreadPoolExecutor(jobs) as pool:
         parts = list(pool.map(score, range(0, len(patches), together)))
     distances = np.concatenate([scores for scores, _, _ in parts])
     index = int(distances.argmin())
+    if np.isinf(distances[index]):
+        reason = failures[0].reason if failures else "returned values that are not finite"
+        raise RenderError(
+            f"None of the {len(patches)} candidates could be played: one {reason}. See with "
+            "deepdiva doctor whether the plug-in works, or choose another base preset."
+        )
     audio = next(audio for _, nearest, audio in parts if nearest == index)
     return Chosen(index, patches[index], audio, float(distances[index]), distances)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from deepdiva.models.devices import moved
 from deepdiva.models.history import write_curve, write_table
 from deepdiva.models.learner import Learner
 from deepdiva.models.settings import TrainingSettings, learning_rate
@@ -67,6 +68,9 @@ class TrainingResult:
     stopped_early: bool
 
 
+_UNFIT = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
+"""Classes of `torch.optim` that a plain step over all parameters cannot use."""
+
 KeepWeights = Callable[[int, dict[str, Tensor], dict[str, float]], None]
 """Called with epoch, weights and metrics whenever weights are to be kept."""
 
@@ -75,25 +79,32 @@ def make_optimizer(learner: Learner, settings: TrainingSettings) -> torch.optim.
     """The optimizer that the settings name.
 
     Raises:
-        UnknownNameError: `torch.optim` has none of that name, or one that a plain step cannot use.
+        UnknownNameError: `torch.optim` has none of that name, or one that cannot be used here.
+        InvalidValueError: a weight decay for an optimizer that has none.
     """
     optimizers = {
         name.lower(): kind
         for name, kind in vars(torch.optim).items()
-        if inspect.isclass(kind)
-        and issubclass(kind, torch.optim.Optimizer)
-        and name not in ("Optimizer", "LBFGS", "SparseAdam")
+        if inspect.isclass(kind) and issubclass(kind, torch.optim.Optimizer) and name not in _UNFIT
     }
-    if settings.optimizer.lower() not in optimizers:
-        raise UnknownNameError(
-            f"There is no optimizer {settings.optimizer!r}: choose one of "
-            f"{', '.join(sorted(optimizers))}."
+    name = settings.optimizer.lower()
+    if name not in optimizers:
+        problem = (
+            f"The optimizer {settings.optimizer!r} cannot train these networks"
+            if name in map(str.lower, _UNFIT)
+            else f"There is no optimizer {settings.optimizer!r}"
         )
-    kind = optimizers[settings.optimizer.lower()]
+        raise UnknownNameError(f"{problem}: choose one of {', '.join(sorted(optimizers))}.")
+    kind = optimizers[name]
     accepted = inspect.signature(kind).parameters
     options: dict[str, Any] = {"lr": settings.learning_rate}
-    if "weight_decay" in accepted and settings.weight_decay:
+    if "weight_decay" in accepted:
         options["weight_decay"] = settings.weight_decay
+    elif settings.weight_decay:
+        raise InvalidValueError(
+            f"weight_decay is {settings.weight_decay:g}, and {kind.__name__} has none: leave it "
+            "out, or choose another optimizer."
+        )
     if "foreach" in accepted:
         options["foreach"] = True
     return kind(learner.network.parameters(), **options)
@@ -130,7 +141,8 @@ def train(
         The best weights and their metrics.
 
     Raises:
-        InvalidValueError: a checkpoint of other settings, or a loss that is not a number.
+        InvalidValueError: a checkpoint of other settings, a weight decay for an optimizer that has
+            none, or a loss that is not a number.
         MissingFileError: nothing to resume.
         UnknownNameError: no such optimizer.
     """
@@ -302,8 +314,8 @@ class _Run:
         return {f"test_{name}": total / sounds for name, total in sums.items()}
 
     def _on_device(self, batch: Batch) -> tuple[Tensors, Tensors]:
-        inputs = tuple(tensor.to(self._device) for tensor in batch.inputs)
-        return inputs, tuple(tensor.to(self._device) for tensor in batch.targets)
+        inputs = tuple(moved(tensor, self._device) for tensor in batch.inputs)
+        return inputs, tuple(moved(tensor, self._device) for tensor in batch.targets)
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

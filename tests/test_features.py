@@ -208,9 +208,18 @@ def test_scaler_survives_the_disk_exactly(tmp_path: Path, sounds: Sounds) -> Non
     path.write_text(scaler.to_json(), encoding="utf-8")
     again = Scaler.read(path)
     np.testing.assert_array_equal(again.scale(mfcc), scaler.scale(mfcc))
+    assert again.digest == scaler.digest
     again.check(settings, sounds.shape[1])
     with pytest.raises(InvalidValueError, match="n_mfcc is 13 and was 7"):
         again.check(MfccSettings(time_major=False), sounds.shape[1])
+
+
+def test_scalers_that_scale_otherwise_have_other_digests(sounds: Sounds) -> None:
+    settings = MfccSettings()
+    mfcc = Mfcc(settings)(sounds).numpy()
+    fitted = [(mfcc, axes) for axes in AXES] + [(mfcc[1:], (0,)), (2.0 * mfcc, (0,))]
+    digests = {Scaler.fit([m], settings, sounds.shape[1], axes).digest for m, axes in fitted}
+    assert len(digests) == len(fitted)
 
 
 def test_a_cell_that_never_varies_is_scaled_to_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from deepdiva.models.learner import Learner
 from deepdiva.models.losses import MEASURES, measure
 from deepdiva.models.settings import TrainingSettings, learning_rate
 from deepdiva.models.sources import Batch, StoredSource, Tensors, ahead
-from deepdiva.models.training import Progress, train
+from deepdiva.models.training import Progress, make_optimizer, train
 
 
 class Line(Learner):
@@ -203,6 +204,51 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Adam", "adamw", "SGD", "rmsprop", "nadam", "Adagrad"])
 def test_optimizers_are_those_of_torch(tmp_path: Path, name: str) -> None:
     run(tmp_path, TrainingSettings(epochs=1, batch_size=64, optimizer=name))
+
+
+def offered_optimizers() -> list[str]:
+    with pytest.raises(UnknownNameError) as caught:
+        make_optimizer(Line(), TrainingSettings(optimizer="adamant"))
+    return re.findall(r"\w+", str(caught.value).partition("choose one of")[2])
+
+
+def test_every_optimizer_that_is_offered_makes_a_step() -> None:
+    names = offered_optimizers()
+    assert {"adam", "adamw", "rprop", "sgd"} <= set(names)
+    for name in names:
+        learner = Line()
+        before = [parameter.clone() for parameter in learner.network.parameters()]
+        optimizer = make_optimizer(learner, TrainingSettings(optimizer=name))
+        learner.loss(*source(learner, SETTINGS).batch(0)).backward()
+        optimizer.step()
+        after = learner.network.parameters()
+        assert not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), name
+
+
+@pytest.mark.parametrize("name", ["Muon", "lbfgs", "SparseAdam"])
+def test_an_optimizer_that_cannot_train_the_network_is_refused(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"'{name}' cannot train.*choose one of.*adamw"):
+        make_optimizer(Line(), TrainingSettings(optimizer=name))
+
+
+def test_without_weight_decay_adamw_is_adam(tmp_path: Path) -> None:
+    adam, adamw = (
+        run(tmp_path / name, TrainingSettings(epochs=2, batch_size=64, optimizer=name))
+        for name in ("adam", "adamw")
+    )
+    assert all(torch.equal(adam[name], adamw[name]) for name in adam)
+
+
+def test_a_weight_decay_is_taken_or_refused() -> None:
+    for name in offered_optimizers():
+        settings = TrainingSettings(optimizer=name, weight_decay=0.25)
+        if name == "rprop":
+            with pytest.raises(
+                InvalidValueError, match=r"weight_decay is 0\.25, and Rprop has none"
+            ):
+                make_optimizer(Line(), settings)
+        else:
+            assert make_optimizer(Line(), settings).param_groups[0]["weight_decay"] == 0.25, name
 
 
 def test_an_unknown_optimizer_is_refused(tmp_path: Path) -> None:

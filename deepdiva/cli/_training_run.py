@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,12 @@ from deepdiva import __version__
 from deepdiva.cli._common import RendererChoice, SpaceChoice, console
 from deepdiva.cli._training_online import OnlineChoice
 from deepdiva.cli._training_stored import SetChoice, StoredChoice
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+from deepdiva.errors import (
+    FileExistsAlreadyError,
+    InvalidValueError,
+    MissingFileError,
+    StorageError,
+)
 from deepdiva.files import atomic_write
 from deepdiva.models.settings import TrainingSettings
 from deepdiva.note import Note
@@ -30,24 +36,64 @@ if TYPE_CHECKING:
 
 RECORD = "training.json"
 FINAL = "final_model.safetensors"
+LOCK_NAME = ".training.lock"
+"""Empty file in the folder of a training, which locks it. It stays there, for the next one."""
 
 
 def new_folder(model_path: Path, name: str | None) -> Path:
-    """Make the folder of a new training.
+    """Make the folder of a new training, and keep others out of it until the command ends.
+
+    Args:
+        model_path: in which the folder is made.
+        name: of the folder; None takes the time, and a number if another training has that.
 
     Raises:
         FileExistsAlreadyError: it exists and holds more than the options of a training that came
             to nothing.
+        StorageError: another training is at work in it.
     """
-    now = datetime.now().astimezone()
-    folder = model_path / (name or f"training_{now:%Y-%m-%d_%H-%M-%S}")
-    if folder.exists() and any(path.name != RECORD for path in folder.iterdir()):
-        raise FileExistsAlreadyError(
-            f"{folder} holds something already: choose another --folder-name, or go on with "
-            f"--resume {folder}."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    if name is None:
+        folder = _folder_of_now(model_path)
+    else:
+        folder = model_path / name
+        nothing = (RECORD, LOCK_NAME)
+        if folder.exists() and any(path.name not in nothing for path in folder.iterdir()):
+            raise FileExistsAlreadyError(
+                f"{folder} holds something already: choose another --folder-name, or go on with "
+                f"--resume {folder}."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    _lock(folder)
     return folder
+
+
+def _folder_of_now(model_path: Path) -> Path:
+    """A new folder called after the time, whatever else begins in the same second."""
+    name = f"training_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
+    for number in count(1):
+        folder = model_path / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
+
+
+def _lock(folder: Path) -> None:
+    """Keep other trainings out of a folder until the command ends, however it ends.
+
+    Raises:
+        StorageError: another training is at work in it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StorageError(
+            f"{folder} is in use by another training: wait for it, or choose another --folder-name."
+        ) from error
+    click.get_current_context().call_on_close(lock.release)
 
 
 def record(folder: Path, params: dict[str, Any]) -> None:
@@ -64,7 +110,7 @@ def record(folder: Path, params: dict[str, Any]) -> None:
 def recalled(
     folder: Path, changes: dict[str, Any]
 ) -> tuple[Note, SpaceChoice, RendererChoice, dict[str, Any]]:
-    """What was said when the training in a folder was begun.
+    """What was said when the training in a folder was begun; others are kept out of it.
 
     Args:
         folder: of the training.
@@ -73,10 +119,12 @@ def recalled(
     Raises:
         MissingFileError: no training was begun there.
         InvalidValueError: it was another version.
+        StorageError: it is still at work.
     """
     path = folder / RECORD
     if not path.is_file():
         raise MissingFileError(f"{folder} holds no {RECORD}: no training was begun there.")
+    _lock(folder)
     kept = json.loads(path.read_text(encoding="utf-8"))
     if kept["version"] != __version__:
         raise InvalidValueError(
@@ -115,6 +163,7 @@ def run(
     import torch
 
     from deepdiva.models.checkpoint import NAME as CHECKPOINT
+    from deepdiva.models.devices import check_device
     from deepdiva.models.training import train
     from deepdiva.workers import worker_count
 
@@ -125,7 +174,7 @@ def run(
             if field.name in options
         }
     )
-    _check_device(options["device"])
+    check_device(options["device"])
     cores = worker_count()
     torch.set_num_threads(options["threads"] or (1 if options["online"] else cores))
     choice = (
@@ -179,25 +228,6 @@ def _stored(options: dict[str, Any]) -> StoredChoice:
         else None,
         options["scaler_file"],
     )
-
-
-def _check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Raises:
-        InvalidValueError: it is not there.
-    """
-    import torch
-
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there[device]:
-        raise InvalidValueError(
-            f"--device {device}: this machine, or this build of PyTorch, has none. Use cpu."
-        )
 
 
 @contextmanager

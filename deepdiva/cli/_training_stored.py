@@ -142,7 +142,7 @@ class StoredChoice:
         if described[0] != described[1]:
             raise InvalidValueError(
                 "The training features and the test features were cut differently: compute both "
-                "with the same options (and MFCCs with --saved-scaler)."
+                "with the same options."
             )
         return test
 
@@ -159,8 +159,14 @@ class StoredChoice:
         return _kept_instead(dataset, x, model)
 
     def _described(self, path: Path, model: str) -> Features:
-        """How the features of a file were made, as the description beside it says."""
-        from deepdiva.features import MelSettings, Scaler
+        """How the features of a file were made, as the description beside it says.
+
+        Raises:
+            MissingFileError: no description, or no scaler.
+            InvalidValueError: features that the network does not hear, or that the scaler of the
+                training set has not scaled.
+        """
+        from deepdiva.features import MelSettings, MfccSettings, Scaler
         from deepdiva.models.regression import MelFeatures, MfccFeatures
 
         beside = path.with_suffix(".json")
@@ -179,7 +185,22 @@ class StoredChoice:
             return MelFeatures(MelSettings(**_fields(MelSettings, about)))
         stem = Path(self.train.features or path).stem
         usual = f"{stem.removesuffix('mfcc')}mfcc_scaling.json"
-        return MfccFeatures(Scaler.read(self.train.folder / (self.scaler_file or usual)))
+        scaler_path = self.train.folder / (self.scaler_file or usual)
+        scaler = Scaler.read(scaler_path)
+        try:
+            scaler.check(MfccSettings.from_dict(_fields(MfccSettings, about)), scaler.samples)
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{path} does not go with {scaler_path}. {error}") from error
+        its_own = {"scaler_digest": scaler.digest, "scale_axes": list(scaler.axes)}
+        # Files of earlier versions do not say all of it.
+        if any(about.get(name, value) != value for name, value in its_own.items()):
+            raise InvalidValueError(
+                f"{path} was scaled by another scaler than {scaler_path}: MFCCs to train and test "
+                "with need one scaler. Name it with --scaler-file, or compute this file anew with "
+                "deepdiva features --feature mfcc --saved-scaler --scaler-file "
+                f"{scaler_path.resolve()} --force."
+            )
+        return MfccFeatures(scaler)
 
 
 def _kept_instead(dataset: Dataset, x: Rows, model: str) -> OpenSet:
