@@ -1,9 +1,10 @@
 """Two runs side by side: what got better, what worse, by how much, and whether beyond noise.
 
 Runs are compared sound by sound, by the measures that both have. A change counts as `better` or
-`worse` where the 95 % interval of its mean leaves out 0; that a few of many changes do so by chance
-is to be expected. Noise that the interval does not know, such as another seed of the search, shows
-when a run is compared with itself under another seed.
+`worse` where the 95 % interval of its mean leaves out 0 and enough sounds changed (see
+`deepdiva.evaluation.statistics.FEWEST_SOUNDS`); that a few of many changes do so by chance is to be
+expected. Noise that the interval does not know, such as another seed of the search, shows when a
+run is compared with itself under another seed.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ report.html summary.json summary.md results.csv
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -85,6 +86,22 @@ class RunInfo:
         sounds = [SoundEntry(**entry) for entry in values["sounds"]]
         return cls(**{**values, "sounds": sounds})
 
+    def key(self, contender: str, fingerprint: str) -> str:
+        """Digest of everything that a result of this run depends on, 16 hexadecimal digits.
+
+        Args:
+            contender: name of one in the run.
+            fingerprint: of the sound.
+        """
+        content = {
+            "panel": self.panel,
+            "renderer": self.renderer,
+            "settings": self.settings,
+            "sound": fingerprint,
+            "contender": self.contenders[contender],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
     def common(self) -> dict[str, Any]:
         """What all results of the folder must share, by name."""
         values = asdict(self)
@@ -137,6 +154,25 @@ class RunFolder:
             return None
         return Result.from_dict(json.loads(path.read_bytes()))
 
+    def drop_result(self, contender: str, sound: str) -> None:
+        """Remove a stored result, if there is one: its preset is about to be replaced."""
+        self.result_path(contender, sound).unlink(missing_ok=True)
+
+    def results(self, info: RunInfo) -> dict[str, dict[str, Result]]:
+        """The stored results of a run: contender to sound to result, in the run's order.
+
+        What an earlier run with other settings has left is none of them.
+        """
+        return {
+            contender: {
+                sound.name: result
+                for sound in info.sounds
+                if (result := self.read_result(contender, sound.name)) is not None
+                and result.key == info.key(contender, sound.fingerprint)
+            }
+            for contender in info.contenders
+        }
+
     def write_info(self, info: RunInfo) -> None:
         """Store `run.json`, over an older one."""
         text = json.dumps(asdict(info), indent=1, allow_nan=False)
@@ -159,13 +195,16 @@ class RunFolder:
 
         Args:
             info: what is about to be run.
-            force: results of other settings may be thrown away.
+            force: results of other settings may lie here. They stay until those of the run replace
+                them, and are no results of the run.
 
         Returns:
-            `info`, with the contenders that the folder held before it in front.
+            `info`, with the contenders that the folder held before it in front; with `force` those
+            that have results of the run.
 
         Raises:
             FileExistsAlreadyError: the folder holds other things, or results of other settings.
+            InvalidValueError: its `run.json` is of another format; not with `force`.
         """
         if not self.path.exists() or not any(self.path.iterdir()):
             return info
@@ -173,19 +212,26 @@ class RunFolder:
             raise FileExistsAlreadyError(
                 f"{self.path} is not empty and holds no run: name a new folder with --output."
             )
-        if force:
-            return info
-        before = self.read_info()
+        try:
+            before = self.read_info()
+        except (ValueError, TypeError):
+            if force:  # nobody knows who took part in it
+                return info
+            raise
         old, new = before.common(), info.common()
         differing = [key for key in new if old[key] != new[key]] + [
             f"contender {name}"
             for name in info.contenders
             if before.contenders.get(name, info.contenders[name]) != info.contenders[name]
         ]
-        if differing:
+        contenders = {**before.contenders, **info.contenders}
+        if not differing:
+            return replace(before, contenders=contenders)
+        if not force:
             raise FileExistsAlreadyError(
                 f"{self.path} holds a run that differs in {', '.join(differing)}: name a new "
-                "folder with --output, or throw the old results away with --force."
+                "folder with --output, or let this run replace its results with --force."
             )
-        contenders = {**before.contenders, **info.contenders}
-        return replace(before, contenders=contenders)
+        results = self.results(replace(info, contenders=contenders))
+        kept = [name for name in contenders if name in info.contenders or results[name]]
+        return replace(info, contenders={name: contenders[name] for name in kept})

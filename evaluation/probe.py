@@ -28,7 +28,7 @@ def probe_contenders(
     Args:
         folder: of the run.
         sounds: names of at least two sounds.
-        contenders: names.
+        contenders: names; each has answered all of the sounds in this run.
         jobs: threads.
         seed: of the intervals.
 

@@ -58,7 +58,8 @@ def make_contenders(entries: Sequence[str], bench: Bench) -> list[Contender]:
 
     Args:
         entries: `KIND`, `KIND:ARGUMENT` or `NAME=KIND:ARGUMENT`; see `KINDS`. Without NAME the
-            entry names the contender: `refine:quick` becomes `refine-quick`.
+            entry names the contender: `refine:quick` becomes `refine-quick`. A NAME holds no colon
+            and no slash of either kind, so that a path may hold `=`.
         bench: what they are made with.
 
     Raises:
@@ -71,13 +72,14 @@ def make_contenders(entries: Sequence[str], bench: Bench) -> list[Contender]:
 
 def _make(entry: str, bench: Bench) -> Contender:
     given, equals, rest = entry.partition("=")
-    kind, _, argument = (rest if equals else entry).partition(":")
+    named = bool(equals) and not re.search(r"[:/\\]", given)
+    kind, _, argument = (rest if named else entry).partition(":")
     if kind not in KINDS:
         raise UnknownNameError(
             f"There is no contender {kind!r}: choose from {'; '.join(KINDS.values())}."
         )
     tail = Path(argument).stem if kind in ("model", "presets") else argument
-    name = given if equals else f"{kind}-{tail}" if tail else kind
+    name = given if named else f"{kind}-{tail}" if tail else kind
     return _MAKERS[kind](re.sub(r"[^\w.+-]+", "-", name), argument, bench)
 
 

@@ -7,14 +7,16 @@ run goes on where it stopped, and a failure stays in its cell.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
+import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 
 from deepdiva import __version__
 from deepdiva.audio import write_wav
@@ -35,16 +37,24 @@ from deepdiva.evaluation.sounds import Sound
 from deepdiva.evaluation.sources import Collection
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
-from deepdiva.workers import leave_interrupts_to_the_parent, single_thread
-
-_prepared: dict[str, Contender] = {}
-"""Contenders of this worker process that are ready to answer, by the digest of what they are."""
+from deepdiva.workers import dead_workers_told, leave_interrupts_to_the_parent, single_thread
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """What a worker needs for one result."""
+    """What a worker needs for one result.
 
+    Attributes:
+        run: token of the call of `run` that it belongs to; no other call has it.
+        key: of the result; see `RunInfo.key`.
+        sound: to be matched.
+        contender: that is asked; one of its name in each run.
+        open_renderer: opens what plays the answer.
+        settings: of the run.
+        folder: of the run.
+    """
+
+    run: str
     key: str
     sound: Sound
     contender: Contender
@@ -77,13 +87,14 @@ def run(
         open_renderer: opens what plays the presets that are scored; can be pickled.
         settings: shared by all results.
         jobs: worker processes.
-        force: throw away results of other settings in the folder.
+        force: results of other settings may lie in the folder; those of this run replace them.
         on_plan: called once with the number of cells and how many are done already.
         on_result: called after each new result, in order of completion.
 
     Raises:
         InvalidValueError: names that are not unique or no file names.
         FileExistsAlreadyError: see `RunFolder.admit`.
+        RenderError: a worker process died.
     """
     check_names("contender", [contender.name for contender in contenders])
     sounds = collection.sounds
@@ -96,17 +107,27 @@ def run(
         path = folder.target_path(sound.name)
         write_wav(path, sound.audio, settings.note.sample_rate, force=True)
 
+    token = secrets.token_hex(8)
     cells = [
-        Cell(_key(info, sound, contender), sound, contender, open_renderer, settings, folder)
+        Cell(
+            run=token,
+            key=info.key(contender.name, sound.fingerprint),
+            sound=sound,
+            contender=contender,
+            open_renderer=open_renderer,
+            settings=settings,
+            folder=folder,
+        )
         for sound in sounds
         for contender in contenders
     ]
     open_cells = [cell for cell in cells if not _is_done(cell)]
     if on_plan is not None:
         on_plan(len(cells), len(cells) - len(open_cells))
-    for result in _results(open_cells, jobs):
-        if on_result is not None:
-            on_result(result)
+    with closing(_results(open_cells, jobs)) as results:
+        for result in results:
+            if on_result is not None:
+                on_result(result)
     return info
 
 
@@ -174,6 +195,7 @@ def _evaluate(cell: Cell) -> Result:
         started = time.perf_counter()
         match = contender.match(sound, seed)
         seconds = time.perf_counter() - started
+        folder.drop_result(name, sound.name)
         match.preset.write(preset_path, force=True)
         preset = Preset.read(preset_path)
         score = score_match(sound, preset, cell.open_renderer, settings)
@@ -182,6 +204,7 @@ def _evaluate(cell: Cell) -> Result:
         error = f"{type(failure).__name__}: {failure}"
         preset = None
         score = score_failure(sound, settings)
+        folder.drop_result(name, sound.name)
         for path in (preset_path, preview_path):
             path.unlink(missing_ok=True)
     else:
@@ -216,18 +239,6 @@ def check_names(what: str, names: Sequence[str]) -> None:
             raise InvalidValueError(f"Two {what}s are called {name!r}: rename one of them.")
 
 
-def _key(info: RunInfo, sound: Sound, contender: Contender) -> str:
-    """Digest of everything that a result depends on."""
-    content = {
-        "panel": info.panel,
-        "renderer": info.renderer,
-        "settings": info.settings,
-        "sound": sound.fingerprint,
-        "contender": dict(contender.describe()),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _is_done(cell: Cell) -> bool:
     result = cell.folder.read_result(cell.contender.name, cell.sound.name)
     return result is not None and result.key == cell.key and result.status != "failed"
@@ -235,17 +246,26 @@ def _is_done(cell: Cell) -> bool:
 
 def _ready(cell: Cell) -> Contender:
     """The contender, prepared once in each process."""
-    identity = json.dumps([cell.contender.name, dict(cell.contender.describe())], sort_keys=True)
-    if identity not in _prepared:
+    ready = _prepared(cell.run)
+    if cell.contender.name not in ready:
         cell.contender.prepare()
-        _prepared[identity] = cell.contender
-    return _prepared[identity]
+        ready[cell.contender.name] = cell.contender
+    return ready[cell.contender.name]
 
 
-def _results(cells: Sequence[Cell], jobs: int) -> Iterator[Result]:
-    """Results in order of completion."""
+@lru_cache(maxsize=1)
+def _prepared(run: str) -> dict[str, Contender]:  # noqa: ARG001  (another run drops them)
+    """Contenders of a run that are ready to answer in this process, by name."""
+    return {}
+
+
+def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
+    """Results in order of completion; afterwards nothing is left of the contenders' copies."""
     if jobs == 1 or len(cells) < 2:
-        yield from map(evaluate_cell, cells)
+        try:
+            yield from map(evaluate_cell, cells)
+        finally:
+            _prepared.cache_clear()
         return
     pool = joblib.Parallel(
         n_jobs=jobs,
@@ -254,7 +274,12 @@ def _results(cells: Sequence[Cell], jobs: int) -> Iterator[Result]:
         batch_size=1,
         initializer=leave_interrupts_to_the_parent,
     )
-    yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
+    try:
+        with dead_workers_told():
+            yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
+    finally:
+        # joblib keeps its workers for the next call, with the plug-ins that contenders opened.
+        get_reusable_executor(reuse=True).shutdown()
 
 
 def _result(

@@ -7,7 +7,7 @@ from html import escape
 
 from deepdiva.evaluation import metrics, plots
 from deepdiva.evaluation.measure import Measure
-from deepdiva.evaluation.statistics import Interval
+from deepdiva.evaluation.statistics import FEWEST_SOUNDS, Interval
 from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, ContenderSummary, Summary
 from deepdiva.evaluation.tables import number, percent
 
@@ -39,7 +39,7 @@ def introduction(summary: Summary) -> str:
     if not summary.complete:
         text += (
             '<p class="warning"><strong>Unfinished run.</strong> Some contenders have not answered '
-            "all sounds; the same command goes on where it stopped.</p>"
+            "all sounds; the command that named them goes on where it stopped.</p>"
         )
     if info.left_out:
         reasons = "".join(
@@ -192,7 +192,8 @@ def _pairs(summary: Summary) -> str:
 <section aria-labelledby="pairs">
 <h2 id="pairs">In pairs</h2>
 <p class="dim">Share of sounds on which the contender of the row has the smaller spectral distance
-than that of the column. Green and red: the mean difference lies beyond its 95&nbsp;% interval.
+than that of the column. Green and red: the 95&nbsp;% interval of the mean difference leaves out 0,
+and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too often moves all one way.
 {budget}</p>
 <div class="scroll stick" role="region" aria-label="Pairs" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">better than →</th>{header}</tr></thead>
@@ -207,12 +208,12 @@ def _probes(summary: Summary) -> str:
         probe = contender.probe
         if probe is None:
             continue
-        deaf = probe.nearer.low <= 0.5
-        verdict = (
-            '<span class="bad">answers all alike, as far as these sounds show</span>'
-            if deaf
-            else '<span class="good">answers the sound it was asked about</span>'
-        )
+        if len(summary.info.sounds) < FEWEST_SOUNDS:
+            verdict = f'<span class="dim">fewer than {FEWEST_SOUNDS} sounds cannot tell</span>'
+        elif probe.nearer.low <= 0.5:
+            verdict = '<span class="bad">answers all alike, as far as these sounds show</span>'
+        else:
+            verdict = '<span class="good">answers the sound it was asked about</span>'
         rows.append(
             f'<tr><th scope="row">{dot(place)}{escape(contender.name)}</th>'
             f"<td>{number(probe.own)}</td><td>{number(probe.other)}</td>"

@@ -51,12 +51,11 @@ def open_test_set(source: str) -> SoundSet | None:
 
 def from_test_set(sounds: SoundSet) -> Collection:
     """The sounds of a test set; those with a patch get the preset that holds it."""
-    base = Preset.template().with_values(sounds.space.base)
     made = [
         Sound(
             name=listed.name,
             audio=sounds.audio(listed),
-            preset=None if listed.patch is None else base.with_values(listed.patch),
+            preset=sounds.preset(listed),
             source=f"{sounds.name}: {listed.file}",
         )
         for listed in sounds.sounds

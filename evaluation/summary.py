@@ -139,7 +139,8 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     """Read the results of a run and work out its figures.
 
     Args:
-        folder: of a run, finished or not.
+        folder: of a run, finished or not. Results of other settings that still lie there count as
+            missing.
         jobs: threads for the shuffle probe.
 
     Raises:
@@ -147,15 +148,7 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     """
     info = folder.read_info()
     sounds = [sound.name for sound in info.sounds]
-    results = {
-        contender: {
-            sound: result
-            for sound in sounds
-            if (result := folder.read_result(contender, sound)) is not None
-        }
-        for contender in info.contenders
-    }
-    results = {contender: cells for contender, cells in results.items() if cells}
+    results = {contender: cells for contender, cells in folder.results(info).items() if cells}
     seed = int(info.settings["seed"])
     floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
     finished = [name for name, cells in results.items() if len(cells) == len(sounds)]

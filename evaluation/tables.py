@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 
 from deepdiva.evaluation import metrics
-from deepdiva.evaluation.statistics import Interval
+from deepdiva.evaluation.statistics import FEWEST_SOUNDS, Interval
 from deepdiva.evaluation.summary import (
     MEASURES,
     RENDERS,
@@ -131,7 +131,11 @@ def to_markdown(summary: Summary) -> str:
         ],
     )
     if summary.pairs:
-        lines += ["", f"Pairs on {primary.label.lower()}, sound by sound:", ""]
+        heading = (
+            f"Pairs on {primary.label.lower()}, sound by sound (unclear where the interval holds 0 "
+            f"or fewer than {FEWEST_SOUNDS} sounds differ):"
+        )
+        lines += ["", heading, ""]
         lines += markdown_table(
             ["pair", "sounds won", "mean difference", "95 % interval", "the first is"],
             [

@@ -152,6 +152,19 @@ def test_command_can_fail_for_continuous_integration(files):
     assert CliRunner().invoke(command, better).exit_code == 0
 
 
+@pytest.mark.parametrize(("sounds", "code"), [(5, 0), (6, 1)])
+def test_command_does_not_fail_on_too_few_sounds(tmp_path, sounds, code):
+    few = dict(list(OLD.items())[:sounds])
+    paths = []
+    for name, amount in (("old", 0.0), ("new", 0.2)):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(summary({s: value + amount for s, value in few.items()})))
+        paths.append(str(path))
+    result = CliRunner().invoke(command, [*paths, "--fail-on-worse"], env={"COLUMNS": "160"})
+    assert result.exit_code == code
+    assert ("too few to tell a change from noise" in result.output) == (code == 0)
+
+
 def test_command_prints_json(files):
     output = json.loads(CliRunner().invoke(command, [*files, "--json"]).output)
     change = next(c for c in output["changes"] if c["measure"] == "spectral_distance")

@@ -132,6 +132,16 @@ def test_the_network_answers_sounds_of_other_keys(sound):
         answer(make("predict:8")[0], sound)
 
 
+def test_a_path_may_hold_an_equals_sign(tmp_path):
+    folder = tmp_path / "lr=0.001"
+    folder.mkdir()
+    Preset.template().write(folder / "a.h2p")
+    entries = (f"presets:{folder}", f"friend=presets:{folder}")
+    assert [contender.name for contender in make(*entries)] == ["presets-lr-0", "friend"]
+    with pytest.raises(MissingFileError, match=r"lr=0\.001.mine\.safetensors"):
+        make(f"model:{folder / 'mine.safetensors'}")
+
+
 def test_names_come_from_the_entries(tmp_path):
     Preset.template().write(tmp_path / "a.h2p")
     entries = ("mean", "nearest:100", "quick one=search:quick", "search:500", f"presets:{tmp_path}")

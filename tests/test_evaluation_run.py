@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,14 +14,16 @@ import numpy as np
 import pytest
 
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, RenderError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.contender import Contender, Match
 from deepdiva.evaluation.folder import RunFolder
+from deepdiva.evaluation.roster import Bench, make_contenders
 from deepdiva.evaluation.run import check_names, run
 from deepdiva.evaluation.scoring import EvaluationSettings, noise_floor
 from deepdiva.evaluation.sounds import Sound, seeds_for
 from deepdiva.evaluation.sources import Collection
+from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
@@ -86,8 +90,16 @@ class Choosy(Contender):
         return Match(answer, renders=0)
 
 
-@pytest.fixture(scope="module")
-def collection() -> Collection:
+class Deadly(Detuned):
+    """Takes its process down, as a plug-in can."""
+
+    def match(self, sound: Sound, seed: int) -> Match:
+        if sound.name == "dark":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().match(sound, seed)
+
+
+def played(note: Note) -> Collection:
     """Three presets of the engine, as targets."""
     presets = {
         "bright": changed(OSC_Wave1=2, VCF1_Freq=140),
@@ -95,10 +107,15 @@ def collection() -> Collection:
         "two": changed(OSC_Vol2=60, OSC_Tune2=7, VCF1_Freq=110),
     }
     sounds = [
-        Sound(name, open_engine(p).render(p.values()[None], NOTE, 99)[0], p, "test")
+        Sound(name, open_engine(p).render(p.values()[None], note, 99)[0], p, "test")
         for name, p in presets.items()
     ]
     return Collection("three", sounds, {})
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return played(NOTE)
 
 
 def go(path: Path, collection: Collection, contenders: list[Contender], **options: Any) -> None:
@@ -192,20 +209,8 @@ def test_a_failure_stays_in_its_cell_and_is_scored_as_silence(collection, tmp_pa
     assert (tmp_path / "presets" / "choosy" / "two.h2p").exists()
 
 
-@pytest.fixture
-def fresh_worker(monkeypatch):
-    """Forget the contenders that this process has prepared, as a new process would."""
-
-    def forget() -> None:
-        monkeypatch.setattr("deepdiva.evaluation.run._prepared", {})
-
-    forget()
-    return forget
-
-
-def test_failures_are_tried_again_and_the_rest_is_kept(collection, tmp_path, fresh_worker):
+def test_failures_are_tried_again_and_the_rest_is_kept(collection, tmp_path):
     go(tmp_path, collection, [Choosy("choosy", {"dark": ValueError("out of ideas")})])
-    fresh_worker()
     again = Choosy("choosy", {})
     plans = []
     go(tmp_path, collection, [again], on_plan=lambda cells, done: plans.append((cells, done)))
@@ -214,9 +219,38 @@ def test_failures_are_tried_again_and_the_rest_is_kept(collection, tmp_path, fre
     assert results(tmp_path, "choosy")["dark"]["status"] == "ok"
 
 
-def test_an_interrupted_run_goes_on_to_the_same_results(
-    finished, collection, tmp_path, fresh_worker
-):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_later_run_asks_its_own_contenders(collection, tmp_path, jobs):
+    """Not those of the same name and description that an earlier run has left in a worker."""
+    answers = {}
+    for folder, cutoff in (("first", 60), ("second", 90)):
+        wanted = changed(VCF1_Freq=cutoff)
+        choosy = Choosy("choosy", {sound.name: wanted for sound in collection.sounds})
+        go(tmp_path / folder, collection, [choosy], jobs=jobs)
+        answers[cutoff] = {
+            result["values"]["VCF1.Freq"]
+            for result in results(tmp_path / folder, "choosy").values()
+        }
+    assert answers == {60: {60.0}, 90: {90.0}}
+
+
+def test_a_later_run_answers_around_its_own_base(collection, tmp_path):
+    for voicing in (1.0, 2.0):
+        base = changed(VCC_Voicing=voicing)
+        settings = replace(SETTINGS, space=default_space(base.values()))
+        contenders = make_contenders(["mean"], Bench(EmbeddedRenderer(), base, settings))
+        path = tmp_path / f"voicing {voicing:g}"
+        go(path, collection, contenders, settings=settings)
+        answer = Preset.read(path / "presets" / "mean" / "dark.h2p")
+        assert answer.values()[SETTINGS.space.table.index("VCC.Voicing")] == voicing
+
+
+def test_a_worker_that_is_killed_is_an_error_of_ours(collection, tmp_path):
+    with pytest.raises(RenderError, match=r"(?s)worker process died.*--jobs"):
+        go(tmp_path, collection, [Deadly()], jobs=2)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_results(finished, collection, tmp_path):
     class Interrupted(Detuned):
         def match(self, sound: Sound, seed: int) -> Match:
             if sound.name == "dark":
@@ -226,7 +260,6 @@ def test_an_interrupted_run_goes_on_to_the_same_results(
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, collection, [Interrupted()])
     assert set(results(tmp_path, "detuned")) == {"bright"}
-    fresh_worker()
     done = []
     go(tmp_path, collection, [Detuned()], on_plan=lambda _, count: done.append(count))
     assert done == [1]
@@ -259,6 +292,81 @@ def test_results_of_other_settings_are_not_mixed(collection, tmp_path):
 
     with pytest.raises(FileExistsAlreadyError, match="differs in contender detuned"):
         go(tmp_path, collection, [Other()])
+
+
+def half_replaced(path: Path, collection: Collection, settings: EvaluationSettings) -> None:
+    """A finished run, then one of other settings that was broken off after its first sound."""
+    go(path, played(NOTE), [Choosy("quick", {}), Choosy("slow", {})])
+    interrupted = Choosy("slow", {"dark": KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        go(path, collection, [interrupted], settings=settings, force=True)
+
+
+def test_after_force_results_of_other_settings_count_as_missing(collection, tmp_path):
+    other = replace(SETTINGS, seed=1)
+    half_replaced(tmp_path, collection, other)
+    go(tmp_path, collection, [Choosy("quick", {})], settings=other)
+    summary = summarise(RunFolder(tmp_path))
+    assert {c.name: c.counts["missing"] for c in summary.contenders} == {"quick": 0, "slow": 2}
+    assert {c.name: c.probe is None for c in summary.contenders} == {"quick": False, "slow": True}
+    assert set(summary.results["slow"]) == {"bright"}
+    assert not summary.complete
+
+
+def test_previews_of_another_length_are_not_probed(tmp_path):
+    longer = replace(NOTE, render_seconds=0.4)
+    settings = replace(SETTINGS, note=longer)
+    half_replaced(tmp_path, played(longer), settings)
+    go(tmp_path, played(longer), [Choosy("quick", {})], settings=settings)
+    assert not summarise(RunFolder(tmp_path)).complete
+
+
+def test_what_force_has_not_replaced_is_found_again(collection, tmp_path):
+    half_replaced(tmp_path, collection, replace(SETTINGS, seed=1))
+    plans = []
+    both = [Choosy("quick", {}), Choosy("slow", {})]
+    go(tmp_path, collection, both, force=True, on_plan=lambda *plan: plans.append(plan))
+    assert plans == [(6, 5)]
+    assert summarise(RunFolder(tmp_path)).complete
+
+
+def test_a_result_never_stands_beside_the_preset_of_another(collection, tmp_path, monkeypatch):
+    go(tmp_path, collection, [Choosy("choosy", {})])
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepdiva.evaluation.run.score_match", interrupt)
+    other = Choosy("choosy", {"bright": changed(VCF1_Freq=60)})
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, collection, [other], settings=replace(SETTINGS, seed=1), force=True)
+    assert set(results(tmp_path, "choosy")) == {"dark", "two"}
+
+
+def test_force_keeps_other_contenders_of_the_same_settings(collection, tmp_path):
+    go(tmp_path, collection, [Choosy("first", {})])
+    go(tmp_path, collection, [Choosy("second", {})], force=True)
+    fewer = replace(collection, sounds=collection.sounds[:2])
+    go(tmp_path, fewer, [Choosy("third", {})], force=True)
+    assert list(RunFolder(tmp_path).read_info().contenders) == ["first", "second", "third"]
+    summary = summarise(RunFolder(tmp_path))
+    assert summary.complete
+    assert {contender.name for contender in summary.contenders} == {"first", "second", "third"}
+
+
+def test_force_drops_contenders_without_a_result_of_these_settings(collection, tmp_path):
+    go(tmp_path, collection, [Choosy("first", {})])
+    other = replace(SETTINGS, seed=1)
+    go(tmp_path, collection, [Choosy("second", {})], settings=other, force=True)
+    assert list(RunFolder(tmp_path).read_info().contenders) == ["second"]
+
+
+def test_force_replaces_a_run_of_another_format(collection, tmp_path):
+    (tmp_path / "run.json").write_text('{"format": 0}')
+    with pytest.raises(InvalidValueError, match="format 0"):
+        go(tmp_path, collection, [Detuned()])
+    go(tmp_path, collection, [Detuned()], force=True)
+    assert summarise(RunFolder(tmp_path)).complete
 
 
 def test_a_folder_with_other_things_is_left_alone(collection, tmp_path):

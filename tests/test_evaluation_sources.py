@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepdiva.audio import write_wav
-from deepdiva.data.sound_set import ListedSound, SoundSet, file_sha256
+from deepdiva.data.sound_set import ListedSound, SoundSet
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, PresetError, UnknownNameError
 from deepdiva.evaluation.sources import (
@@ -15,6 +15,7 @@ from deepdiva.evaluation.sources import (
     from_test_set,
     open_test_set,
 )
+from deepdiva.files import file_sha256
 from deepdiva.note import Note
 from deepdiva.preset import Preset
 from deepdiva.space import default_space

@@ -8,6 +8,7 @@ import scipy.stats
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation.statistics import (
+    FEWEST_SOUNDS,
     Interval,
     bootstrap,
     compare_paired,
@@ -90,6 +91,27 @@ def test_noise_alone_is_rarely_called_a_difference():
         for i in range(300)
     ]
     assert verdicts.count("unclear") >= 0.9 * 300
+
+
+def test_enough_sounds_are_those_that_seldom_agree_by_chance():
+    """All signs agree in 2^(1-n) of the cases: the two-sided sign test at its strictest."""
+    chances = [scipy.stats.binomtest(n, n).pvalue for n in (FEWEST_SOUNDS - 1, FEWEST_SOUNDS)]
+    assert chances == pytest.approx([2.0 ** (2 - FEWEST_SOUNDS), 2.0 ** (1 - FEWEST_SOUNDS)])
+    assert chances[0] > 0.05 > chances[1]
+
+
+@pytest.mark.parametrize("count", range(1, FEWEST_SOUNDS))
+def test_of_too_few_sounds_the_verdict_is_unclear(count):
+    gain = -np.linspace(1.0, 2.0, count)
+    assert compare_paired(np.zeros(count), gain, sign=1).verdict == "unclear"
+    # Sounds on which nothing changed say nothing about the direction.
+    padded = np.concatenate([gain, np.zeros(count)])
+    assert compare_paired(np.zeros(2 * count), padded, sign=1).verdict == "unclear"
+
+
+def test_enough_sounds_that_agree_have_a_verdict():
+    gain = -np.linspace(1.0, 2.0, FEWEST_SOUNDS)
+    assert compare_paired(np.zeros(FEWEST_SOUNDS), gain, sign=1).verdict == "better"
 
 
 def test_paired_comparison_needs_the_same_sounds():

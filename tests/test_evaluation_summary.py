@@ -22,12 +22,31 @@ from deepdiva.space import default_space
 
 SOUNDS = ("a", "b", "c", "d")
 RATE = 44100
+INFO = RunInfo(
+    format=FORMAT,
+    deepdiva="0",
+    panel=metrics.VERSION,
+    renderer={"name": "embedded", "version": "1"},
+    test_set="by hand",
+    settings={
+        "note": Note().to_dict(),
+        "space": default_space().to_dict(),
+        "strikes": 1,
+        "seed": 0,
+    },
+    sounds=[
+        SoundEntry(name, "0", "", [], {"VCF1.Freq": 80.0}, 0.5 if name == "a" else None)
+        for name in SOUNDS
+    ],
+    left_out={"e": "silent"},
+    contenders={"good": {"kind": "good"}, "deaf": {"kind": "deaf"}},
+)
 
 
 def result(contender: str, sound: str, distance: float, **changes: object) -> Result:
     scores = dict.fromkeys((metric.key for metric in metrics.PANEL), 1.0)
     plain = Result(
-        key="0",
+        key=INFO.key(contender, "0"),
         sound=sound,
         contender=contender,
         status="ok",
@@ -53,27 +72,7 @@ def folder(tmp_path) -> RunFolder:
     """Two contenders: `good` answers every sound with its own pitch, `deaf` always with one."""
     folder = RunFolder(tmp_path)
     folder.create(["good", "deaf"])
-    folder.write_info(
-        RunInfo(
-            format=FORMAT,
-            deepdiva="0",
-            panel=metrics.VERSION,
-            renderer={"name": "embedded", "version": "1"},
-            test_set="by hand",
-            settings={
-                "note": Note().to_dict(),
-                "space": default_space().to_dict(),
-                "strikes": 1,
-                "seed": 0,
-            },
-            sounds=[
-                SoundEntry(name, "0", "", [], {"VCF1.Freq": 80.0}, 0.5 if name == "a" else None)
-                for name in SOUNDS
-            ],
-            left_out={"e": "silent"},
-            contenders={"good": {"kind": "good"}, "deaf": {"kind": "deaf"}},
-        )
-    )
+    folder.write_info(INFO)
     for place, name in enumerate(SOUNDS):
         own = tone(200.0 * (place + 1))
         write_wav(folder.target_path(name), own, RATE)
@@ -120,7 +119,7 @@ def test_pairs_are_seen_from_the_leader(folder):
     assert (pair.first, pair.second) == ("good", "deaf")
     assert pair.pairing.won.value == 1.0
     assert pair.pairing.change.value == pytest.approx(0.25 - 2.5)
-    assert pair.pairing.verdict == "better"
+    assert pair.pairing.verdict == "unclear"  # of four sounds nothing is said
     assert pair.renders == (100.0, 1.0)
 
 
@@ -153,6 +152,14 @@ def test_an_unfinished_run_says_so(folder):
     assert "Unfinished run" in to_markdown(summary)
 
 
+def test_results_of_another_run_are_missing(folder):
+    folder.write_result(result("deaf", "d", 0.0, key="of another seed"))
+    summary = summarise(folder)
+    assert summary.contenders[1].counts["missing"] == 1
+    assert summary.contenders[1].averages[metrics.PRIMARY].mean.value == pytest.approx(2.0)
+    assert summary.contenders[1].probe is None
+
+
 def test_json_holds_every_figure(folder):
     document = json.loads(to_json(summarise(folder)))
     assert document["values"][metrics.PRIMARY]["good"]["b"] == pytest.approx(0.2)
@@ -181,6 +188,7 @@ def test_markdown_tables_have_equal_columns(folder):
         assert len({line.count("|") for line in lines}) <= 1
     assert "Left out, since nothing can match them: e." in text
     assert "| good against deaf | 100%" in text
+    assert "fewer than 6 sounds differ" in text
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def command(
     """Compare two evaluations, A the old and B the new, sound by sound.
 
     A and B are summary.json files, or the folders that hold them. A change counts as better or
-    worse where the 95 % interval of its mean over the sounds leaves out 0.
+    worse where the 95 % interval of its mean over the sounds leaves out 0 and at least 6 sounds
+    changed: of fewer, chance alone too often moves all one way.
     """
     from deepdiva.evaluation.compare import compare, read_summary
 
@@ -97,10 +98,17 @@ def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> 
     from rich.markup import escape
     from rich.table import Table
 
+    from deepdiva.evaluation.statistics import FEWEST_SOUNDS
     from deepdiva.evaluation.tables import number, percent
 
     screen = Console(highlight=False)
     screen.print(f"{comparison.sounds} sounds in both runs.")
+    if comparison.sounds < FEWEST_SOUNDS:
+        screen.print(
+            f"They are too few to tell a change from noise: at least {FEWEST_SOUNDS} have to "
+            "change. Evaluate more sounds, or see the changes with --all.",
+            style="yellow",
+        )
     if comparison.other_targets:
         screen.print(
             f"{comparison.other_targets} of them are not the same samples: the engine or the "

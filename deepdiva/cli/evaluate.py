@@ -181,7 +181,7 @@ def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, Para
 
     base = choice.preset()
     if test_set is not None and choice.base is None:
-        base = base.with_values(test_set.space.base)
+        base = test_set.base_preset()
         if choice.free is None:
             choice = replace(choice, free=",".join(test_set.space.free))
     space = choice.space(base, DIVA)
