@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.parameters import Parameter
 from deepdiva.search.archive import Archive
 from deepdiva.search.encoding import nearest_class
 from deepdiva.search.evaluator import Evaluator
@@ -25,7 +26,7 @@ OFFSETS = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
 """How far an ordered parameter is moved, as parts of its range."""
 
 STEP = 0.05
-"""The move by which parameters are compared."""
+"""The move by which parameters are compared; those of coarser choices move to the next one."""
 
 ALTERNATIVES = 5
 """Other matches that are offered, at most."""
@@ -42,12 +43,13 @@ class ParameterRole:
     Attributes:
         name: of the parameter.
         value: of the best match, in units.
-        effect: growth of the distance when it is moved by a twentieth of its range, the lesser of
-            up and down; for a class, when it is changed to the next best.
+        effect: growth of the distance when it is moved by a twentieth of its range, or to the next
+            choice where choices lie further apart, the lesser of up and down; for a class, when it
+            is changed to the next best.
         low: lowest value, in units, that was tried and is no worse than chance; for a class, the
             least of all such values.
         high: highest such value.
-        uncertain: another class, or a move by a twentieth of the range, makes no difference.
+        uncertain: another class, or such a move, makes no difference.
     """
 
     name: str
@@ -117,9 +119,9 @@ def explain(
 
 
 def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> NDArray[np.float64]:
-    """The match with one parameter moved, or with each other class."""
+    """The match with one parameter moved, or with each other class or coarse choice."""
     parameter = space.parameters[position]
-    if parameter.is_class:
+    if parameter.is_class or _is_coarse(parameter):
         positions = parameter.choice_positions
         own = nearest_class(positions, best[[position]])[0]
         values = np.delete(positions, own)
@@ -145,13 +147,28 @@ def _role(
         effect = float(growth.min())
         equal = values[growth <= chance]
     else:
-        compared = np.isclose(np.abs(OFFSETS), STEP) & (points[:, position] != best[position])
+        if _is_coarse(parameter):
+            compared = _neighbours(values, value)
+        else:
+            compared = np.isclose(np.abs(OFFSETS), STEP) & (points[:, position] != best[position])
         effect = float(growth[compared].min())
         equal = _reached(values, growth, value, chance)
     span = np.append(equal, value)
     return ParameterRole(
         parameter.name, value, effect, float(span.min()), float(span.max()), effect <= chance
     )
+
+
+def _is_coarse(parameter: Parameter) -> bool:
+    """Whether its choices lie further apart than the usual move reaches."""
+    return bool(parameter.choices) and float(np.diff(parameter.choice_positions).max()) > STEP
+
+
+def _neighbours(values: NDArray[np.float64], value: float) -> NDArray[np.bool_]:
+    """Which of some other values are the next below and above one; shape (values,)."""
+    low = values[values < value].max(initial=-np.inf)
+    high = values[values > value].min(initial=np.inf)
+    return np.asarray((values == low) | (values == high))
 
 
 def _reached(

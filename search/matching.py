@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -12,12 +13,12 @@ from typing import Any
 
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
-from deepdiva.errors import InvalidValueError
-from deepdiva.files import atomic_write, check_target
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.files import RUN_SUFFIX, atomic_write, check_target, file_sha256
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
-from deepdiva.search.journal import Journal, check_run
+from deepdiva.search.journal import RUN, Journal, check_run
 from deepdiva.search.refine import Progress, RefineResult, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
@@ -57,28 +58,70 @@ class Outputs:
             preset=named(writer.suffix),
             preview=named(".wav"),
             picture=named(".png"),
-            run=named(".run"),
+            run=named(RUN_SUFFIX),
             values=named(writer.values_suffix) if writer.values_suffix else None,
         )
 
-    def check(self, sound: Path, *, force: bool) -> None:
+    @property
+    def _written(self) -> Path:
+        """SHA-256 of each result as it was written, by the name of its file."""
+        return self.run / "written.json"
+
+    def check(self, sound: Path, *, force: bool, resume: bool = False) -> bool:
         """Refuse what could not be written, before the search begins.
 
+        Args:
+            sound: that is matched.
+            force: overwrite files that exist.
+            resume: overwrite what the search in the run folder has written, if there is one.
+
+        Returns:
+            Whether results may overwrite others.
+
         Raises:
-            FileExistsAlreadyError: a file exists, without `force`.
+            FileExistsAlreadyError: a file exists, without `force`, and no search that is resumed
+                has written it as it is.
             InvalidValueError: the preview would overwrite the sound itself.
             MissingFileError: the folder does not exist.
         """
-        for path in (self.preset, self.values, self.preview, self.picture):
-            if path is None:
-                continue
+        for path in self.files:
             if path.exists() and path.samefile(sound):
                 raise InvalidValueError(
                     f"The result {path} would overwrite the sound itself: choose another folder "
                     "with --output."
                 )
-            check_target(path, force)
-        check_run(self.run, force=force)
+        resumed = resume and (self.run / RUN).exists()
+        written = self._checksums() if resumed and not force else {}
+        for path in self.files:
+            check_target(path, force or resumed)
+            if path.exists() and written.get(path.name, file_sha256(path)) != file_sha256(path):
+                raise FileExistsAlreadyError(
+                    f"{path} was changed since the search had written it: keep it under another "
+                    "name, or overwrite it with --force."
+                )
+        check_run(self.run, force=force or resumed)
+        return force or resumed
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All results outside the run folder."""
+        files = (self.preset, self.values, self.preview, self.picture)
+        return tuple(path for path in files if path is not None)
+
+    def forget(self) -> None:
+        """From now on, results may differ from what was noted of them."""
+        self._written.unlink(missing_ok=True)
+
+    def remember(self) -> None:
+        """Note what was written, so that resuming overwrites nothing else."""
+        checksums = {path.name: file_sha256(path) for path in self.files}
+        atomic_write(self._written, json.dumps(checksums, indent=1).encode(), force=True)
+
+    def _checksums(self) -> dict[str, str]:
+        if not self._written.exists():
+            return {}
+        noted: dict[str, str] = json.loads(self._written.read_text("utf-8"))
+        return noted
 
 
 @dataclass(frozen=True)
@@ -93,7 +136,8 @@ class Task:
         note: what is played.
         settings: of the search.
         force: overwrite files that exist.
-        resume: go on with the search that the run folder holds, if it holds one.
+        resume: go on with the search that the run folder holds, if it holds one, and overwrite what
+            it has written.
     """
 
     target: Target
@@ -144,10 +188,13 @@ def match_sound(
     Raises:
         KeyboardInterrupt: Ctrl-C before the search with the renderer itself had a match.
         AudioError: a silent target.
-        FileExistsAlreadyError: a result exists, without `force` or `resume`.
+        FileExistsAlreadyError: a result exists, without `force`, and no search that is resumed has
+            written it.
         InvalidValueError: things that do not fit together.
         RenderError: the synthesizer failed.
     """
+    task.outputs.preset.parent.mkdir(parents=True, exist_ok=True)
+    overwrite = task.outputs.check(task.target.source, force=task.force, resume=task.resume)
     keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
     if sketch is not None:
         start = _sketched(task, sketch, start, keeper)
@@ -168,7 +215,7 @@ def match_sound(
             on_progress=keeper,
             explained=True,
         )
-    return _write(task, result)
+    return _write(task, result, force=overwrite)
 
 
 def _sketched(
@@ -218,8 +265,11 @@ class _BestPatch:
         self._pending = self._pending or progress.improved
         now = time.monotonic()
         if self._pending and now - self._written >= BEST_PATCH_SECONDS:
-            self._writer.keep(progress.patch, self._folder)
-            self._written, self._pending = now, False
+            self._written = now
+            # Windows refuses while somebody has the file open: a second later is soon enough.
+            with contextlib.suppress(PermissionError):
+                self._writer.keep(progress.patch, self._folder)
+                self._pending = False
         if self._on_progress is not None:
             self._on_progress(progress)
 
@@ -240,15 +290,14 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
     }
 
 
-def _write(task: Task, result: RefineResult) -> Match:
+def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
     """Write all results, the preset first."""
     from deepdiva.picture import match_picture
     from deepdiva.search.plot import history_picture
 
     outputs = task.outputs
     name = task.target.source.name
-    force = task.force or task.resume
-    outputs.preset.parent.mkdir(parents=True, exist_ok=True)
+    outputs.forget()
     task.writer.write(
         result.patch,
         outputs.preset,
@@ -268,6 +317,7 @@ def _write(task: Task, result: RefineResult) -> Match:
         distance=result.preview_distance,
         force=force,
     )
+    outputs.remember()
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
     # An earlier search in this folder may have found more.

@@ -149,6 +149,26 @@ def test_nothing_is_overwritten_unasked(sounds, tmp_path):
     assert refine(sounds / "bass.wav", "-o", tmp_path, "--force", *SHORT).exit_code == 0
 
 
+def test_resuming_overwrites_only_what_the_search_has_written(sounds, tmp_path):
+    arguments = [sounds / "bass.wav", "-o", tmp_path, *SHORT, "--resume"]
+    preset = tmp_path / "bass.h2p"
+    preset.write_bytes(b"of another command")
+    foreign = refine(*arguments)
+    assert foreign.exit_code == 2
+    assert "bass.h2p exists already" in foreign.stderr
+    preset.unlink()
+    assert refine(*arguments).exit_code == 0
+    found = preset.read_bytes()
+    assert refine(*arguments).exit_code == 0
+    preset.write_bytes(b"worked on since")
+    edited = refine(*arguments)
+    assert edited.exit_code == 2
+    assert "bass.h2p was changed since the search had written it" in edited.stderr
+    assert preset.read_bytes() == b"worked on since"
+    assert refine(*arguments, "--force").exit_code == 0
+    assert preset.read_bytes() == found
+
+
 def test_an_earlier_search_leaves_no_alternatives_behind(sounds, tmp_path):
     run = tmp_path / "bass.run"
     arguments = [sounds / "bass.wav", "-o", tmp_path, *SHORT]

@@ -55,6 +55,27 @@ def test_what_cannot_be_heard_is_uncertain_and_what_can_matters(looked_around):
     assert explanation.chance >= 0.0
 
 
+@pytest.mark.parametrize(("voices", "reach"), [(1.0, (2.0,)), (3.0, (2.0, 4.0)), (6.0, (5.0,))])
+def test_a_count_is_compared_with_the_next_counts(voices, reach):
+    """A twentieth of the range would leave it where it is, and nothing would ever matter."""
+    base = DIVA.defaults()
+    for name, value in {"OSC.Vol1": 80.0, "VCF1.Freq": 80.0, "VCC.Voicing": voices}.items():
+        base[DIVA.index(name)] = value
+    space = ParameterSpace(DIVA, base, ("VCC.Voicing",))
+    engine = EmbeddedRenderer()
+    target = engine.render(base[None], NOTE, 5)[0]
+    best = space.normalised(base[None])[0]
+    judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
+    with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
+        explanation = explain(best, Archive(space), evaluator, 0)
+    others = np.repeat(base[None], len(reach), axis=0)
+    others[:, DIVA.index("VCC.Voicing")] = reach
+    growth = judge(engine.render(others, NOTE, 0)) - explanation.distance
+    [role] = explanation.roles
+    assert role.effect == pytest.approx(growth.min())
+    assert role.effect > 0.0
+
+
 def test_the_span_of_equal_values_holds_the_match_and_is_wide_where_nothing_is_heard(looked_around):
     explanation, space, *_ = looked_around
     for position, role in enumerate(explanation.roles):

@@ -188,7 +188,7 @@ def command(
         if sketch is not None:
             settings = after_sketch(settings, mode, evaluations)
         writer = _writer(synth, base)
-        outputs = _outputs(files, output, writer, force=force or resume)
+        outputs = _outputs(files, output, writer, force=force, resume=resume)
         # All sounds are read before the first is searched: a bad one is no surprise an hour later.
         targets = [
             load_target(file, note, start_seconds=part_start, length_seconds=part_length)
@@ -287,14 +287,15 @@ def _writer(synth: Renderer, base: Preset) -> PatchWriter:
 
 
 def _outputs(
-    sounds: Sequence[Path], folder: Path, writer: PatchWriter, *, force: bool
+    sounds: Sequence[Path], folder: Path, writer: PatchWriter, *, force: bool, resume: bool
 ) -> dict[Path, Outputs]:
     """Where the results of each sound go; nothing is written but the folder.
 
     Raises:
         InvalidValueError: two sounds whose results would have one name, or a result that would
             overwrite a sound.
-        FileExistsAlreadyError: a result that exists, without `force`.
+        FileExistsAlreadyError: a result that exists, without `force`, and was not written by a
+            search that is resumed.
     """
     from deepdiva.search.matching import Outputs
 
@@ -310,7 +311,7 @@ def _outputs(
             )
     make_output(folder)
     for sound in sounds:
-        outputs[sound].check(sound, force=force)
+        outputs[sound].check(sound, force=force, resume=resume)
     return outputs
 
 
