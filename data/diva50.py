@@ -15,9 +15,9 @@ from pathlib import Path
 
 from deepdiva.data import embedded50
 from deepdiva.data.known_set import KnownSet
-from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet, file_sha256
+from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
 from deepdiva.errors import InvalidValueError, MissingFileError, StorageError
-from deepdiva.files import atomic_write
+from deepdiva.files import atomic_write, file_sha256
 from deepdiva.note import Note
 
 NAME = "diva50"

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from deepdiva.audio import write_wav
 from deepdiva.data.sampling import stream
-from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet, file_sha256
+from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.files import file_sha256
 from deepdiva.note import Note
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
+
+_BASE, _PRESETS = "base.h2p", "presets"
 
 
 class Played(NamedTuple):
@@ -27,11 +30,14 @@ class Played(NamedTuple):
         name: unique in the set, usable as a file name.
         patch: shape (len(table),), in units.
         seed: to render it with.
+        preset: of Diva, that holds the patch; it is kept beside the sound. None: there is nothing
+            in it that the built-in preset does not say.
     """
 
     name: str
     patch: NDArray[np.float64]
     seed: int
+    preset: Preset | None = None
 
 
 def drawn(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[Played]:
@@ -68,7 +74,7 @@ def of_presets(presets: Sequence[Preset], seed: int) -> list[Played]:
         name = re.sub(r"[^A-Za-z0-9_.() -]", "_", Path(preset.source).stem)
         if name in sounds:
             raise InvalidValueError(f"Two presets are named {name!r}: rename one of them.")
-        sounds[name] = Played(name, preset.values(), seed)
+        sounds[name] = Played(name, preset.values(), seed, preset)
     return list(sounds.values())
 
 
@@ -80,6 +86,7 @@ def play(
     space: ParameterSpace,
     note: Note,
     renderers: Sequence[Renderer],
+    base: Preset | None = None,
     force: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SoundSet:
@@ -93,6 +100,8 @@ def play(
         space: what was varied, and the base patch.
         note: what is played.
         renderers: one for all sounds, or one for each.
+        base: preset of Diva around which the space lies; it is kept in the folder. None: the
+            built-in one, or the synthesizer is another.
         force: overwrite a test set that is there.
         on_progress: told of sounds that are done, and of all.
 
@@ -101,20 +110,31 @@ def play(
         RenderError: a sound could not be played; nothing describes the folder then.
     """
     files = [f"{sound.name}.wav" for sound in sounds]
-    taken = [folder / file for file in (FILE_NAME, *files) if (folder / file).exists()]
+    presets = [f"{_PRESETS}/{sound.name}.h2p" if sound.preset else None for sound in sounds]
+    kept = [_BASE if base else None, *presets]
+    names = [FILE_NAME, *files, *filter(None, kept)]
+    taken = [folder / name for name in names if (folder / name).exists()]
     if taken and not force:
         raise FileExistsAlreadyError(
             f"{taken[0]} exists already: choose another folder, or overwrite it with --force."
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE_NAME).unlink(missing_ok=True)  # it must not describe a mixture
+    for place, preset in zip(kept, (base, *(sound.preset for sound in sounds)), strict=True):
+        if place is not None and preset is not None:
+            (folder / place).parent.mkdir(exist_ok=True)
+            preset.write(folder / place, force)
     listed = []
     for number, (sound, file) in enumerate(zip(sounds, files, strict=True)):
         renderer = renderers[number if len(renderers) > 1 else 0]
         audio = renderer.render(sound.patch[np.newaxis], note, sound.seed)[0]
         path = folder / file
         write_wav(path, audio, note.sample_rate, force=force)
-        listed.append(ListedSound(sound.name, file, file_sha256(path), sound.patch, sound.seed))
+        listed.append(
+            ListedSound(
+                sound.name, file, file_sha256(path), sound.patch, sound.seed, presets[number]
+            )
+        )
         if on_progress is not None:
             on_progress(number + 1, len(sounds))
     info = renderers[0].info
@@ -126,6 +146,7 @@ def play(
         space=space,
         renderer={"name": info.name, "version": info.version},
         sounds=tuple(listed),
+        base=kept[0],
     )
     made.write(force)
     return made

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.files import files_below
+from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 
@@ -87,8 +89,14 @@ class AroundPresets(Sampling):
         """Take the free parameters from preset files; all others stay as the space has them.
 
         Raises:
+            InvalidValueError: the space is that of another synthesizer.
             PresetError: a file that is no preset of Diva.
         """
+        if space.table != DIVA:
+            raise InvalidValueError(
+                f"The presets are of Diva, and the synthesizer is {space.table.name}: leave out "
+                "--from-presets."
+            )
         patches = [Preset.read(path).values() for path in paths]
         points = space.normalised(np.reshape(patches, (len(paths), len(space.table))))
         return cls(
@@ -126,14 +134,14 @@ class AroundPresets(Sampling):
 
 
 def preset_files(folder: Path) -> list[Path]:
-    """The presets of a folder and those below it, sorted.
+    """The presets of a folder and those below it, sorted (`files_below`).
 
     Raises:
         MissingFileError: the folder does not exist, or holds none.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder} is no folder: name one that holds .h2p presets.")
-    files = sorted(path for path in folder.rglob("*.h2p") if path.is_file())
+    files = files_below(folder, (".h2p",))
     if not files:
         raise MissingFileError(f"{folder} holds no .h2p preset.")
     return files

@@ -1,11 +1,11 @@
 """Test sets: named sounds with a note, and the patches that made them where these are known.
 
-On disk a test set is a folder of WAV files and a `testset.json` that says all about them.
+On disk a test set is a folder of WAV files and a `testset.json` that says all about them. A set of
+Diva's holds presets too, because they hold what is no parameter, such as the detune pots.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from deepdiva.audio import read_audio
 from deepdiva.errors import AudioError, InvalidValueError, MissingFileError
-from deepdiva.files import atomic_write
+from deepdiva.files import atomic_write, file_sha256
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 
 FILE_NAME = "testset.json"
@@ -37,6 +38,8 @@ class ListedSound:
         sha256: of that file.
         patch: what made it, shape (len(table),), in units; None where nobody knows.
         seed: with which it was rendered; None where nobody knows.
+        preset: its `.h2p` file in the set's folder; None where the built-in preset with the patch
+            is meant, or nobody knows.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ListedSound:
     sha256: str
     patch: NDArray[np.float64] | None = None
     seed: int | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,8 @@ class SoundSet:
         renderer: name and version of what played it; empty where it was a recording.
         sounds: that are there.
         missing: names of sounds that belong to the set and are not there.
+        base: `.h2p` file in the folder, around which the space lies; None where that is the
+            built-in preset, or the sounds are of another synthesizer.
     """
 
     name: str
@@ -69,6 +75,7 @@ class SoundSet:
     renderer: Mapping[str, str]
     sounds: tuple[ListedSound, ...]
     missing: tuple[str, ...] = ()
+    base: str | None = None
 
     @classmethod
     def open(cls, folder: Path | str, table: ParameterTable = DIVA) -> SoundSet:
@@ -107,15 +114,17 @@ class SoundSet:
                 renderer=values["renderer"],
                 sounds=tuple(_listed(entry, space) for entry in values["sounds"]),
                 missing=tuple(values["missing"]),
+                base=values.get("base"),
             )
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise InvalidValueError(
                 f"{path} does not describe a test set ({error!r}): get or make the set again."
             ) from error
-        for sound in found.sounds:
-            if not (folder / sound.file).is_file():
+        files = [name for sound in found.sounds for name in (sound.file, sound.preset)]
+        for name in filter(None, [found.base, *files]):
+            if not (folder / name).is_file():
                 raise MissingFileError(
-                    f"{folder / sound.file} is missing: get or make the test set again."
+                    f"{folder / name} is missing: get or make the test set again."
                 )
         return found
 
@@ -139,6 +148,7 @@ class SoundSet:
                 "renderer": dict(self.renderer),
                 "space": self.space.to_dict(),
                 "missing": list(self.missing),
+                **({} if self.base is None else {"base": self.base}),
                 "sounds": [_entry(sound, self.space) for sound in self.sounds],
             },
             indent=1,
@@ -147,6 +157,18 @@ class SoundSet:
     def path(self, sound: ListedSound) -> Path:
         """The file of a sound."""
         return self.folder / sound.file
+
+    def base_preset(self) -> Preset:
+        """The preset of Diva around which the space lies."""
+        return self._preset(self.base, self.space.base)
+
+    def preset(self, sound: ListedSound) -> Preset | None:
+        """The preset of Diva that a sound was made with; None where nobody knows."""
+        return None if sound.patch is None else self._preset(sound.preset, sound.patch)
+
+    def _preset(self, name: str | None, patch: NDArray[np.float64]) -> Preset:
+        kept = Preset.template() if name is None else Preset.read(self.folder / name)
+        return kept.with_values(patch)
 
     def audio(self, sound: ListedSound) -> NDArray[np.float32]:
         """A sound as the note says: mono, cut or padded with silence to its length.
@@ -177,10 +199,12 @@ class SoundSet:
         ]
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def set_name(folder: Path) -> str | None:
+    """The name of the test set that a folder holds; None if there is none that can be read."""
+    try:
+        return str(json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _entry(sound: ListedSound, space: ParameterSpace) -> dict[str, Any]:
@@ -190,7 +214,8 @@ def _entry(sound: ListedSound, space: ParameterSpace) -> dict[str, Any]:
         return {**entry, "patch": None, "seed": None}
     varied = np.flatnonzero(sound.patch != space.base)
     patch = {space.table[int(place)].name: float(sound.patch[place]) for place in varied}
-    return {**entry, "patch": patch, "seed": sound.seed}
+    kept = {} if sound.preset is None else {"preset": sound.preset}
+    return {**entry, "patch": patch, "seed": sound.seed, **kept}
 
 
 def _listed(entry: Mapping[str, Any], space: ParameterSpace) -> ListedSound:
@@ -200,4 +225,6 @@ def _listed(entry: Mapping[str, Any], space: ParameterSpace) -> ListedSound:
         for name, value in entry["patch"].items():
             patch[space.table.index(name)] = value
         space.table.check(patch)
-    return ListedSound(entry["name"], entry["file"], entry["sha256"], patch, entry["seed"])
+    return ListedSound(
+        entry["name"], entry["file"], entry["sha256"], patch, entry["seed"], entry.get("preset")
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+
+RUN_SUFFIX = ".run"
+"""Of the folder beside a match that holds the record of its search."""
 
 PAGE = 4096
 """Bytes of a memory page, and of what most file systems hold together."""
@@ -44,6 +49,33 @@ def check_target(path: Path | str, force: bool = False) -> Path:
             f"{path} exists already: choose another name, or overwrite it with --force."
         )
     return target
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_below(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """The files of some kinds in a folder and in those inside it, sorted.
+
+    Left out are hidden files and folders, and the records of searches: the preset in `bass.run` is
+    the one that stands beside it as `bass.h2p`.
+
+    Args:
+        folder: may itself be hidden, or a record.
+        suffixes: in lower case with the dot.
+    """
+    wanted = frozenset(suffixes)
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in wanted
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and not any(part.endswith(RUN_SUFFIX) for part in file.relative_to(folder).parts[:-1])
+        and file.is_file()
+    )
 
 
 def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:

@@ -23,11 +23,11 @@ CLI = Path(__file__).parents[1] / "deepdiva" / "cli"
 def run(monkeypatch):
     """Runs a function as the command `probe` of the real command line."""
 
-    def run_as_command(function, *arguments):
+    def run_as_command(function, *arguments, charset="utf-8"):
         module = SimpleNamespace(command=click.command("probe")(function))
         monkeypatch.setitem(sys.modules, "deepdiva_probe", module)
         monkeypatch.setitem(COMMANDS, "probe", Entry("deepdiva_probe", "Probe."))
-        return CliRunner().invoke(main, ["probe", *arguments])
+        return CliRunner(charset=charset).invoke(main, ["probe", *arguments])
 
     return run_as_command
 
@@ -108,6 +108,18 @@ def test_interruption_ends_with_130(run):
     result = run(probe)
     assert result.exit_code == 130
     assert result.stderr == "Error: Interrupted.\n"
+
+
+@pytest.mark.parametrize(
+    ("charset", "printed"), [("utf-8", "ö ♭ \\udcf6\n"), ("latin-1", "ö \\u266d \\udcf6\n")]
+)
+def test_a_name_that_the_terminal_cannot_spell_is_no_error(run, charset, printed):
+    def probe():
+        click.echo("ö ♭ \udcf6")
+
+    result = run(probe, charset=charset)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == printed
 
 
 def test_module_runs_as_the_command():

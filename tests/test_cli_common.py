@@ -139,8 +139,9 @@ def test_output_folder_goes_again_if_nothing_came_into_it(tmp_path, before, writ
 
 
 def test_files_come_in_order_and_once(tmp_path):
-    for name in ("b.h2p", "a.H2P", "notes.txt", ".hidden.h2p", "deeper/c.h2p"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    inside = ("b.h2p", "a.H2P", "notes.txt", ".hidden.h2p", "deeper/c.h2p")
+    for name in (*inside, ".git/d.h2p", "b.run/best.h2p", "deeper/c.run/alternative-1.h2p"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     named = tmp_path / "notes.txt"
     files = collect_files([named, tmp_path, tmp_path / "b.h2p"], [".h2p"])
@@ -150,6 +151,7 @@ def test_files_come_in_order_and_once(tmp_path):
         "b.h2p",
         "deeper/c.h2p",
     ]
+    assert collect_files([tmp_path / "b.run"], [".h2p"]) == [tmp_path / "b.run" / "best.h2p"]
 
 
 def test_folder_without_such_files_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from deepdiva.audio import load_target, read_audio, write_wav
@@ -116,6 +117,12 @@ def test_locks_and_base_hold(tmp_path, posterior, sounds):
     assert "learned around other values of ENV1.Rel" in " ".join(result.stderr.split())
 
 
+def test_a_base_of_another_synthesizer_is_refused(tmp_path, posterior, sounds):
+    options = ("-o", tmp_path / "a", "--model-file", posterior, "--base", "other.fxp")
+    assert "other.fxp is no preset of diva" in predict(sounds, *options, expect=2).stderr
+    assert not (tmp_path / "a").exists()
+
+
 def test_regression_networks_answer_without_a_spread(tmp_path, sounds):
     weights = train(tmp_path, "cnn")
     result = predict(sounds / "2.wav", "-o", tmp_path / "out", "--model-file", weights, "--json")
@@ -129,6 +136,13 @@ def test_regression_networks_answer_without_a_spread(tmp_path, sounds):
             sounds / "2.wav", "-o", tmp_path / "out", "--model-file", weights, "--force"
         ).stdout
     )
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, sounds):
+    if torch.cuda.is_available():
+        pytest.skip("cuda is there")
+    output = predict(sounds / "0.wav", "-o", tmp_path, "--device", "cuda", expect=2).stderr
+    assert "device cuda: this machine" in " ".join(output.split())
 
 
 def test_results_are_not_overwritten_unasked(tmp_path, posterior, sounds):

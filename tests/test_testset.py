@@ -30,6 +30,8 @@ from deepdiva.errors import (
     StorageError,
     UnknownNameError,
 )
+from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
@@ -251,6 +253,54 @@ def test_presets_become_a_set(diva_presets: list[Path], tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             made.audio(sound), renderer.render(preset.values()[None], made.note, 4)[0]
         )
+
+
+def test_a_set_keeps_what_is_no_parameter(diva_presets: list[Path], tmp_path: Path) -> None:
+    """Without their detune pots, the true patches of a set would not sound like its sounds."""
+    usual = Preset.template().detune_pots()
+    base = next(path for path in diva_presets if (Preset.read(path).detune_pots() != usual).any())
+    options = ["testset", "make", str(tmp_path / "set"), "--base", str(base), "--count", "2"]
+    options += ["--render-length", "0.05", "--note-length", "0.04", "--lock", "VCC.Voicing=2"]
+    assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
+    made = SoundSet.open(tmp_path / "set")
+    pots = Preset.read(base).detune_pots()
+    np.testing.assert_array_equal(made.base_preset().detune_pots(), pots)
+    np.testing.assert_array_equal(made.base_preset().values(), made.space.base)
+    for sound in made.sounds:
+        preset = made.preset(sound)
+        assert preset is not None
+        np.testing.assert_array_equal(preset.detune_pots(), pots)
+        np.testing.assert_array_equal(preset.values(), sound.patch)
+    (tmp_path / "set" / "presets" / f"{made.sounds[1].name}.h2p").unlink()
+    with pytest.raises(MissingFileError, match=r"sound_01\.h2p is missing"):
+        SoundSet.open(tmp_path / "set")
+
+
+def test_a_known_set_does_not_replace_one_of_ones_own(tmp_path: Path) -> None:
+    space = default_space()
+    play(tmp_path, "mine", "here", drawn(space, 1, 0, "s"), space, NOTE, [EmbeddedRenderer()])
+    before = (tmp_path / "testset.json").read_bytes()
+    got = CliRunner().invoke(main, ["testset", "get", "embedded50", "--to", str(tmp_path)])
+    assert got.exit_code == 2
+    assert "holds the test set 'mine'" in got.stderr
+    assert (tmp_path / "testset.json").read_bytes() == before
+
+
+def test_a_set_of_another_synthesizer_lies_around_its_own_preset(
+    amsynth: Path, tmp_path: Path
+) -> None:
+    renderer = PluginRenderer(PluginSettings(amsynth))
+    patch = renderer.table.defaults()
+    patch[renderer.table.index("osc2_range")] = renderer.table["osc2_range"].maximum
+    state = tmp_path / "octave.fxp"
+    state.write_bytes(renderer.save(patch).data)
+    table = renderer.table
+    renderer.close()
+    options = ["testset", "make", str(tmp_path / "set"), "--plugin", str(amsynth), "--count", "1"]
+    options += ["--base", str(state), "--free", "filter_cutoff", "--render-length", "0.2"]
+    assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
+    base = SoundSet.open(tmp_path / "set", table).space.base
+    np.testing.assert_allclose(base, patch, atol=1e-3)
 
 
 def test_the_command_line_makes_a_set_once(tmp_path: Path) -> None:

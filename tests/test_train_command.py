@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from click.testing import CliRunner
 from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.weights import read_header, read_weights
+from deepdiva.parameters import DIVA
+from deepdiva.preset import Preset
 
 SHORT = ("--note-length", "0.4", "--render-length", "0.4")
 TINY = ("--online", *SHORT, "--batch-size", "16", "--epoch-sounds", "48", "--test-sounds", "16")
@@ -89,6 +92,37 @@ def test_an_old_training_is_not_overwritten(tmp_path):
     assert "holds something already" in output
 
 
+def test_trainings_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 5, 1, 10, 30, 0, tzinfo=tz)
+
+    monkeypatch.setattr("deepdiva.cli._training_run.datetime", Stopped)
+    for _ in range(3):  # nothing but training.json comes of them
+        run(*TINY, "--vary", "VCC.Voicing", "--model-path", tmp_path, expect=2)
+    name = "training_2026-05-01_10-30-00"
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}-2", f"{name}-3"}
+
+
+def test_one_training_at_a_time_works_in_a_folder(tmp_path, monkeypatch):
+    begin = (*TINY, "--vary", "VCC.Voicing", "--model-path", tmp_path, "--folder-name", "a")
+    answers = []
+
+    def training(folder, *_, **__):
+        record = (folder / "training.json").read_bytes()
+        commands = (begin, ("--resume", folder))
+        answers.extend(" ".join(run(*command, expect=2).split()) for command in commands)
+        assert (folder / "training.json").read_bytes() == record
+
+    with monkeypatch.context() as during:
+        during.setattr("deepdiva.cli.train.run", training)
+        run(*TINY, "--model-path", tmp_path, "--folder-name", "a")
+    assert len(answers) == 2
+    assert all("is in use by another training" in answer for answer in answers)
+    assert "varies nothing" in run(*begin, expect=2)  # it has ended
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -99,6 +133,7 @@ def test_an_old_training_is_not_overwritten(tmp_path):
         (("--vary", "OSC.Wave1=1,2"), "OSC.Wave1 is free"),
         (("--vary", "VCC.Voicing"), "varies nothing"),
         (("--vary", "VCC.Voicing=1,77"), "VCC.Voicing = 77"),
+        (("--vary", "VCC.Voicing=1,2", "--lock", "5=1"), "VCC.Voicing cannot vary and be held"),
         (("--device", "mps"), "has none. Use cpu"),
     ],
 )
@@ -106,6 +141,34 @@ def test_options_that_cannot_be_are_refused(tmp_path, options, message):
     output = run(*TINY, *options, "--model-path", tmp_path, "--folder-name", "a", expect=2)
     assert message in " ".join(output.split())
     run(*TINY, "--epochs", 1, "--model-path", tmp_path, "--folder-name", "a")  # not in the way
+
+
+@pytest.mark.parametrize(
+    ("options", "varied"),
+    [
+        ((), {"VCC.Voicing": (1.0, 2.0)}),
+        (("--vary", "none"), {}),
+        (("--lock", "VCC.Voicing=1"), {}),
+        (("--base", "stack.h2p"), {}),
+        (("--free", "VCC.Voicing VCF1.Freq"), {}),
+        (("--vary", "VCC.Voicing=3,4"), {"VCC.Voicing": (3.0, 4.0)}),
+    ],
+)
+def test_voices_vary_unless_somebody_says_otherwise(tmp_path, monkeypatch, options, varied):
+    monkeypatch.chdir(tmp_path)
+    values = DIVA.defaults()
+    values[DIVA.index("VCC.Voicing")] = 3.0
+    Preset.template().with_values(values).write(tmp_path / "stack.h2p")
+    run(*TINY, *options, "--epochs", 1, "--model-path", tmp_path, "--folder-name", "a")
+    header = read_header(tmp_path / "a" / "final_model.safetensors")
+    settings = header.training["data"]["variety"]["settings"]
+    assert {name: tuple(values) for name, values in settings.items()} == varied
+
+
+def test_networks_of_other_synthesizers_are_refused(tmp_path, amsynth):
+    options = ("--plugin", amsynth, "--model-path", tmp_path, "--folder-name", "a")
+    output = run(*TINY, *options, expect=2)
+    assert "networks answer with patches of Diva" in " ".join(output.split())
 
 
 def test_online_options_without_online_are_refused(tmp_path):
@@ -160,6 +223,36 @@ def test_features_of_another_kind_are_refused(tmp_path, data_sets):
         run("--model", "cnn", *common, "train_mfcc.npy", expect=2).split()
     ).replace("hears melspectrogram", "hears 'melspectrogram'")
     assert "does not exist" in run("--model", "cnn", *common, "none.npy", expect=2)
+
+
+def test_mfccs_that_another_scaler_has_scaled_are_refused(tmp_path, data_sets):
+    def trained(expect):
+        files = ("--train-features", "train_mfcc.npy", "--test-features", "own_mfcc.npy")
+        paths = ("--data-path", data_sets / "train", "--test-path", data_sets / "test")
+        options = ("--model", "lstm", "--epochs", 1, "--model-path", tmp_path)
+        return " ".join(run(*paths, *files, *options, expect=expect).split())
+
+    def computed(*options):
+        own = ("--feature", "mfcc", "--file-prefix", "own_", "--force")
+        other("features", "--data-path", data_sets / "test", *own, *options)
+
+    def of_an_earlier_version():
+        path = data_sets / "test" / "own_mfcc.json"
+        about = json.loads(path.read_text())
+        del about["scaler_digest"]
+        path.write_text(json.dumps(about))
+
+    computed()
+    assert "was scaled by another scaler than" in trained(2)
+    of_an_earlier_version()
+    trained(0)
+    computed("--scale-axis", "0 1")
+    of_an_earlier_version()
+    assert "was scaled by another scaler than" in trained(2)
+    computed("--fmax", 9000)
+    assert "other MFCCs: mel is" in trained(2)
+    computed("--saved-scaler", "--scaler-file", data_sets / "train" / "train_mfcc_scaling.json")
+    trained(0)
 
 
 def test_sets_of_different_notes_are_refused(tmp_path, data_sets):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import sys
 from typing import IO, Any, NamedTuple
 
 import click
@@ -49,7 +51,10 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Refusals of the operating system that the user, and not the program, can mend.
 _ENVIRONMENT = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG}
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+        *(errno.ENAMETOOLONG, errno.ENOTDIR),
+    }
 )
 
 
@@ -112,3 +117,6 @@ class CommandTable(click.Group):
 @click.version_option(__version__, prog_name="deepdiva")
 def main() -> None:
     """Match the sound of a synthesizer: audio in, a preset for u-he Diva out."""
+    # The name of a file that the terminal cannot spell is no reason to stop between two sounds.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

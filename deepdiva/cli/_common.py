@@ -253,7 +253,6 @@ class RendererChoice:
 
         Takes and raises what `make_renderer` does.
         """
-        quality = DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
         return make_renderer(
             self.name,
             self.plugin,
@@ -261,8 +260,13 @@ class RendererChoice:
             mode=mode,
             preset=preset,
             state=state,
-            quality=quality,
+            quality=self.quality,
         )
+
+    @property
+    def quality(self) -> DivaQuality:
+        """What was asked of Diva itself."""
+        return DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
 
     def ignored(self, preset: Preset) -> dict[str, str]:
         """What a preset asks for and the renderer does not do: reasons by parameter."""
@@ -362,7 +366,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 
 def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
-    """Files named by arguments; a folder stands for the files below it.
+    """Files named by arguments; a folder stands for the files below it (`files_below`).
 
     Args:
         paths: files, taken whatever their suffix, and folders.
@@ -375,15 +379,13 @@ def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
         MissingFileError: a path that does not exist.
         InvalidValueError: a folder without any such file.
     """
+    from deepdiva.files import files_below
+
     wanted = frozenset(suffixes)
     files: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in wanted and file.is_file() and file.name[0] != "."
-            )
+            inside = files_below(path, wanted)
             if not inside:
                 raise InvalidValueError(f"{path} holds no {' or '.join(sorted(wanted))} file.")
             files.update(dict.fromkeys(inside))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from deepdiva.models.settings import TrainingSettings
     from deepdiva.space import ParameterSpace
 
+USUAL_VARIETY = "VCC.Voicing=1,2"
+"""What varies where nobody says what."""
+
 _TEST_STREAM, _SCALER_STREAM = 1, 2
 _SCALER_BATCHES = 32
 
@@ -35,7 +38,8 @@ class OnlineChoice:
         epoch_sounds: sounds after which an epoch is said to be over.
         test_sounds: sounds that judge it.
         engine_width: how far the embedded engine's uncertain constants vary, 0 to 1.
-        vary: `NAME=VALUE,VALUE`: values of fixed parameters that differ from sound to sound.
+        vary: `NAME=VALUE,VALUE`: values of fixed parameters that differ from sound to sound;
+            nothing for the usual ones, `none` for none.
         recording: whether sounds are disturbed as recordings are.
     """
 
@@ -52,13 +56,22 @@ class OnlineChoice:
         """Make the network and its sources.
 
         Raises:
-            InvalidValueError: a value that a parameter does not have.
+            InvalidValueError: a value that a parameter does not have, or a plug-in that is not
+                Diva.
             UnknownNameError: a parameter that does not exist.
         """
         from deepdiva.models.online import FreshSounds, OnlineSource, embedded_renderers
+        from deepdiva.parameters import DIVA
 
         preset = self.space.preset()
-        renderer = self.renderer.open(preset)
+        renderer = self.renderer.open(preset, state=self.space.state)
+        if renderer.table != DIVA:
+            renderer.close()
+            raise InvalidValueError(
+                f"{self.renderer.plugin} is {renderer.table.name}, and networks answer with "
+                "patches of Diva: leave out --plugin, or name Diva's. deepdiva refine --plugin "
+                "searches any synthesizer without a network."
+            )
         space = self.space.space(preset, renderer.table)
         variety = self._variety(space)
         draw = (
@@ -96,16 +109,29 @@ class OnlineChoice:
     def _variety(self, space: ParameterSpace) -> Variety:
         from deepdiva.models.augmentation import NONE, Augmentation
         from deepdiva.models.online import Variety
+        from deepdiva.space import parse_lock
 
+        locked = {parse_lock(space.table, text)[0] for text in self.space.lock}
         settings = {}
-        for text in self.vary:
+        for text in () if self.vary == ("none",) else self.vary or (USUAL_VARIETY,):
             name, equals, values = text.partition("=")
             if not equals:
                 raise InvalidValueError(f"{text!r} varies nothing: write NAME=VALUE,VALUE.")
             parameter = space.table[name.strip()]
+            several = tuple(parameter.parse(value) for value in values.split(","))
+            if not self.vary and (
+                parameter.name in locked
+                or parameter.name in space.names
+                or space.base[parameter.index] not in several
+            ):
+                continue
             if parameter.name in space.names:
                 raise InvalidValueError(
                     f"{parameter.name} is free, and predicted: only a fixed parameter can vary."
                 )
-            settings[parameter.name] = tuple(parameter.parse(value) for value in values.split(","))
+            if parameter.name in locked:
+                raise InvalidValueError(
+                    f"{parameter.name} cannot vary and be held: leave out its --vary or its --lock."
+                )
+            settings[parameter.name] = several
         return Variety(settings, Augmentation() if self.recording else NONE, self.engine_width)

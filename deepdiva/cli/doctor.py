@@ -89,7 +89,7 @@ def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
     if choice.plugin is None and not has_diva:
         return None
     name = "dawdreamer" if choice.is_embedded else choice.name
-    renderer = make_renderer(name, choice.plugin)
+    renderer = make_renderer(name, choice.plugin, quality=choice.quality)
     return renderer if isinstance(renderer, PluginRenderer) else None
 
 

@@ -144,7 +144,9 @@ def command(
 
     todo = plan(sounds, output, picture=picture, force=force)
     locks = dict(parse_lock(DIVA, text) for text in lock)
-    preset = SpaceChoice(base, None, ()).preset()
+    around = SpaceChoice(base, None, ())
+    preset = around.preset()
+    around.space(preset, DIVA)
     screen = console()
     synth = renderer.open(preset)
     try:

@@ -19,6 +19,7 @@ from deepdiva.cli._common import (
     seed_option,
     space_options,
 )
+from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
@@ -82,10 +83,17 @@ def get_command(name: str, source: Path | None, folder: Path | None, as_json: bo
 
     From the cache `deepdiva evaluate NAME` finds it by itself.
     """
+    from deepdiva.data.sound_set import set_name
     from deepdiva.data.test_sets import cache_folder, known_set
 
     known = known_set(name)
-    got = known.fetch(folder or cache_folder() / name, source)
+    target = folder or cache_folder() / name
+    there = set_name(target)
+    if there not in (None, name):
+        raise InvalidValueError(
+            f"{target} holds the test set {there!r}: choose another folder with --to."
+        )
+    got = known.fetch(target, source)
     tell(got, as_json)
 
 
@@ -123,18 +131,27 @@ def make_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make a test set in FOLDER: a WAV file of each sound, and testset.json about them."""
+    """Make a test set in FOLDER: a WAV file of each sound, and testset.json about them.
+
+    Of Diva, the preset of each sound comes into FOLDER/presets.
+    """
     from rich.progress import Progress
 
     from deepdiva.data.rendered_set import drawn, play
+    from deepdiva.parameters import DIVA
 
     preset = space.preset()
+    base = None
     renderers: list[Renderer] = []
     try:
-        renderers.append(renderer.open(preset, mode="fresh"))
+        renderers.append(renderer.open(preset, mode="fresh", state=space.state))
         around = space.space(preset, renderers[0].table)
+        if around.table == DIVA:
+            base = preset.with_values(around.base)
         if from_presets is None:
             sounds = drawn(around, count, seed, "sound_")
+            if base is not None:
+                sounds = [one._replace(preset=base.with_values(one.patch)) for one in sounds]
             origin = f"patches drawn uniformly with seed {seed}"
         else:
             sounds, players = preset_sounds(from_presets, around, renderer, seed)
@@ -150,6 +167,7 @@ def make_command(
                 around,
                 note,
                 renderers[1:] or renderers,
+                base,
                 force=force,
                 on_progress=lambda done, _: progress.update(task, completed=done),
             )
@@ -169,7 +187,6 @@ def preset_sounds(
     """
     from deepdiva.data.rendered_set import of_presets
     from deepdiva.data.sampling import preset_files
-    from deepdiva.errors import InvalidValueError
     from deepdiva.parameters import DIVA
     from deepdiva.preset import Preset
 

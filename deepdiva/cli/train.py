@@ -18,6 +18,7 @@ from deepdiva.cli._common import (
     seed_option,
     space_options,
 )
+from deepdiva.cli._training_online import USUAL_VARIETY
 from deepdiva.cli._training_run import FINAL, new_folder, recalled, record, run
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.settings import SCHEDULES, TrainingSettings
@@ -41,6 +42,7 @@ _STORED_ONLY = (
 _ONLINE_ONLY = (
     *("pitch", "velocity", "length_seconds", "render_seconds", "sample_rate"),
     *("base", "free", "lock", "name", "plugin"),
+    *("diva_accuracy", "diva_offline", "diva_multicore"),
     *("epoch_sounds", "test_sounds", "engine_width", "vary", "recording"),
 )
 
@@ -104,9 +106,9 @@ _ONLINE_ONLY = (
     "--vary",
     multiple=True,
     metavar="NAME=VALUE,VALUE",
-    default=("VCC.Voicing=1,2",),
-    show_default=True,
-    help="Online: let a fixed parameter differ from sound to sound; may be given again.",
+    help="Online: let a fixed parameter differ from sound to sound; may be given again. 'none' "
+    f"keeps all.  [default: {USUAL_VARIETY}, unless the base preset, --free or --lock say "
+    "otherwise]",
 )
 @click.option(
     "--recording/--no-recording",
