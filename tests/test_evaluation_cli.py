@@ -22,7 +22,7 @@ def presets(tmp_path_factory):
         patch = base.values()
         patch[148] = cutoff
         base.with_values(patch).write(folder / f"{name}.h2p")
-    friend = tmp_path_factory.mktemp("friend")
+    friend = tmp_path_factory.mktemp("a=b")  # `a` is no name of a contender
     base.write(friend / "dark.h2p")
     return folder, friend
 
