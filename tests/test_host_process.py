@@ -106,7 +106,16 @@ def test_closing_leaves_nothing_behind(process, evaluate):
         assert gone(number)
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """Tests that run in the background ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif("sys.platform == 'win32'", reason="cannot be sent a Ctrl-C")
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_closing_that_is_interrupted_leaves_nothing_behind(process, evaluate):
     """Ctrl-C while a plug-in is at work, and again because it takes so long."""
     line = "bench.report(os.getpid()) or time.sleep(60)"
