@@ -10,7 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
+from deepdiva.errors import (
+    InvalidValueError,
+    MissingFileError,
+    PresetError,
+    UnknownNameError,
+)
 from deepdiva.evaluation.contender import Contender
 from deepdiva.evaluation.contenders import PredictorContender, PresetsContender, RefineContender
 from deepdiva.evaluation.scoring import EvaluationSettings
@@ -150,7 +155,14 @@ _MAKERS: dict[str, Callable[[str, str, Bench], Contender]] = {
 def _predictor(
     name: str, description: dict[str, Any], make: Callable[[], Predictor], bench: Bench
 ) -> Contender:
-    return PredictorContender(name, description, make, bench.renderer, bench.base, bench.settings)
+    return PredictorContender(
+        name,
+        {**description, **_kept_by(bench.base)},
+        make,
+        bench.renderer,
+        bench.base,
+        bench.settings,
+    )
 
 
 def _search_from(
@@ -170,13 +182,24 @@ def _search_from(
     }
     return RefineContender(
         name,
-        {"kind": "refine", "start": start, **described},
+        {"kind": "refine", "start": start, **described, **_kept_by(bench.base)},
         budget,
         make,
         bench.renderer,
         bench.base,
         bench.settings,
     )
+
+
+def _kept_by(base: Preset) -> dict[str, str]:
+    """What stands for all of a base preset that is no parameter; nothing for the built-in one."""
+    try:
+        built_in = Preset.template().with_values(base.values())
+    except PresetError:  # a value between the plug-in's steps
+        built_in = None
+    if built_in is not None and built_in.data == base.data:
+        return {}
+    return {"base_sha256": hashlib.sha256(base.data).hexdigest()[:16]}
 
 
 def _make_mean(settings: EvaluationSettings) -> Predictor:

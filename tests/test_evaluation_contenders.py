@@ -63,6 +63,17 @@ def test_mean_answers_the_middle_around_the_runs_base(sound):
     assert match.renders == 0
 
 
+def test_another_base_is_another_contender_though_its_values_are_the_same(diva_presets):
+    """Its detune pots change what is heard, and they are no parameters."""
+    usual = make("mean", "search:100")
+    own = Preset.read(diva_presets[0])
+    other = make_contenders(("mean", "search:100"), Bench(ENGINE, own, SETTINGS))
+    for one, again in zip(usual, other, strict=True):
+        assert "base_sha256" not in one.describe()
+        assert {**again.describe(), "base_sha256": None} == {**one.describe(), "base_sha256": None}
+        assert len(again.describe()["base_sha256"]) == 16
+
+
 def test_nearest_answers_from_as_many_patches_as_asked(sound):
     [nearest] = make("nearest:32")
     assert nearest.describe() == {"kind": "nearest", "patches": 32, "seed": 0}
