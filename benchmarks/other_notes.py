@@ -8,7 +8,8 @@ The default network knows key 48, held for 2 s; other notes it hears transposed
 engine, played with each note. Columns, distances by averaged spectra, means over sounds and seeds:
 
 - as its own: the nearest of 64 candidates, if the network is told that the note is its own;
-- transposed: the same, if it hears the note transposed; what `deepdiva predict --note-pitch` gives;
+- transposed: the same, if it hears the note transposed (`deepdiva predict --note-pitch` chooses by
+  the spectral distance, and comes at best as near);
 - from nothing, from its answer: `deepdiva refine` without and with the network, struck again;
 - true patch: struck again, the least that can be had.
 

@@ -559,7 +559,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--only", nargs="*", default=(), help="names of recordings, without .wav")
     parser.add_argument("--again", action="store_true", help="fit from nothing what has a fit")
-    parser.add_argument("--evaluations", type=int, default=320, help="of each descent")
+    parser.add_argument("--evaluations", type=int, default=320, help="of each descent that goes on")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)

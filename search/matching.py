@@ -91,14 +91,15 @@ class Outputs:
                     "with --output."
                 )
         resumed = resume and (self.run / RUN).exists()
-        written = self._checksums() if resumed and not force else {}
+        written = self._checksums() if resumed else {}
         for path in self.files:
-            check_target(path, force or resumed)
-            if path.exists() and written.get(path.name, file_sha256(path)) != file_sha256(path):
+            own = path.exists() and path.name in written
+            if own and not force and file_sha256(path) != written[path.name]:
                 raise FileExistsAlreadyError(
                     f"{path} was changed since the search had written it: keep it under another "
                     "name, or overwrite it with --force."
                 )
+            check_target(path, force or own)
         check_run(self.run, force=force or resumed)
         return force or resumed
 
@@ -108,13 +109,9 @@ class Outputs:
         files = (self.preset, self.values, self.preview, self.picture)
         return tuple(path for path in files if path is not None)
 
-    def forget(self) -> None:
-        """From now on, results may differ from what was noted of them."""
-        self._written.unlink(missing_ok=True)
-
-    def remember(self) -> None:
-        """Note what was written, so that resuming overwrites nothing else."""
-        checksums = {path.name: file_sha256(path) for path in self.files}
+    def remember(self, *paths: Path) -> None:
+        """Note results as they were written, so that resuming overwrites nothing else."""
+        checksums = {**self._checksums(), **{path.name: file_sha256(path) for path in paths}}
         atomic_write(self._written, json.dumps(checksums, indent=1).encode(), force=True)
 
     def _checksums(self) -> dict[str, str]:
@@ -297,7 +294,6 @@ def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
 
     outputs = task.outputs
     name = task.target.source.name
-    outputs.forget()
     task.writer.write(
         result.patch,
         outputs.preset,
@@ -307,7 +303,9 @@ def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
         ),
         force=force,
     )
+    outputs.remember(*filter(None, (outputs.preset, outputs.values)))
     write_wav(outputs.preview, result.preview, task.note.sample_rate, force=force)
+    outputs.remember(outputs.preview)
     match_picture(
         outputs.picture,
         task.target.audio,
@@ -317,7 +315,7 @@ def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
         distance=result.preview_distance,
         force=force,
     )
-    outputs.remember()
+    outputs.remember(outputs.picture)
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
     # An earlier search in this folder may have found more.

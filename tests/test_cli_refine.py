@@ -167,6 +167,9 @@ def test_resuming_overwrites_only_what_the_search_has_written(sounds, tmp_path):
     assert preset.read_bytes() == b"worked on since"
     assert refine(*arguments, "--force").exit_code == 0
     assert preset.read_bytes() == found
+    # Killed before it had written anything, it has written nothing of what lies there now.
+    (tmp_path / "bass.run" / "written.json").unlink()
+    assert "bass.h2p exists already" in refine(*arguments).stderr
 
 
 def test_an_earlier_search_leaves_no_alternatives_behind(sounds, tmp_path):

@@ -197,7 +197,8 @@ space_options = gathered(
             "base",
             type=click.Path(path_type=Path),
             metavar="PRESET",
-            help="Preset that holds every parameter that is not free.  [default: MS-REV1]",
+            help="Preset that holds every parameter that is not free.  [default: MS-REV1; of "
+            "another plug-in, the values that it loads with]",
         ),
         "free": click.option(
             "--free",
@@ -205,7 +206,7 @@ space_options = gathered(
             "free",
             metavar="NAMES",
             help="Free parameters, names or indices: 'VCF1.Freq VCF1.Res', '86 131 148'.  "
-            "[default: the 11 of MS-REV1]",
+            "[default: the 11 of MS-REV1; of another plug-in all]",
         ),
         "lock": click.option(
             "--lock",

@@ -70,14 +70,14 @@ presets:DIR. NAME=... names it."""
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Trained weights that take part too.",
+    help="Trained weights that take part, beside those of -c; without -c, alone.",
 )
 @click.option(
     "--presets",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Presets that take part too, named as the sounds are.",
+    help="Presets that take part likewise, named as the sounds are.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sounds.")
 @click.option(

@@ -233,7 +233,7 @@ _ONLINE_ONLY = (
     "--resume",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Go on with the training in a folder; nothing else may be said.",
+    help="Go on with the training in a folder; beside it only --device and --jobs may be said.",
 )
 @click.pass_context
 def command(
