@@ -179,6 +179,16 @@ def test_the_sustain_level_is_held() -> None:
     assert level[100:].mean() == pytest.approx(0.4, abs=0.01)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_a_gate_holds_its_level_at_every_sample_rate(rate: int) -> None:
+    """At 16,000 Hz the gate's attack aims at exactly 1, where it would end after infinite time."""
+    note = Note(sample_rate=rate, length_seconds=0.3, render_seconds=0.3)
+    audio = EmbeddedRenderer().render(patch(VCA1_VCA=0.0, OSC_Wave1=2.0), note)[0]
+    pieces = audio[rate // 50 :].reshape(-1, rate // 50)
+    levels = np.sqrt(np.mean(pieces**2, axis=1))
+    assert levels.min() > 0.8 * levels.max()
+
+
 def test_the_digital_envelope_is_a_line() -> None:
     c = EngineConstants()
     seconds = c["attack_shortest"] + c["attack_longest"] * 0.2 ** c["attack_power"]

@@ -251,4 +251,7 @@ def play(moving: bool) -> Callable[..., int]:
             last_node = node
         return compiled_edition
 
+    # numba keeps an index of compiled code by this name: one that both kernels shared could be
+    # mixed up by two processes that compile one each.
+    kernel.__qualname__ = "moving_kernel" if moving else "still_kernel"
     return kept(kernel)

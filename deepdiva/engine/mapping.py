@@ -398,8 +398,21 @@ def _envelopes(lane: _Lanes) -> Array:
     gated = (lane["VCA1.VCA"] < 0.5)[:, None]
     amplifier = shapes[:, v.SHAPE_AMPLIFIER]
     for stage, goal in ((v.ATTACK, 1.0), (v.DECAY, 1.0), (v.RELEASE, 0.0)):
-        amplifier[:, stage] = np.where(gated, _stage(rate, gate, goal), shapes[:, 0, stage])
+        gates = _stage(rate, gate, goal)
+        if stage == v.ATTACK:
+            gates = _short_of_one(gates)
+        amplifier[:, stage] = np.where(gated, gates, shapes[:, 0, stage])
     return shapes
+
+
+def _short_of_one(stages: Array) -> Array:
+    """Attacks that aim at 1 by rounding alone: they aim below it, and so never have to end there.
+
+    One that aims at exactly 1 would reach it after infinitely many samples.
+    """
+    goal = stages[:, v.STEP] / (1.0 - stages[:, v.FACTOR])
+    stages[:, v.STEP] *= np.where(np.abs(goal - 1.0) < 5e-16, 1.0 - 1e-12, 1.0)
+    return stages
 
 
 def drift_seconds(constants: EngineConstants) -> float:
