@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.note import Note
+from deepdiva.parameters import DIVA
 from deepdiva.search.start import Start
+from deepdiva.space import ParameterSpace
 
 OSCILLATORS = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
-"""Parameters that tune an oscillator in semitones from the key."""
+"""Parameters that tune an oscillator in semitones from the key, as it is transposed."""
 
 _FRAME_SECONDS = 0.74
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 6000.0
@@ -109,6 +111,9 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
     Octave switches get probabilities (times those that the start has), continuous tunings get
     hints. A sound without partials, noise say, leaves the start as it is.
 
+    Both count from the key as the base patch transposes it. Where transposition is free, too, its
+    value in the base is as good a guess as any, and where the base is near, a better one.
+
     Args:
         start: what is known otherwise.
         audio: the target, shape (samples,), float32.
@@ -119,12 +124,13 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
     found = partials(audio, sample_rate)
     if not names or not len(found.frequencies_hz):
         return start
+    transposed = _transposition(start.space)
     probabilities: dict[str, NDArray[np.float64]] = {}
     hints: dict[str, NDArray[np.float64]] = {}
     for name in names:
         parameter = start.space.table[name]
         semitones = np.arange(parameter.minimum, parameter.maximum, _STEP_SEMITONES)
-        founded = salience(found, note.frequency_hz * 2 ** (semitones / 12))
+        founded = salience(found, note.frequency_hz * 2 ** ((semitones + transposed) / 12))
         if parameter.is_class:
             near = np.abs(semitones - parameter.choice_values[:, None]) < _CLASS_SEMITONES
             best = np.where(near, founded, 0.0).max(axis=1)
@@ -134,6 +140,14 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
         else:
             hints[name] = parameter.to_normalised(_summits(semitones, founded))
     return start.informed(probabilities, hints)
+
+
+def _transposition(space: ParameterSpace) -> float:
+    """Semitones by which the base patch transposes the key; 0 where that is not known."""
+    if space.table != DIVA:
+        return 0.0
+    semitones, cents = (space.base[DIVA.index(name)] for name in ("VCC.Trsp", "VCC.FTun"))
+    return float(semitones + cents / 100)
 
 
 def _summits(semitones: NDArray[np.float64], founded: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.evaluator import Evaluator, Scores
 from deepdiva.search.objective import SETTLED
-from deepdiva.space import ParameterSpace
 
 STRIKES = 32
 """A point is struck so many times, at most, to know how far it lies from the target."""
@@ -56,7 +55,7 @@ def nearest(
 
 def settle(
     evaluator: Evaluator,
-    space: ParameterSpace,
+    moving: NDArray[np.intp],
     point: NDArray[np.float64],
     steps: NDArray[np.float64],
     generations: int,
@@ -67,26 +66,25 @@ def settle(
 
     Args:
         evaluator: of the search.
-        space: the free parameters, of which one or more are ordered.
-        point: where it begins, shape (dimensions,), in [0, 1]; its classes stay.
+        moving: positions of the parameters that move, one or more, all ordered.
+        point: where it begins, shape (dimensions,), in [0, 1]; the others stay.
         steps: covariance of first steps, shape (dimensions, dimensions), where 1 is a parameter's
             whole range.
         generations: of `POPULATION` candidates.
         rng: source of all randomness.
         scored: gets each batch and what renders and scores it, and returns the scores.
     """
-    ordered = space.continuous
-    search = CmaEs(point[ordered], steps[np.ix_(ordered, ordered)], rng, POPULATION)
+    search = CmaEs(point[moving], steps[np.ix_(moving, moving)], rng, POPULATION)
     settled = point.copy()
     for _ in range(generations):
         batch = np.tile(point, (POPULATION, 1))
-        batch[:, ordered] = search.ask()
+        batch[:, moving] = search.ask()
         seeds = np.full(POPULATION, rng.integers(2**31))
 
         def render(batch: NDArray[np.float64] = batch, seeds: NDArray[np.int64] = seeds) -> Scores:
             return evaluator.score(batch, SETTLED, seeds)
 
-        search.tell(batch[:, ordered], scored(batch, render).distances)
+        search.tell(batch[:, moving], scored(batch, render).distances)
     # The best candidate had a lucky strike; the mean of the distribution had them all.
-    settled[ordered] = search.mean
+    settled[moving] = search.mean
     return settled

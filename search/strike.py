@@ -11,6 +11,9 @@ steps, struck anew at every step. In the end phases are fitted to the patch as i
 
 A wrong wave may happen to beat like the target. So before anything is fitted, the best of a few
 combinations of classes are struck several times, and the one that is nearest in the mean goes on.
+
+How many numbers a strike has may depend on the patch: on how many voices play. What decides it is
+held, as classes are.
 """
 
 from __future__ import annotations
@@ -101,7 +104,8 @@ def fit_strike(
         evaluator: of the search, with a renderer that takes strikes.
         space: the free parameters.
         contenders: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
-            dimensions), in [0, 1]. One of them is chosen, and its classes stay.
+            dimensions), in [0, 1]. One of them is chosen; its classes stay, and how many voices
+            play.
         steps: covariance of first steps of a patch that is nearly there, shape (dimensions,
             dimensions), where 1 is a parameter's whole range.
         evaluations: candidates to try at most, `LEAST_EVALUATIONS` or more.
@@ -116,21 +120,38 @@ def fit_strike(
         spent = len(contenders) * strikes
     left = evaluations - spent
     rng = np.random.default_rng([seed, 20211])
-    fit = _Fit(evaluator, space.continuous, point, rng, scored)
+    moving = _moving(evaluator, space, point)
+    fit = _Fit(evaluator, moving, point, rng, scored)
     settling = round(_SETTLING_SHARE * left)
     strikes = min(STRIKES, settling // _STRUCK_PART)
-    if strikes < LEAST_STRIKES or not len(space.continuous):
+    if strikes < LEAST_STRIKES or not len(moving):
         fit.run(left)
         return fit.strike(spent + fit.spent)
     fit.run(round(_FIT_SHARE * left))
     point = nearest(evaluator, np.stack([point, fit.point]), SETTLED, strikes, seed, scored)
     generations = (settling - 4 * strikes) // POPULATION
-    settled = settle(evaluator, space, point, steps, generations, rng, scored)
+    settled = settle(evaluator, moving, point, steps, generations, rng, scored)
     point = nearest(evaluator, np.stack([point, settled]), SETTLED, strikes, seed, scored)
     spent += fit.spent + 4 * strikes + generations * POPULATION
-    held = _Fit(evaluator, space.continuous[:0], point, rng, scored, fit.phases)
+    held = _Fit(evaluator, moving[:0], point, rng, scored, fit.phases)
     held.run(evaluations - spent)
     return held.strike(spent + held.spent)
+
+
+def _moving(
+    evaluator: Evaluator, space: ParameterSpace, point: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Positions of the ordered parameters that do not decide how many numbers a strike has."""
+    size = evaluator.strike_size(point)
+
+    def decides(position: int) -> bool:
+        parameter = space.parameters[position]
+        others = np.tile(point, (len(parameter.choices) or 2, 1))
+        others[:, position] = parameter.choice_positions if parameter.choices else (0.0, 1.0)
+        return any(evaluator.strike_size(other) != size for other in others)
+
+    ordered = space.continuous
+    return ordered[[not decides(position) for position in ordered]]
 
 
 class _Fit:

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.search.pitch import partials, salience, with_pitches
 from deepdiva.search.start import Start
-from deepdiva.space import default_space
+from deepdiva.space import ParameterSpace, default_space
 
 NOTE = Note()
 SPACE = default_space()
@@ -54,6 +56,52 @@ def test_two_sawtooths_at_once(octave, second):
     assert probabilities[octave // 12 + 2] > 0.8 * probabilities.max()
     hints = TUNE_2.to_unit(start.hints["OSC.Tune2"])
     assert np.abs(hints[:6] - second).min() < 0.06
+
+
+def around(**values):
+    """The default space around a base with other values of the section VCC."""
+    base = SPACE.base.copy()
+    for name, value in values.items():
+        base[DIVA.index(f"VCC.{name}")] = value
+    return ParameterSpace(DIVA, base, SPACE.free)
+
+
+@pytest.mark.parametrize(
+    ("transposition", "fine"), [(12, 0.0), (-12, 0.0), (7, 0.0), (-5, 40.0), (0, -30.0)]
+)
+def test_pitches_count_from_the_key_as_the_base_transposes_it(transposition, fine):
+    space = around(Trsp=transposition, FTun=fine)
+    patch = space.base.copy()
+    for name, value in {
+        "OSC.Tune1": -12.0, "OSC.Wave1": 2.0, "OSC.Vol1": 80.0,
+        "OSC.Tune2": 4.6, "OSC.Wave2": 1.0, "OSC.Vol2": 70.0,
+    }.items():  # fmt: skip
+        patch[DIVA.index(name)] = value
+    audio = EmbeddedRenderer().render(patch[None], NOTE, 0)[0]
+    start = with_pitches(Start.uniform(space), audio, NOTE.sample_rate, NOTE)
+    probabilities = start.probabilities["OSC.Tune1"]
+    assert probabilities.argmax() == 1
+    hints = TUNE_2.to_unit(start.hints["OSC.Tune2"])
+    assert np.abs(hints[:2] - 4.6).min() < 0.06
+
+
+def test_where_transposition_is_free_its_value_in_the_base_counts():
+    fixed = around(Trsp=12)
+    free = ParameterSpace(DIVA, fixed.base, (*SPACE.free, "VCC.Trsp"))
+    starts = [
+        with_pitches(Start.uniform(space), saw(7.3), NOTE.sample_rate, NOTE)
+        for space in (fixed, free)
+    ]
+    one, two = (start.hints["OSC.Tune2"] for start in starts)
+    assert np.array_equal(one, two)
+    assert TUNE_2.to_unit(one)[0] == pytest.approx(7.3 - 12, abs=0.06)
+
+
+def test_how_another_synthesizer_transposes_is_not_known():
+    other = ParameterTable("Other", tuple(DIVA))
+    space = ParameterSpace(other, around(Trsp=12).base, SPACE.free)
+    start = with_pitches(Start.uniform(space), saw(7.3), NOTE.sample_rate, NOTE)
+    assert TUNE_2.to_unit(start.hints["OSC.Tune2"])[0] == pytest.approx(7.3, abs=0.06)
 
 
 def test_a_fundamental_an_octave_off_is_worse_founded():

@@ -74,7 +74,9 @@ def test_a_patch_that_is_off_settles(beating):
 
     def settled(seed):
         steps = np.diag(np.full(space.dimensions, 0.02**2))
-        return settle(evaluator, space, begun, steps, 40, np.random.default_rng(seed), scored)
+        return settle(
+            evaluator, space.continuous, begun, steps, 40, np.random.default_rng(seed), scored
+        )
 
     found = settled(0)
     assert count == 40 * POPULATION
@@ -88,8 +90,17 @@ def test_a_patch_that_is_off_settles(beating):
     assert not np.array_equal(found, settled(1))
 
 
+def test_what_does_not_move_stays(beating):
+    _, point, evaluator = beating
+    moving = np.array([FREE.index("OSC.Tune2"), FREE.index("VCF1.Freq")])
+    steps = np.diag(np.full(len(FREE), 0.02**2))
+    rng = np.random.default_rng(0)
+    found = settle(evaluator, moving, point, steps, 2, rng, lambda _, render: render())
+    assert set(np.flatnonzero(found != point)) == set(moving)
+
+
 def test_without_generations_nothing_moves(beating):
     space, point, evaluator = beating
     steps = np.diag(np.full(space.dimensions, 0.05**2))
-    found = settle(evaluator, space, point, steps, 0, np.random.default_rng(0), None)
+    found = settle(evaluator, space.continuous, point, steps, 0, np.random.default_rng(0), None)
     assert found == pytest.approx(point, abs=1e-12)

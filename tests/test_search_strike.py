@@ -9,6 +9,8 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.refine import refine
+from deepdiva.search.settings import RefineSettings
 from deepdiva.search.steady import LEAST_STRIKES
 from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, fit_strike
 from deepdiva.space import ParameterSpace
@@ -90,6 +92,51 @@ def test_the_same_seed_is_the_same_strike(known):
     one, two = (fitted(known, known[1], 200, seed=3) for _ in range(2))
     assert np.array_equal(one.sound, two.sound)
     assert not np.array_equal(one.sound, fitted(known, known[1], 200, seed=4).sound)
+
+
+@pytest.fixture(scope="module")
+def stacked(known):
+    """The same patch where the number of voices is free, nearly one more than it is."""
+    space, _, target = known
+    stacked = ParameterSpace(DIVA, space.base, ("VCC.Voicing", *FREE))
+    point = stacked.normalised(space.base[None])[0]
+    point[0] = 0.09
+    return stacked, point, target
+
+
+@pytest.mark.parametrize("evaluations", [LEAST_EVALUATIONS, 250, 500])
+@pytest.mark.parametrize("voicing", [0.09, 0.11, 0.89])
+def test_as_many_voices_play_as_before(stacked, voicing, evaluations):
+    point = stacked[1].copy()
+    point[0] = voicing
+    strike = fitted(stacked, point, evaluations)
+    assert strike.point[0] == voicing
+
+
+def test_of_other_numbers_of_voices_the_nearest_plays(stacked):
+    _, point, _ = stacked
+    more = point.copy()
+    more[0] = 0.6
+    strike = fitted(stacked, [more, point], 600)
+    assert strike.point[0] == point[0]
+
+
+def test_where_only_the_number_of_voices_is_free_the_strike_is_fitted(known):
+    space, _, target = known
+    alone = ParameterSpace(DIVA, space.base, ("VCC.Voicing",))
+    strike = fitted((alone, None, target), np.array([0.09]), 250)
+    assert strike.point == [0.09]
+
+
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
+    space, _, target = known
+    free = ("VCC.Voicing", "OSC.Tune2", "VCF1.Freq")
+    settings = RefineSettings(evaluations=480, seed=seed, jobs=1)
+    searched = ParameterSpace(DIVA, space.base, free)
+    found = refine(target, EmbeddedRenderer(), searched, NOTE, settings)
+    assert found.strike is not None
+    assert found.distance < found.silence
 
 
 def test_a_renderer_that_takes_no_strikes_is_refused(known):
