@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ class Target:
 def sound_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
     """Put the sound files of each folder, in the order of their names, in the folder's place.
 
-    Files are passed on as they are. A folder's sub-folders and hidden files are left out.
+    Files are passed on as they are, each once. A folder's sub-folders and hidden files are left
+    out.
 
     Raises:
         MissingFileError: a path that does not exist.
@@ -93,7 +95,7 @@ def sound_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
                 f"{', '.join(_SUFFIXES)}."
             )
         found += inside
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def read_audio(
@@ -123,7 +125,8 @@ def read_audio(
         raise AudioError(f"{path} is a folder: name a sound file in it.")
     _check_part(start_seconds, length_seconds)
     try:
-        with soundfile.SoundFile(path) as file:
+        # As bytes, names of any encoding are found; Windows has but one.
+        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
             first, frames = _part(path, file, start_seconds, length_seconds)
             file.seek(first)
             audio = file.read(frames, dtype="float32", always_2d=True)

@@ -173,7 +173,8 @@ class ParameterSpace:
         """The same space with some parameters held at given values, and free no longer.
 
         Args:
-            locks: values in units by name, of free or fixed parameters.
+            locks: values in units by name, of free or fixed parameters; they are rounded to what a
+                preset file spells.
 
         Raises:
             InvalidValueError: a value that the parameter does not have, or nothing left free.
@@ -181,8 +182,9 @@ class ParameterSpace:
         """
         base = self.base.copy()
         for name, value in locks.items():
-            self.table[name].check(value, grid=True)
-            base[self.table.index(name)] = value
+            parameter = self.table[name]
+            parameter.check(value, grid=True)
+            base[parameter.index] = round(value, 2) if parameter.spelling == "%.2f" else value
         free = tuple(name for name in self.free if name not in locks)
         return replace(self, base=base, free=free)
 

@@ -31,6 +31,9 @@ STEP = 0.05
 ALTERNATIVES = 5
 """Other matches that are offered, at most."""
 
+TOGETHER = 256
+"""Points that are scored at once."""
+
 APART = 0.1
 """Alternatives differ by at least this part of the range in one ordered parameter, or in a
 class."""
@@ -104,7 +107,7 @@ def explain(
     # Luck may have been good or bad: chance is how far strikes lie apart.
     chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
     moves = [_moves(best, space, position) for position in range(space.dimensions)]
-    scores = evaluator.score(np.concatenate(moves), FORGIVING).distances - distance
+    scores = _scores(np.concatenate(moves), evaluator) - distance
     ends = np.cumsum([len(points) for points in moves])
     roles = [
         _role(best, space, position, points, scores[end - len(points) : end], chance)
@@ -116,6 +119,13 @@ def explain(
         tuple(roles),
         evaluator.patches(_alternatives(best, distance + chance, archive, evaluator)),
     )
+
+
+def _scores(points: NDArray[np.float64], evaluator: Evaluator) -> NDArray[np.float64]:
+    """Distances of any number of points; of a few hundred the sounds are held at once."""
+    pieces = range(0, len(points), TOGETHER)
+    scored = [evaluator.score(points[start : start + TOGETHER], FORGIVING) for start in pieces]
+    return np.concatenate([scores.distances for scores in scored])
 
 
 def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> NDArray[np.float64]:
@@ -150,7 +160,8 @@ def _role(
         if _is_coarse(parameter):
             compared = _neighbours(values, value)
         else:
-            compared = np.isclose(np.abs(OFFSETS), STEP) & (points[:, position] != best[position])
+            # At an end of the range the move that was cut short says nothing.
+            compared = np.isclose(np.abs(points[:, position] - best[position]), STEP)
         effect = float(growth[compared].min())
         equal = _reached(values, growth, value, chance)
     span = np.append(equal, value)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from deepdiva.picture import printable
 from deepdiva.search.history import History
 
 _WIDTH, _UPPER, _LANE = 8.0, 2.2, 0.32
@@ -53,7 +54,7 @@ def history_picture(history: History, title: str) -> bytes:
     upper.tick_params(axis="x", labelbottom=False)
     upper.step(ends, distances, where="post", color="tab:blue")
     upper.set_ylabel("distance of the best")
-    upper.set_title(title.replace("$", r"\$"))
+    upper.set_title(printable(title).replace("$", r"\$"))
     for lane in range(len(names)):
         lower.step(ends, 0.9 * points[:, lane] + lane + 0.05, where="post", linewidth=1.2)
         lower.axhline(lane, color="0.85", linewidth=0.6, zorder=0)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.errors import AudioError, InvalidValueError, RenderError
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer, StruckRenderer
@@ -154,7 +154,7 @@ def refine(
     settings = settings or RefineSettings()
     start = start or Start.uniform(space)
     _check(target, renderer, space, note, start)
-    if settings.optimizer == AUTO:
+    if settings.optimizer.casefold() == AUTO:
         start = with_pitches(start, target, note.sample_rate, note)
     fits_strike = isinstance(renderer, StruckRenderer) and (
         settings.evaluations is None or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS
@@ -328,12 +328,14 @@ class _Search:
         return np.concatenate([point[None], others])[:COMBINATIONS]
 
     def explanation(self, point: NDArray[np.float64]) -> Explanation | None:
-        """What a match rests on; None if the user does not wait for it."""
+        """What a match rests on; None if the user does not wait for it, or a plug-in fails."""
         archive = self.history.wide()
         try:
             return explain(point, archive, self._evaluator, self._settings.seed)
         except KeyboardInterrupt:
             self.interrupted = True
+            return None
+        except RenderError:  # the match is there, and worth more than what could be said of it
             return None
 
     def _ended(self) -> Literal["budget", "target"] | None:

@@ -29,6 +29,10 @@ PARTS = {
 """Distances that an objective may be the weighted sum of."""
 
 
+MOST_SEED = 2**32 - 1
+"""The highest seed: others are counted on from it, in 64 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RefineSettings:
     """How a search runs.
@@ -79,6 +83,8 @@ class RefineSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InvalidValueError(f"{name} is {value}: it must be at least {least}.")
+        if self.seed > MOST_SEED:
+            raise InvalidValueError(f"seed is {self.seed}: it must be at most {MOST_SEED}.")
         for name in ("seconds", "target_distance"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
 from deepdiva.space import default_space
 
@@ -226,6 +228,31 @@ def test_sounds_that_are_none_are_refused(tmp_path):
         assert result.exit_code == 2, name
         assert message in result.stderr
         assert not (tmp_path / "out" / "silent.h2p").exists()
+
+
+def test_a_sound_that_is_named_twice_is_searched_once(sounds, tmp_path):
+    result = refine(sounds / "bass.wav", sounds / "bass.wav", "-o", tmp_path / "out", *SHORT)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("bass.h2p") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has but one encoding of names")
+def test_a_name_of_another_encoding_is_no_obstacle(sounds, tmp_path):
+    named = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    shutil.copy(sounds / "bass.wav", named)
+    result = refine(os.fsdecode(named), "-o", tmp_path / "out", *SHORT)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert (tmp_path / "out" / os.fsdecode(b"caf\xe9.h2p")).exists()
+
+
+def test_what_the_engine_does_not_do_of_a_base_is_said(sounds, tmp_path):
+    values = DIVA.defaults()
+    values[DIVA.index("HPF.Model")] = 0.0
+    Preset.template().with_values(values).write(tmp_path / "base.h2p")
+    arguments = [sounds / "bass.wav", "-o", tmp_path / "out", *SHORT]
+    assert "searches without" not in refine(*arguments).stderr
+    warned = refine(*arguments, "--force", "--base", tmp_path / "base.h2p")
+    assert "searches without what the base preset asks for: HPF.Model" in warned.stderr
 
 
 def test_two_sounds_of_one_name_are_refused_before_the_search(sounds, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.errors import AudioError, InvalidValueError, UnknownNameError
+from deepdiva.errors import AudioError, InvalidValueError, RenderError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
@@ -242,6 +242,23 @@ def test_a_start_of_another_space_is_refused(engine, target):
         search(engine, target, start=other)
 
 
+def test_case_does_not_matter_in_the_name_of_the_usual_search(engine, target):
+    usual = search(engine, target, optimizer="auto", evaluations=128)
+    shouted = search(engine, target, optimizer="AUTO", evaluations=128)
+    np.testing.assert_array_equal(points(usual), points(shouted))
+
+
+def test_a_plugin_that_fails_at_the_explanation_costs_no_match(engine, target, monkeypatch):
+    def fails(*_):
+        raise RenderError("The plug-in has crashed too often.")
+
+    monkeypatch.setattr("deepdiva.search.refine.explain", fails)
+    settings = RefineSettings(evaluations=64, jobs=1)
+    found = refine(target, engine, SPACE, NOTE, settings, explained=True)
+    assert found.explanation is None
+    assert found.distance < found.silence
+
+
 def test_an_unknown_optimizer_is_refused_before_anything_is_rendered(target):
     with pytest.raises(UnknownNameError, match="no optimizer 'Adam'"):
         search(EmbeddedRenderer(), target, optimizer="Adam")
@@ -258,6 +275,7 @@ def test_an_unknown_optimizer_is_refused_before_anything_is_rendered(target):
         ({"population": 3}, "population is 3"),
         ({"jobs": 0}, "jobs is 0"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32}, "seed is 4294967296: it must be at most 4294967295"),
         ({"patience": 0}, "patience is 0"),
         ({"weights": {"full": 0.0}}, "weight of full is 0.0"),
         ({"weights": {"full": float("inf")}}, "weight of full is inf"),

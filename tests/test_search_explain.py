@@ -55,6 +55,25 @@ def test_what_cannot_be_heard_is_uncertain_and_what_can_matters(looked_around):
     assert explanation.chance >= 0.0
 
 
+@pytest.mark.parametrize("level", [0.4, 99.6])
+def test_a_move_that_the_range_cuts_short_says_nothing(level):
+    """Near an end, the other way counts: the little that is left this way is never heard."""
+    base = DIVA.defaults()
+    for name, value in {"OSC.Vol1": level, "OSC.Vol2": 50.0, "VCF1.Freq": 90.0}.items():
+        base[DIVA.index(name)] = value
+    space = ParameterSpace(DIVA, base, ("OSC.Vol1",))
+    engine = EmbeddedRenderer()
+    target = engine.render(base[None], NOTE, 5)[0]
+    best = space.normalised(base[None])[0]
+    judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
+    with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
+        explanation = explain(best, Archive(space), evaluator, 0)
+    moved = base[None].copy()
+    moved[0, DIVA.index("OSC.Vol1")] = level + (5.0 if level < 50.0 else -5.0)
+    growth = judge(engine.render(moved, NOTE, 0)) - explanation.distance
+    assert explanation.roles[0].effect == pytest.approx(growth[0])
+
+
 @pytest.mark.parametrize(("voices", "reach"), [(1.0, (2.0,)), (3.0, (2.0, 4.0)), (6.0, (5.0,))])
 def test_a_count_is_compared_with_the_next_counts(voices, reach):
     """A twentieth of the range would leave it where it is, and nothing would ever matter."""

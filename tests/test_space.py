@@ -93,6 +93,11 @@ def test_off_grid_octave_of_a_preset_keeps_its_place():
     assert SPACE.normalised([patch])[0, 3] == pytest.approx(41.43 / 60)
 
 
+def test_a_lock_is_rounded_to_what_a_preset_spells():
+    space = SPACE.locked({"OSC.Tune2": 7.004})
+    assert space.base[DIVA.index("OSC.Tune2")] == 7.0
+
+
 def test_locked_parameters_are_held_and_no_longer_free():
     space = SPACE.locked({"OSC.Wave1": 4.0, "VCC.Voicing": 2.0})
     assert space.dimensions == 10

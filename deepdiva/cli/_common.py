@@ -328,7 +328,7 @@ plugin_mode_option = click.option(
 
 seed_option = click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="Seed of everything that is drawn at random.",
@@ -402,6 +402,14 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def grouped(reasons: dict[str, str]) -> str:
+    """Parameters in a sentence, those of one reason together."""
+    names: dict[str, list[str]] = {}
+    for parameter, reason in reasons.items():
+        names.setdefault(reason, []).append(parameter)
+    return "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
 
 
 def print_json(result: object) -> None:

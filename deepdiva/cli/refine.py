@@ -16,6 +16,7 @@ from deepdiva.cli._common import (
     SpaceChoice,
     console,
     force_option,
+    grouped,
     jobs_option,
     json_option,
     make_output,
@@ -162,8 +163,10 @@ def command(
     The distance is the multi-scale spectral distance; that of silence stands beside it, for scale.
     Ctrl-C ends the search and writes the best match so far.
     """
+    from deepdiva.search.optimizers import optimizer_name
+
     settings = RefineSettings(
-        optimizer=optimizer,
+        optimizer=optimizer_name(optimizer),
         evaluations=_evaluations(mode, evaluations, seconds),
         seconds=seconds,
         target_distance=target_distance,
@@ -174,16 +177,16 @@ def command(
     )
     from deepdiva.audio import load_target, sound_files
     from deepdiva.search.matching import Task
-    from deepdiva.search.optimizers import optimizer_name
     from deepdiva.workers import worker_count
 
-    optimizer_name(optimizer)
     files = sound_files(sounds)
     base = space.preset()
     synth = renderer.open(base, workers=worker_count(jobs), mode=plugin_mode, state=space.state)
     screen = console()
     try:
         chosen = _heard(space.space(base, synth.table), synth, screen)
+        if renderer.is_embedded or engine_first:
+            _say_ignored(chosen, screen)
         sketch = engine_sketch(settings, mode, chosen, synth, base) if engine_first else None
         if sketch is not None:
             settings = after_sketch(settings, mode, evaluations)
@@ -274,6 +277,22 @@ def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> Parameter
     if deaf:
         warn(screen, f"{synth.info.name} does not honour {', '.join(deaf)}: kept as in the base.")
     return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
+
+
+def _say_ignored(space: ParameterSpace, screen: Console) -> None:
+    """Name what the base preset asks for and the embedded engine does not do."""
+    from deepdiva.engine.honoured import ignored
+    from deepdiva.parameters import DIVA
+
+    if space.table != DIVA:
+        return
+    reasons = {entry.parameter: entry.reason for entry in ignored(space.base)}
+    if reasons:
+        warn(
+            screen,
+            f"The engine searches without what the base preset asks for: {grouped(reasons)}. In "
+            "Diva the match will sound otherwise.",
+        )
 
 
 def _writer(synth: Renderer, base: Preset) -> PatchWriter:

@@ -16,6 +16,7 @@ from deepdiva.cli._common import (
     collect_files,
     console,
     force_option,
+    grouped,
     json_option,
     make_output,
     note_options,
@@ -192,14 +193,6 @@ def patch_of(job: Job, table: ParameterTable) -> NDArray[np.float64]:
 
         return read_patch(job.source, table)
     return table.defaults()  # the plug-in was started with the preset
-
-
-def grouped(reasons: dict[str, str]) -> str:
-    """Parameters in a sentence, those of one reason together."""
-    names: dict[str, list[str]] = {}
-    for parameter, reason in reasons.items():
-        names.setdefault(reason, []).append(parameter)
-    return "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
 
 
 def peak_db(audio: NDArray[np.float32]) -> float | None:
