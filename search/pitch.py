@@ -124,7 +124,7 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
     found = partials(audio, sample_rate)
     if not names or not len(found.frequencies_hz):
         return start
-    transposed = _transposition(start.space)
+    transposed = transposition(start.space)
     probabilities: dict[str, NDArray[np.float64]] = {}
     hints: dict[str, NDArray[np.float64]] = {}
     for name in names:
@@ -142,7 +142,7 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
     return start.informed(probabilities, hints)
 
 
-def _transposition(space: ParameterSpace) -> float:
+def transposition(space: ParameterSpace) -> float:
     """Semitones by which the base patch transposes the key; 0 where that is not known."""
     if space.table != DIVA:
         return 0.0

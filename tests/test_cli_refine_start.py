@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.catalogue import load_predictor
+from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.preset import Preset
@@ -56,10 +58,10 @@ def candidates(run, names=SPACE.names):
     return np.array([[float(row[name]) for name in names] for row in rows])
 
 
-def answered(network, sound, space=SPACE):
+def answered(network, sound, space=SPACE, note=NOTE):
     """What the network answers to a sound, as a start."""
-    predictor, _ = load_predictor(network, seed=0)
-    [answer] = predictor.predict(load_target(sound, NOTE).audio[None], NOTE)
+    predictor = for_note(load_predictor(network, seed=0)[0], note)
+    [answer] = predictor.predict(load_target(sound, note).audio[None], note)
     return Start.predicted(space, predictor.space.names, answer.x, answer.class_probabilities)
 
 
@@ -110,6 +112,15 @@ def test_locked_parameters_keep_their_value_and_the_rest_is_predicted(network, s
     expected = units(answered(network, sounds / "bass.wav", space).candidates, space)
     assert tried[:48] == pytest.approx(expected[:48], abs=1e-4)
     assert Preset.read(tmp_path / "bass.h2p").values()[DIVA.index("OSC.Wave1")] == 2.0
+
+
+def test_the_network_hears_the_note_as_the_base_transposes_it(network, sounds, tmp_path):
+    lock = ["--lock", "VCC.Trsp=12"]
+    refine(sounds / "bass.wav", "-o", tmp_path, *SHORT, *lock, "--model-file", network)
+    octave_up = replace(NOTE, pitch=NOTE.pitch + 12)
+    expected = units(answered(network, sounds / "bass.wav", note=octave_up).candidates)
+    tried = candidates(tmp_path / "bass.run")
+    assert tried[:48] == pytest.approx(expected[:48], abs=1e-4)
 
 
 def test_a_sound_starts_alike_alone_and_among_others(network, sounds, tmp_path):
