@@ -55,42 +55,37 @@ def test_what_cannot_be_heard_is_uncertain_and_what_can_matters(looked_around):
     assert explanation.chance >= 0.0
 
 
-@pytest.mark.parametrize("level", [0.4, 99.6])
-def test_a_move_that_the_range_cuts_short_says_nothing(level):
-    """Near an end, the other way counts: the little that is left this way is never heard."""
+def role_and_growth(name, moved, **knobs):
+    """What is said of the one free parameter of a patch, and the growth where it is moved."""
     base = DIVA.defaults()
-    for name, value in {"OSC.Vol1": level, "OSC.Vol2": 50.0, "VCF1.Freq": 90.0}.items():
-        base[DIVA.index(name)] = value
-    space = ParameterSpace(DIVA, base, ("OSC.Vol1",))
+    for knob, value in knobs.items():
+        base[DIVA.index(knob.replace("_", ".", 1))] = value
+    space = ParameterSpace(DIVA, base, (name,))
     engine = EmbeddedRenderer()
     target = engine.render(base[None], NOTE, 5)[0]
-    best = space.normalised(base[None])[0]
-    judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
     with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
+        best = space.normalised(base[None])[0]
         explanation = explain(best, Archive(space), evaluator, 0)
-    moved = base[None].copy()
-    moved[0, DIVA.index("OSC.Vol1")] = level + (5.0 if level < 50.0 else -5.0)
-    growth = judge(engine.render(moved, NOTE, 0)) - explanation.distance
-    assert explanation.roles[0].effect == pytest.approx(growth[0])
+    others = np.repeat(base[None], len(moved), axis=0)
+    others[:, DIVA.index(name)] = moved
+    judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
+    [role] = explanation.roles
+    return role, judge(engine.render(others, NOTE, 0)) - explanation.distance
 
 
-@pytest.mark.parametrize(("voices", "reach"), [(1.0, (2.0,)), (3.0, (2.0, 4.0)), (6.0, (5.0,))])
+@pytest.mark.parametrize(("level", "moved"), [(0.4, 5.4), (99.6, 94.6)])
+def test_a_move_that_the_range_cuts_short_says_nothing(level, moved):
+    """Near an end, the other way counts: the little that is left this way is never heard."""
+    knobs = {"OSC_Vol1": level, "OSC_Vol2": 50.0, "VCF1_Freq": 90.0}
+    role, growth = role_and_growth("OSC.Vol1", [moved], **knobs)
+    assert role.effect == pytest.approx(growth[0])
+
+
+@pytest.mark.parametrize(("voices", "reach"), [(1.0, [2.0]), (3.0, [2.0, 4.0]), (6.0, [5.0])])
 def test_a_count_is_compared_with_the_next_counts(voices, reach):
     """A twentieth of the range would leave it where it is, and nothing would ever matter."""
-    base = DIVA.defaults()
-    for name, value in {"OSC.Vol1": 80.0, "VCF1.Freq": 80.0, "VCC.Voicing": voices}.items():
-        base[DIVA.index(name)] = value
-    space = ParameterSpace(DIVA, base, ("VCC.Voicing",))
-    engine = EmbeddedRenderer()
-    target = engine.render(base[None], NOTE, 5)[0]
-    best = space.normalised(base[None])[0]
-    judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
-    with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
-        explanation = explain(best, Archive(space), evaluator, 0)
-    others = np.repeat(base[None], len(reach), axis=0)
-    others[:, DIVA.index("VCC.Voicing")] = reach
-    growth = judge(engine.render(others, NOTE, 0)) - explanation.distance
-    [role] = explanation.roles
+    knobs = {"OSC_Vol1": 80.0, "VCF1_Freq": 80.0, "VCC_Voicing": voices}
+    role, growth = role_and_growth("VCC.Voicing", reach, **knobs)
     assert role.effect == pytest.approx(growth.min())
     assert role.effect > 0.0
 
