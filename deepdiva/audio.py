@@ -132,8 +132,10 @@ def read_audio(
             audio = file.read(frames, dtype="float32", always_2d=True)
             sample_rate = int(file.samplerate)
     except (soundfile.LibsndfileError, OSError) as error:
+        # libsndfile's own words name the file once more, as bytes.
+        reason = getattr(error, "error_string", error)
         raise AudioError(
-            f"{path} cannot be read as sound ({error}): use wav, flac, mp3, ogg or aiff."
+            f"{path} cannot be read as sound ({reason}): use wav, flac, mp3, ogg or aiff."
         ) from error
     if not len(audio):
         raise AudioError(f"{path} holds no samples: record it again, or choose another file.")
