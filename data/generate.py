@@ -20,12 +20,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
-from filelock import FileLock, Timeout
 
 from deepdiva.data.backends import (
     Workers,
@@ -44,11 +43,17 @@ from deepdiva.errors import (
     InvalidValueError,
     StorageError,
 )
+from deepdiva.files import alone_in
 from deepdiva.renderer import Renderer
 from deepdiva.workers import dead_workers_told
 
 LOCK_NAME = ".dataset.lock"
 """Empty file in a data set's folder that a run locks. It stays there, for the next run."""
+
+BUSY = (
+    "run of deepdiva dataset: one at a time may work in a folder. Wait for it, or choose another "
+    "--folder-name."
+)
 
 MOST_WAITERS = 4
 """Pieces on their way to the disk while all cores are at work: enough to keep a disk busy."""
@@ -122,7 +127,7 @@ def generate(
         if not (folder / FILE_NAME).exists():
             _check_free(folder, maker, batches)
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder):
+        with alone_in(folder, LOCK_NAME, BUSY):
             description = _prepare(folder, maker, batches)
             wanted = range(first_batch, batches)
             missing = [number for number in wanted if number not in description.records]
@@ -257,24 +262,6 @@ class _Run:
         """The batch is complete: say so in `dataset.json`."""
         self.summary.description = self.summary.description.with_record(batch, record)
         self.summary.description.write(self.maker.folder)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder, as long as this lasts.
-
-    Raises:
-        StorageError: another run is at work in it.
-    """
-    try:
-        held = FileLock(folder / LOCK_NAME).acquire(timeout=0)
-    except Timeout as error:
-        raise StorageError(
-            f"{folder} is in use by another run of deepdiva dataset: one at a time may work in a "
-            "folder. Wait for it, or choose another --folder-name."
-        ) from error
-    with held:
-        yield
 
 
 def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:

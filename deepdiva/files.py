@@ -8,14 +8,19 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+from deepdiva.errors import (
+    FileExistsAlreadyError,
+    InvalidValueError,
+    MissingFileError,
+    StorageError,
+)
 
 RUN_SUFFIX = ".run"
 """Of the folder beside a match that holds the record of its search."""
@@ -76,6 +81,33 @@ def files_below(folder: Path, suffixes: Iterable[str]) -> list[Path]:
         and not any(part.endswith(RUN_SUFFIX) for part in file.relative_to(folder).parts[:-1])
         and file.is_file()
     )
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, lock_name: str, way_out: str) -> Iterator[None]:
+    """Keep other processes out of a folder, as long as this lasts.
+
+    The system holds the lock, so a killed process leaves none behind. The file stays there, empty.
+
+    Args:
+        folder: that exists.
+        lock_name: of the file in the folder that is locked.
+        way_out: of somebody who is kept out; what is at work, a colon, and what can be done.
+
+    Raises:
+        StorageError: another process is at work in the folder.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / lock_name)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StorageError(f"{folder} is in use by another {way_out}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:

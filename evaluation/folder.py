@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
 from deepdiva.evaluation.result import Result
-from deepdiva.files import atomic_write
+from deepdiva.files import alone_in, atomic_write
 
 FORMAT = 1
+
+LOCK_NAME = ".evaluation.lock"
+"""Empty file in the folder that a run locks. It stays there, for the next run."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,30 @@ class RunFolder:
             raise MissingFileError(f"{self.path} holds no run.json: it is no folder of a run.")
         return RunInfo.from_dict(json.loads(path.read_bytes()))
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the folder if it is missing, and keep other evaluations out of it meanwhile.
+
+        Raises:
+            FileExistsAlreadyError: the folder holds other things.
+            StorageError: another evaluation is at work in it.
+        """
+        self._is_new()
+        self.path.mkdir(parents=True, exist_ok=True)
+        way_out = "evaluation: wait for it, or name another folder with --output."
+        with alone_in(self.path, LOCK_NAME, way_out):
+            yield
+
+    def _is_new(self) -> bool:
+        """Whether it holds no run yet; other things it may not hold."""
+        if (self.path / "run.json").exists():
+            return False
+        if self.path.exists() and any(path.name != LOCK_NAME for path in self.path.iterdir()):
+            raise FileExistsAlreadyError(
+                f"{self.path} is not empty and holds no run: name a new folder with --output."
+            )
+        return True
+
     def admit(self, info: RunInfo, *, force: bool) -> RunInfo:
         """Check that results of `info` may lie here, beside those that do already.
 
@@ -206,12 +234,8 @@ class RunFolder:
             FileExistsAlreadyError: the folder holds other things, or results of other settings.
             InvalidValueError: its `run.json` is of another format; not with `force`.
         """
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if self._is_new():
             return info
-        if not (self.path / "run.json").exists():
-            raise FileExistsAlreadyError(
-                f"{self.path} is not empty and holds no run: name a new folder with --output."
-            )
         try:
             before = self.read_info()
         except (ValueError, TypeError):

@@ -95,40 +95,42 @@ def run(
         InvalidValueError: names that are not unique or no file names.
         FileExistsAlreadyError: see `RunFolder.admit`.
         RenderError: a worker process died.
+        StorageError: another evaluation is at work in the folder.
     """
     check_names("contender", [contender.name for contender in contenders])
     sounds = collection.sounds
     check_names("sound", [sound.name for sound in sounds])
     info = describe(collection, contenders, open_renderer, settings)
-    info = folder.admit(info, force=force)
-    folder.create(list(info.contenders))
-    folder.write_info(info)
-    for sound in sounds:
-        path = folder.target_path(sound.name)
-        write_wav(path, sound.audio, settings.note.sample_rate, force=True)
+    with folder.alone():
+        info = folder.admit(info, force=force)
+        folder.create(list(info.contenders))
+        folder.write_info(info)
+        for sound in sounds:
+            path = folder.target_path(sound.name)
+            write_wav(path, sound.audio, settings.note.sample_rate, force=True)
 
-    token = secrets.token_hex(8)
-    cells = [
-        Cell(
-            run=token,
-            key=info.key(contender.name, sound.fingerprint),
-            sound=sound,
-            contender=contender,
-            open_renderer=open_renderer,
-            settings=settings,
-            folder=folder,
-        )
-        for sound in sounds
-        for contender in contenders
-    ]
-    open_cells = [cell for cell in cells if not _is_done(cell)]
-    if on_plan is not None:
-        on_plan(len(cells), len(cells) - len(open_cells))
-    with closing(_results(open_cells, jobs)) as results:
-        for result in results:
-            if on_result is not None:
-                on_result(result)
-    return info
+        token = secrets.token_hex(8)
+        cells = [
+            Cell(
+                run=token,
+                key=info.key(contender.name, sound.fingerprint),
+                sound=sound,
+                contender=contender,
+                open_renderer=open_renderer,
+                settings=settings,
+                folder=folder,
+            )
+            for sound in sounds
+            for contender in contenders
+        ]
+        open_cells = [cell for cell in cells if not _is_done(cell)]
+        if on_plan is not None:
+            on_plan(len(cells), len(cells) - len(open_cells))
+        with closing(_results(open_cells, jobs)) as results:
+            for result in results:
+                if on_result is not None:
+                    on_result(result)
+        return info
 
 
 def describe(

@@ -14,7 +14,7 @@ from typing import Any
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
-from deepdiva.files import RUN_SUFFIX, atomic_write, check_target, file_sha256
+from deepdiva.files import RUN_SUFFIX, alone_in, atomic_write, check_target, file_sha256
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
@@ -27,6 +27,9 @@ from deepdiva.space import ParameterSpace
 
 BEST_PATCH_SECONDS = 1.0
 """The best patch so far is written to the run folder at most this often."""
+
+LOCK_NAME = ".refine.lock"
+"""Empty file in the run folder that a search locks. It stays there, for the next one."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +192,24 @@ def match_sound(
             written it.
         InvalidValueError: things that do not fit together.
         RenderError: the synthesizer failed.
+        StorageError: another search is at work in the run folder.
     """
     task.outputs.preset.parent.mkdir(parents=True, exist_ok=True)
     overwrite = task.outputs.check(task.target.source, force=task.force, resume=task.resume)
+    task.outputs.run.mkdir(exist_ok=True)
+    with alone_in(task.outputs.run, LOCK_NAME, "search: wait for it, or choose another folder."):
+        result = _search(task, renderer, start, on_progress, sketch)
+        return _write(task, result, force=overwrite)
+
+
+def _search(
+    task: Task,
+    renderer: Renderer,
+    start: Start | None,
+    on_progress: Callable[[Progress], None] | None,
+    sketch: Sketch | None,
+) -> RefineResult:
+    """The search itself, recorded in the run folder."""
     keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
     if sketch is not None:
         start = _sketched(task, sketch, start, keeper)
@@ -201,7 +219,7 @@ def match_sound(
         resume=task.resume,
         force=task.force,
     ) as journal:
-        result = refine(
+        return refine(
             task.target.audio,
             renderer,
             task.space,
@@ -212,7 +230,6 @@ def match_sound(
             on_progress=keeper,
             explained=True,
         )
-    return _write(task, result, force=overwrite)
 
 
 def _sketched(

@@ -310,6 +310,15 @@ def test_ctrl_c_writes_the_best_so_far(process, tmp_path):
     Preset.read(tmp_path / "out" / "bass.h2p")
 
 
+@pytest.mark.parametrize("option", ["--resume", "--force"])
+def test_a_search_at_work_is_left_alone(process, sounds, tmp_path, option):
+    process()
+    whole = [*OPTIONS, "--evaluations", "400000", option]
+    other = refine(sounds / "bass.wav", "-o", tmp_path / "out", *whole)
+    assert other.exit_code == 2
+    assert "bass.run is in use by another search" in " ".join(other.stderr.split())
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_search_goes_on_where_it_stood(process, sounds, tmp_path):
     search = process()

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli.evaluate import command
+from deepdiva.errors import StorageError
+from deepdiva.evaluation.folder import RunFolder
 from deepdiva.preset import Preset
 
 SHORT = ("--note-length", "0.3", "--render-length", "0.3", "--strikes", "2", "--jobs", "1")
@@ -78,6 +80,17 @@ def test_other_settings_in_the_same_folder_are_refused(done, presets):
     result = CliRunner().invoke(command, arguments)
     assert "differs in" in str(result.exception)
     assert "--force" in str(result.exception)
+
+
+def test_one_evaluation_at_a_time_works_in_a_folder(done, presets):
+    _, output = done
+    before = (output / "run.json").read_bytes()
+    arguments = [str(presets[0]), "-o", str(output), "-c", "mean", *SHORT]
+    with RunFolder(output).alone():
+        result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, StorageError)
+    assert "in use by another evaluation" in str(result.exception)
+    assert (output / "run.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,13 @@ import sys
 import pytest
 
 from deepdiva import files
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
-from deepdiva.files import atomic_write, check_target
+from deepdiva.errors import (
+    FileExistsAlreadyError,
+    InvalidValueError,
+    MissingFileError,
+    StorageError,
+)
+from deepdiva.files import alone_in, atomic_write, check_target
 
 DATA = bytes(range(256)) * 1000
 
@@ -109,3 +114,12 @@ def test_link_is_followed(tmp_path):
     atomic_write(tmp_path / "link.wav", DATA, force=True)
     assert (tmp_path / "link.wav").is_symlink()
     assert (tmp_path / "real" / "a.wav").read_bytes() == DATA
+
+
+def test_one_at_a_time_works_in_a_folder(tmp_path):
+    for _ in range(2):  # the file that stays behind locks nobody out
+        with alone_in(tmp_path, ".lock", "run: wait for it."):
+            second = alone_in(tmp_path, ".lock", "run: wait for it.")
+            with pytest.raises(StorageError, match="is in use by another run: wait"), second:
+                pass
+        assert names(tmp_path) == [".lock"]

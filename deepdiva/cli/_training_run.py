@@ -21,9 +21,8 @@ from deepdiva.errors import (
     FileExistsAlreadyError,
     InvalidValueError,
     MissingFileError,
-    StorageError,
 )
-from deepdiva.files import atomic_write
+from deepdiva.files import alone_in, atomic_write
 from deepdiva.models.settings import TrainingSettings
 from deepdiva.note import Note
 
@@ -84,16 +83,8 @@ def _lock(folder: Path) -> None:
     Raises:
         StorageError: another training is at work in it.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK_NAME)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise StorageError(
-            f"{folder} is in use by another training: wait for it, or choose another --folder-name."
-        ) from error
-    click.get_current_context().call_on_close(lock.release)
+    way_out = "training: wait for it, or choose another --folder-name."
+    click.get_current_context().with_resource(alone_in(folder, LOCK_NAME, way_out))
 
 
 def record(folder: Path, params: dict[str, Any]) -> None:
