@@ -228,7 +228,7 @@ def _load(path: Path | None, bench: Bench, draws: int) -> Predictor:
     settings = bench.settings
     predictor, _ = load_predictor(path, bench.renderer.info, draws=draws, seed=settings.seed)
     try:
-        predictor = for_note(predictor, settings.note)
+        predictor = for_note(predictor, settings.note, settings.space.base)
     except InvalidValueError as error:
         raise InvalidValueError(
             f"{_weights(path)} does not fit {settings.note}: {error}. Leave it out, or train a "

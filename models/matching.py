@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,9 +55,17 @@ class Matcher:
     base: Preset
     renderer: Renderer
     listened: int = 64
-    locks: Mapping[str, float] | None = None
+    locks: Mapping[str, float] = field(default_factory=dict)
     jobs: int = 1
     seed: int = 0
+
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """What holds where nothing is predicted, shape (len(table),), in units; the locks too."""
+        patch = self.base.values()
+        for name, value in self.locks.items():
+            patch[self.predictor.space.table.index(name)] = value
+        return patch
 
     def answers(self, sounds: Sequence[NDArray[np.float32]]) -> Iterator[Answer]:
         """Answer sounds, each as soon as it is known.
@@ -80,10 +88,9 @@ class Matcher:
     def patches(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions, shape (count, dimensions) -> patches, shape (count, len(table)), in units."""
         space = self.predictor.space
-        patches = np.tile(self.base.values(), (len(x), 1))
-        patches[:, space.columns] = space.patches(x)[:, space.columns]
-        for name, value in (self.locks or {}).items():
-            patches[:, space.table.index(name)] = value
+        patches = np.tile(self.held, (len(x), 1))
+        answered = [space.table.index(name) for name in space.names if name not in self.locks]
+        patches[:, answered] = space.patches(x)[:, answered]
         return patches
 
     def _answer(self, sound: NDArray[np.float32], candidates: Candidates, seconds: float) -> Answer:

@@ -19,7 +19,8 @@ from deepdiva.engine.constants import EngineConstants
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.parameters import DIVA, transposition
+from deepdiva.space import ParameterSpace
 
 LEAST_HEARD, LEAST_HELD = 0.7, 0.5
 """Parts of the network's note that have to be heard before the sound ends and the key is let go;
@@ -34,14 +35,25 @@ _RATES = ("LFO1.Rate", "LFO2.Rate")
 _OCTAVE = 12
 
 
-def for_note(predictor: Predictor, note: Note) -> Predictor:
-    """A predictor for a note: the given one, if that is its own note, or one that transposes.
+def for_note(
+    predictor: Predictor, note: Note, patch: NDArray[np.float64] | None = None
+) -> Predictor:
+    """A predictor for a note: the given one, if that sounds as its own, or one that transposes.
+
+    Args:
+        predictor: that is asked.
+        note: what is played.
+        patch: what plays it where the predictor answers nothing, shape (len(space.table),), in
+            units; None for the predictor's own base. It may transpose the key.
 
     Raises:
         InvalidValueError: of the note too little is heard, or something else of it; the message is
             a sentence without a way out, which callers add.
     """
-    return predictor if note == predictor.note else TransposedPredictor(predictor, note)
+    raised = 0 if patch is None else _raised(predictor.space, patch)
+    if note == predictor.note and not raised:
+        return predictor
+    return TransposedPredictor(predictor, note, raised)
 
 
 class TransposedPredictor(Predictor):
@@ -49,11 +61,14 @@ class TransposedPredictor(Predictor):
 
     Args:
         predictor: that is asked.
-        note: what the sounds are recordings of.
+        note: what is played.
+        raised: semitones by which the patches that play it transpose the key further than the
+            predictor's base does.
 
     Attributes:
+        note: what is played.
         shift: semitones by which sounds are heard lower than they are; negative: higher.
-        octaves: that the key is then above the predictor's own, and oscillators seem to be higher
+        octaves: that it is then above the predictor's own key, and oscillators seem to be higher
             than they are; negative: below.
 
     Raises:
@@ -61,11 +76,11 @@ class TransposedPredictor(Predictor):
             than it has learned; a predictor of another synthesizer than Diva.
     """
 
-    def __init__(self, predictor: Predictor, note: Note) -> None:
+    def __init__(self, predictor: Predictor, note: Note, raised: int = 0) -> None:
         self.name, self.space, self.note = predictor.name, predictor.space, note
         self._predictor = predictor
         own = predictor.note
-        steps = note.pitch - own.pitch
+        steps = note.pitch + raised - own.pitch
         tuned = {"OSC.Tune1", "OSC.Tune2"} <= set(self.space.free)
         self.octaves = _octaves(steps) if tuned else 0
         self.shift = steps - _OCTAVE * self.octaves
@@ -121,7 +136,7 @@ class TransposedPredictor(Predictor):
     def answered(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Answers to what was heard, as answers to what was played; both (count, dimensions)."""
         space = self.space
-        steps = self.note.pitch - self._predictor.note.pitch
+        keys = self.note.pitch - self._predictor.note.pitch
         patches = space.patches(x)
         for name in space.free:
             column = space.table.index(name)
@@ -133,9 +148,9 @@ class TransposedPredictor(Predictor):
                     beyond = np.maximum(0.0, (limit - values) * np.sign(turn))
                     values = values + turn * np.ceil(beyond / _OCTAVE)
             elif name in _CUTOFFS:
-                values = values + self.shift - self._share(_CUTOFFS[name]) * steps
+                values = values + self.shift - self._share(_CUTOFFS[name]) * keys
             elif name in _ATTACKS + _DECAYS:
-                follow = 2.0 ** (self._share(f"{name[:4]}.KeyFlw") * steps / _OCTAVE)
+                follow = 2.0 ** (self._share(f"{name[:4]}.KeyFlw") * keys / _OCTAVE)
                 values = _slower(values, follow / self._stretch, attack=name in _ATTACKS)
             elif name in _RATES:
                 values = values + self.shift / _OCTAVE
@@ -169,6 +184,16 @@ class TransposedPredictor(Predictor):
     def _share(self, name: str) -> float:
         """A percentage of the base patch, 0 to 1."""
         return float(self.space.base[self.space.table.index(name)]) / 100.0
+
+
+def _raised(space: ParameterSpace, patch: NDArray[np.float64]) -> int:
+    """Semitones by which a patch transposes the key further than the base of a space does.
+
+    Cents are left out: one oscillator has no fine tuning. So is what the space answers itself.
+    """
+    patch = patch.copy()
+    patch[space.columns] = space.base[space.columns]
+    return round(transposition(space.table, patch) - transposition(space.table, space.base))
 
 
 def _octaves(steps: int) -> int:

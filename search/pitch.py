@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.parameters import transposition
 from deepdiva.search.start import Start
-from deepdiva.space import ParameterSpace
 
 OSCILLATORS = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
 """Parameters that tune an oscillator in semitones from the key, as it is transposed."""
@@ -124,7 +123,7 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
     found = partials(audio, sample_rate)
     if not names or not len(found.frequencies_hz):
         return start
-    transposed = transposition(start.space)
+    transposed = transposition(start.space.table, start.space.base)
     probabilities: dict[str, NDArray[np.float64]] = {}
     hints: dict[str, NDArray[np.float64]] = {}
     for name in names:
@@ -140,14 +139,6 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
         else:
             hints[name] = parameter.to_normalised(_summits(semitones, founded))
     return start.informed(probabilities, hints)
-
-
-def transposition(space: ParameterSpace) -> float:
-    """Semitones by which the base patch transposes the key; 0 where that is not known."""
-    if space.table != DIVA:
-        return 0.0
-    semitones, cents = (space.base[DIVA.index(name)] for name in ("VCC.Trsp", "VCC.FTun"))
-    return float(semitones + cents / 100)
 
 
 def _summits(semitones: NDArray[np.float64], founded: NDArray[np.float64]) -> NDArray[np.float64]:

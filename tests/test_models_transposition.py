@@ -52,6 +52,23 @@ def test_an_answer_sounds_on_its_key_as_it_was_heard(pitch):
     assert distance(played)[0] < 0.5 * distance(as_it_was)[0]
 
 
+def test_a_base_that_transposes_is_another_key():
+    mean = MeanPredictor(SPACE, NOTE)
+    fifth = patch_of(**{"VCC.Trsp": 7.0})
+    predictor = for_note(mean, NOTE, fifth)
+    assert isinstance(predictor, TransposedPredictor)
+    assert predictor.note == NOTE
+    assert predictor.shift == 7
+    assert for_note(mean, Note(pitch=41), fifth).shift == 0
+    # A network that was trained around such a base knows it, and one that answers it looks away.
+    around = MeanPredictor(replace(SPACE, base=fifth), NOTE)
+    assert for_note(around, NOTE, fifth) is around
+    assert for_note(around, NOTE, patch_of()).octaves == -1
+    answering = MeanPredictor(ParameterSpace(DIVA, SPACE.base, ["VCC.Trsp"]), NOTE)
+    assert for_note(answering, NOTE, fifth) is answering
+    assert for_note(mean, NOTE, patch_of(**{"VCC.FTun": 40.0})) is mean
+
+
 def test_slower_or_octaves_off():
     for pitch, octaves, shift in (
         (48, 0, 0),

@@ -117,6 +117,17 @@ def test_locks_and_base_hold(tmp_path, posterior, sounds):
     assert "learned around other values of ENV1.Rel" in " ".join(result.stderr.split())
 
 
+def test_a_base_that_transposes_is_heard(tmp_path, posterior, sounds):
+    options = (sounds / "0.wav", "--model-file", posterior, "-k", "1", "--json")
+    [octave_up] = json.loads(
+        predict(*options, "-o", tmp_path / "a", "--lock", "VCC.Trsp=12").stdout
+    )
+    [played] = json.loads(predict(*options, "-o", tmp_path / "b", "--note-pitch", "60").stdout)
+    assert octave_up["note"]["pitch"] == NOTE.pitch
+    assert octave_up["class_probabilities"] == played["class_probabilities"]
+    assert Preset.read(tmp_path / "a" / "0.h2p").values()[DIVA.index("VCC.Trsp")] == 12.0
+
+
 def test_a_base_of_another_synthesizer_is_refused(tmp_path, posterior, sounds):
     options = ("-o", tmp_path / "a", "--model-file", posterior, "--base", "other.fxp")
     assert "other.fxp is no preset of diva" in predict(sounds, *options, expect=2).stderr

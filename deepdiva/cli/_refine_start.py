@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.models.predictor import Predictor
-    from deepdiva.note import Note
     from deepdiva.renderer import Renderer
     from deepdiva.search.matching import Task
     from deepdiva.search.start import Start
@@ -92,17 +90,9 @@ def _fitting(predictor: Predictor, task: Task) -> Predictor:
     if not set(predictor.space.names) & set(task.space.names):
         raise _UnfitError("The network predicts none of the free parameters")
     try:
-        return for_note(predictor, _sounding_note(task))
+        return for_note(predictor, task.note, task.space.base)
     except InvalidValueError as error:
         raise _UnfitError(str(error)) from error
-
-
-def _sounding_note(task: Task) -> Note:
-    """The note that sounds: networks know patches that do not transpose it."""
-    from deepdiva.search.pitch import transposition
-
-    pitch = task.note.pitch + round(transposition(task.space))
-    return replace(task.note, pitch=min(127, max(0, pitch)))
 
 
 def _predicted(predictor: Predictor, task: Task) -> Start:
@@ -110,5 +100,5 @@ def _predicted(predictor: Predictor, task: Task) -> Start:
     from deepdiva.workers import single_thread
 
     with single_thread():
-        [answer] = predictor.predict(task.target.audio[None], _sounding_note(task))
+        [answer] = predictor.predict(task.target.audio[None], task.note)
     return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)

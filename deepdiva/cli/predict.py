@@ -28,6 +28,8 @@ from deepdiva.cli._remarks import hear_pitch_option, heard_note, remarks
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from deepdiva.audio import Target
@@ -160,7 +162,7 @@ def command(
         targets = [load_target(job.sound, played) for job in todo]
         notes = [heard_note(target, played) if hear_pitch else played for target in targets]
         matchers = {
-            note: replace(matcher, predictor=_for_note(predictor, note))
+            note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
             for note in dict.fromkeys(notes)
         }
         # Sounds of one note are heard together, and answered in the order in which they came.
@@ -185,8 +187,8 @@ def command(
         print_json(results)
 
 
-def _for_note(predictor: Predictor, note: Note) -> Predictor:
-    """The predictor for sounds of another key than its own.
+def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Predictor:
+    """The predictor for sounds of another key than its own, or of a patch that transposes it.
 
     Raises:
         InvalidValueError: a note that the predictor cannot hear.
@@ -194,7 +196,7 @@ def _for_note(predictor: Predictor, note: Note) -> Predictor:
     from deepdiva.models.transposition import for_note
 
     try:
-        return for_note(predictor, note)
+        return for_note(predictor, note, held)
     except InvalidValueError as error:
         raise InvalidValueError(
             f"Key {note.pitch}: {error}. Train a network for it (deepdiva train --note-pitch "
@@ -249,6 +251,7 @@ def warn_of_base(screen: Console, matcher: Matcher, header: WeightsHeader) -> No
         for parameter in space.table
         if parameter.name in matcher.renderer.honoured
         and parameter.name not in space.names
+        and parameter.name != "VCC.Trsp"  # heard by `for_note`
         and held[parameter.index] != space.base[parameter.index]
         and held[parameter.index] not in varied.get(parameter.name, ())
     ]
