@@ -38,7 +38,7 @@ class Description:
 
     Attributes:
         settings: `DatasetSettings.to_dict()`.
-        renderer: name and version of the renderer, and whether it repeats itself.
+        renderer: `RendererInfo.to_dict()`, and whether it repeats itself.
         batches: how many batches the data set is to have.
         records: of the batches that are complete, by number.
     """
@@ -51,11 +51,7 @@ class Description:
     @classmethod
     def begin(cls, settings: DatasetSettings, renderer: RendererInfo, batches: int) -> Description:
         """Describe a data set of which nothing is made yet."""
-        about = {
-            "name": renderer.name,
-            "version": renderer.version,
-            "repeatable": renderer.repeatable,
-        }
+        about = {**renderer.to_dict(), "repeatable": renderer.repeatable}
         # Through JSON and back, so that it compares with what a file holds.
         plain = json.loads(json.dumps(settings.to_dict()))
         return cls(plain, about, batches, {})

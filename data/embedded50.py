@@ -74,8 +74,7 @@ class Embedded50(KnownSet):
     def is_current(self, there: SoundSet) -> bool:
         from deepdiva.engine import EmbeddedRenderer
 
-        info = EmbeddedRenderer().info
-        return dict(there.renderer) == {"name": info.name, "version": info.version}
+        return dict(there.renderer) == EmbeddedRenderer().info.to_dict()
 
     def fetch(self, folder: Path, source: Path | None = None) -> SoundSet:
         if source is not None:

@@ -144,7 +144,7 @@ def play(
         origin=origin,
         note=note,
         space=space,
-        renderer={"name": info.name, "version": info.version},
+        renderer=info.to_dict(),
         sounds=tuple(listed),
         base=kept[0],
     )

@@ -28,12 +28,20 @@ class RendererInfo:
             rendered before and beside them.
         workers: how joblib runs several of these side by side. `threading` where `render` lets go
             of Python's global lock, `loky` (processes) where it does not.
+        quality: how carefully it computes, where one can choose; empty elsewhere. The same patch
+            sounds slightly different with another.
     """
 
     name: str
     version: str
     repeatable: bool
     workers: Literal["threading", "loky"]
+    quality: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Whatever the sounds depend on, ready for JSON."""
+        about = {"name": self.name, "version": self.version}
+        return {**about, "quality": self.quality} if self.quality else about
 
 
 @dataclass(frozen=True)

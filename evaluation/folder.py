@@ -57,7 +57,7 @@ class RunInfo:
         format: version of this file.
         deepdiva: version of the package.
         panel: version of the metrics' definitions.
-        renderer: name and version of what played the presets.
+        renderer: what played the presets, `RendererInfo.to_dict()`.
         test_set: what the user named.
         settings: note, parameter space, strikes, seed.
         sounds: in order.
@@ -105,6 +105,13 @@ class RunInfo:
             "contender": self.contenders[contender],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def played_by(self) -> str:
+        """The renderer, as people read it."""
+        named = f"{self.renderer['name']} {self.renderer['version']}"
+        quality = self.renderer.get("quality")
+        return f"{named}, {quality}" if quality else named
 
     def common(self) -> dict[str, Any]:
         """What all results of the folder must share, by name."""

@@ -142,7 +142,7 @@ def describe(
     """What `run.json` says of a run; measures the noise floor of sounds with a known preset."""
     space = settings.space
     renderer = open_renderer(Preset.template())
-    played_by = {"name": renderer.info.name, "version": renderer.info.version}
+    played_by = renderer.info.to_dict()
     renderer.close()
     return RunInfo(
         format=FORMAT,

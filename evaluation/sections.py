@@ -34,7 +34,7 @@ def introduction(summary: Summary) -> str:
         f"<p>{len(info.sounds)} sounds, {len(summary.contenders)} contenders, {len(free)} free "
         f"parameters. Note {note['pitch']}, velocity {note['velocity']}, "
         f"{note['render_seconds']:g}&nbsp;s at {note['sample_rate']:,}&nbsp;Hz; presets played by "
-        f"{escape(info.renderer['name'])} {escape(info.renderer['version'])}.</p>"
+        f"{escape(info.played_by)}.</p>"
     )
     if not summary.complete:
         text += (

@@ -81,7 +81,7 @@ def to_markdown(summary: Summary) -> str:
     played = (
         f"{len(info.sounds)} sounds, {info.settings['strikes']} strikes of each match, "
         f"note {note['pitch']}, {note['render_seconds']:g} s; "
-        f"renderer {info.renderer['name']} {info.renderer['version']}, deepdiva {info.deepdiva}. "
+        f"renderer {info.played_by}, deepdiva {info.deepdiva}. "
         "Mean and 95 % interval over the sounds (bootstrap), median beside it; a failure counts "
         "as silence."
     )

@@ -296,7 +296,7 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
         "deepdiva": __version__,
         "sound": task.target.source.name,
         "target_sha256": hashlib.sha256(task.target.audio.tobytes()).hexdigest(),
-        "renderer": [renderer.info.name, renderer.info.version],
+        "renderer": renderer.info.to_dict(),
         "note": task.note.to_dict(),
         "settings": settings,
         "space": task.space.to_dict(),

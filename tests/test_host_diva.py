@@ -136,6 +136,9 @@ def test_quality_is_set_whatever_the_patch_says(renderer):
     taken = one.read_back(DIVA.defaults())
     settings = [DIVA.index(name) for name in ("OPT.Acc", "OPT.OffAcc", "VCC.MuCore")]
     assert taken[settings].tolist() == [1.0, 1.0, 1.0]
+    assert one.info.quality == "accuracy divine, offline best"
+    # Results of another accuracy are not to be mixed with these.
+    assert one.info.to_dict() != renderer().info.to_dict()
     with pytest.raises(InvalidValueError, match="accuracy is 'best': it must be one of draft"):
         DivaQuality(accuracy="best")
 

@@ -171,7 +171,7 @@ def test_the_command_searches_the_engine_before_diva(target, tmp_path, monkeypat
     assert found["first"]["settings"]["evaluations"] == RENDERS["quick"]
     sketch = tmp_path / "first" / "bass.run" / "sketch"
     description = json.loads((sketch / "run.json").read_text())
-    assert description["renderer"][0] == "embedded"
+    assert description["renderer"]["name"] == "embedded"
     assert description["settings"]["evaluations"] == 1000
     assert found["never"]["evaluations"] == 60
     assert not (tmp_path / "never" / "bass.run" / "sketch").exists()

@@ -103,7 +103,7 @@ class OnlineChoice:
             [test.batch(step) for step in range(test.steps_per_epoch)],
             space,
             self.note,
-            {"name": renderer.info.name, "version": renderer.info.version},
+            renderer.info.to_dict(),
         )
 
     def _variety(self, space: ParameterSpace) -> Variety:

@@ -122,7 +122,7 @@ class StoredChoice:
             [judged.batch(step) for step in range(judged.steps_per_epoch)],
             space,
             note,
-            {"name": about["name"], "version": about["version"]},
+            {key: value for key, value in about.items() if key != "repeatable"},
         )
 
     def _open_test(self, dataset: Dataset, train: OpenSet, model: str) -> OpenSet:

@@ -168,6 +168,7 @@ class PluginRenderer(Renderer):
             version=" ".join(f"{plugin.name} {plugin.version} in {plugin.host}".split()),
             repeatable=self.repeatable,
             workers="threading",
+            quality=str(self.settings.quality) if self.is_diva else "",
         )
 
     @cached_property

@@ -43,3 +43,6 @@ class DivaQuality:
                 raise InvalidValueError(
                     f"{name} is {value!r}: it must be one of {', '.join(choices)}."
                 )
+
+    def __str__(self) -> str:
+        return f"accuracy {self.accuracy}, offline {self.offline}"
