@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepdiva.audio import Target
-from deepdiva.cli._remarks import remarks
+from deepdiva.cli._remarks import heard_note, remarks
 from deepdiva.note import Note
 
 NOTE = Note(render_seconds=0.5)
@@ -46,6 +46,14 @@ def test_noise_and_glides_have_no_key():
     assert not remarks(target(noise), NOTE)
     glide = np.sin(np.cumsum(np.geomspace(90.0, 400.0, NOTE.samples)) * 2 * np.pi / 44100)
     assert not remarks(target(glide), NOTE)
+
+
+def test_a_base_that_transposes_counts():
+    assert not remarks(target(tone(55)), NOTE, 7.0)
+    assert heard_note(target(tone(55)), NOTE, 7.0).pitch == 48
+    [said] = remarks(target(tone(53)), NOTE, 7.0)
+    assert "key 46 (174.6 Hz), as the base preset transposes it by 7 semitones" in said
+    assert "say --note-pitch 46" in said
 
 
 def test_a_short_sound_is_no_error():

@@ -24,18 +24,29 @@ hear_pitch_option = click.option(
 """For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
 
 
-def heard_note(target: Target, note: Note) -> Note:
-    """The note with the key whose pitch a recording holds; the same note if it holds none."""
+def heard_note(target: Target, note: Note, transposed: float = 0.0) -> Note:
+    """The note with the key whose pitch a recording holds; the same note if it holds none.
+
+    Args:
+        target: the recording.
+        note: what is played otherwise.
+        transposed: semitones by which the base patch transposes the key.
+    """
     from deepdiva.evaluation.pitch import key_of
 
     key = key_of(target.audio, note.sample_rate)
-    return note if key is None else replace(note, pitch=min(127, max(0, round(key))))
+    return note if key is None else replace(note, pitch=_nearest(key - transposed))
 
 
-def remarks(target: Target, note: Note) -> list[str]:
+def remarks(target: Target, note: Note, transposed: float = 0.0) -> list[str]:
     """What was done to a recording, and whether it seems to be of another key, as sentences.
 
     Of a note whose key was heard in the recording there is nothing to ask: its report is enough.
+
+    Args:
+        target: the recording.
+        note: what is played.
+        transposed: semitones by which the base patch transposes the key.
     """
     from deepdiva.evaluation.pitch import key_of
 
@@ -43,11 +54,19 @@ def remarks(target: Target, note: Note) -> list[str]:
     key = key_of(target.audio, note.sample_rate)
     if key is None:
         return sentences
+    hertz = 440.0 * 2.0 ** ((key - 69.0) / _OCTAVE)
+    key -= transposed
     away = (key - note.pitch + _OCTAVE / 2) % _OCTAVE - _OCTAVE / 2
     if abs(away) > OUT_OF_TUNE:
-        hertz = 440.0 * 2.0 ** ((key - 69.0) / _OCTAVE)
+        played = _nearest(key)
+        moved = f", as the base preset transposes it by {transposed:g} semitones"
         sentences.append(
-            f"Its pitch is that of key {round(key)} ({hertz:.1f} Hz), and not of key {note.pitch} "
-            f"or an octave of it: if {round(key)} was played, say --note-pitch {round(key)}."
+            f"Its pitch is that of key {played} ({hertz:.1f} Hz){moved if transposed else ''}, and "
+            f"not of key {note.pitch} or an octave of it: if {played} was played, say "
+            f"--note-pitch {played}."
         )
     return sentences
+
+
+def _nearest(key: float) -> int:
+    return min(127, max(0, round(key)))

@@ -140,7 +140,7 @@ def command(
     from deepdiva.audio import load_target
     from deepdiva.models.catalogue import load_predictor
     from deepdiva.models.matching import Matcher
-    from deepdiva.parameters import DIVA
+    from deepdiva.parameters import DIVA, transposition
     from deepdiva.space import parse_lock
     from deepdiva.workers import worker_count
 
@@ -160,7 +160,10 @@ def command(
         warn_of_base(screen, matcher, header)
         played = predictor.note if pitch is None else replace(predictor.note, pitch=pitch)
         targets = [load_target(job.sound, played) for job in todo]
-        notes = [heard_note(target, played) if hear_pitch else played for target in targets]
+        transposed = transposition(DIVA, matcher.held)
+        notes = [
+            heard_note(target, played, transposed) if hear_pitch else played for target in targets
+        ]
         matchers = {
             note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
             for note in dict.fromkeys(notes)
@@ -176,7 +179,7 @@ def command(
         for job, target, note in zip(todo, targets, notes, strict=True):
             answer = next(answers[note])
             write(job, target, answer, note.sample_rate, force=force)
-            for sentence in target.report if hear_pitch else remarks(target, note):
+            for sentence in target.report if hear_pitch else remarks(target, note, transposed):
                 screen.print(f"{job.sound}: {sentence}", style="dim", markup=False, soft_wrap=True)
             results.append(summary(job, target, answer, matchers[note]))
             if not as_json:

@@ -176,6 +176,7 @@ def command(
         weights=_weights(weights),
     )
     from deepdiva.audio import load_target, sound_files
+    from deepdiva.parameters import transposition
     from deepdiva.search.matching import Task
     from deepdiva.workers import worker_count
 
@@ -197,13 +198,14 @@ def command(
             load_target(file, note, start_seconds=part_start, length_seconds=part_length)
             for file in files
         ]
+        transposed = transposition(chosen.table, chosen.base)
         tasks = [
             Task(
                 target,
                 outputs[target.source],
                 writer,
                 chosen,
-                heard_note(target, note) if hear_pitch else note,
+                heard_note(target, note, transposed) if hear_pitch else note,
                 settings,
                 force,
                 resume,
@@ -211,7 +213,7 @@ def command(
             for target in targets
         ]
         for task in tasks:
-            said = task.target.report if hear_pitch else remarks(task.target, note)
+            said = task.target.report if hear_pitch else remarks(task.target, note, transposed)
             for sentence in said:
                 say(screen, f"{task.target.source}: {sentence}")
         starts = starts_of(
