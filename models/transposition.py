@@ -191,6 +191,8 @@ def _raised(space: ParameterSpace, patch: NDArray[np.float64]) -> int:
 
     Cents are left out: one oscillator has no fine tuning. So is what the space answers itself.
     """
+    if space.table != DIVA:
+        return 0
     patch = patch.copy()
     patch[space.columns] = space.base[space.columns]
     return round(transposition(space.table, patch) - transposition(space.table, space.base))
