@@ -217,7 +217,7 @@ class _Run:
                     self._enter(batch, record)
                     self.summary.sounds += record.sounds
                     self._tell()
-        _clear(self.maker.folder)  # what lost workers have left
+        _clear(self.maker, self.summary.description.batches)  # what lost workers have left
 
     def _blocks(self, backend: str, token: str, jobs: int) -> Iterator[object]:
         """The tasks, made as they are needed; in threads, at most `jobs` take a core at a time."""
@@ -281,15 +281,17 @@ def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
         description = Description(
             description.settings, description.renderer, description.batches, complete
         )
-    _clear(folder)
+    _clear(maker, description.batches)
     description.write(folder)
     return description
 
 
-def _clear(folder: Path) -> None:
-    """Remove the hidden files that killed runs and lost workers have left."""
-    for leftover in folder.glob(".*.part"):
-        leftover.unlink(missing_ok=True)
+def _clear(maker: BatchMaker, batches: int) -> None:
+    """Remove the hidden files of batches that killed runs and lost workers have left."""
+    own = {file.path.name for batch in range(batches) for file in maker.files(batch).values()}
+    for leftover in maker.folder.glob(".*.part"):
+        if leftover.name[1:].rsplit(".", 2)[0] in own:
+            leftover.unlink(missing_ok=True)
 
 
 def _check_free(folder: Path, maker: BatchMaker, batches: int) -> None:

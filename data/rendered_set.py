@@ -14,13 +14,14 @@ from deepdiva.audio import write_wav
 from deepdiva.data.sampling import stream
 from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
-from deepdiva.files import file_sha256
+from deepdiva.files import file_sha256, name_key
 from deepdiva.note import Note
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
 
 _BASE, _PRESETS = "base.h2p", "presets"
+_NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
 
 
 class Played(NamedTuple):
@@ -71,10 +72,11 @@ def of_presets(presets: Sequence[Preset], seed: int) -> list[Played]:
     """
     sounds: dict[str, Played] = {}
     for preset in presets:
-        name = re.sub(r"[^A-Za-z0-9_.() -]", "_", Path(preset.source).stem)
-        if name in sounds:
+        name = _NO_FILE_NAME.sub("_", Path(preset.source).stem)
+        key = name_key(name)
+        if key in sounds:
             raise InvalidValueError(f"Two presets are named {name!r}: rename one of them.")
-        sounds[name] = Played(name, preset.values(), seed, preset)
+        sounds[key] = Played(name, preset.values(), seed, preset)
     return list(sounds.values())
 
 

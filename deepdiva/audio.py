@@ -46,12 +46,14 @@ FADED_DB = 40.0
 _MOST_VALUES = round(LONGEST_SECONDS) * 192_000 * 2
 _BLOCK_SECONDS = 0.01
 _END_SECONDS = 0.02
+_MATCH_SUFFIXES = (".h2p", ".fxp", ".vstpreset")
 _HISS_DB = -40.0
 _HISS_BLOCKS = 10
-_SUFFIXES = (
+SOUND_SUFFIXES = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64"),
     *(".snd", ".w64", ".wav", ".wave"),
 )
+"""Endings of the files that are taken from a folder, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def sound_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
     """Put the sound files of each folder, in the order of their names, in the folder's place.
 
     Files are passed on as they are, each once. A folder's sub-folders and hidden files are left
-    out.
+    out, and the previews of earlier matches: `bass.wav` beside `bass.mp3` and `bass.h2p`.
 
     Raises:
         MissingFileError: a path that does not exist.
@@ -84,18 +86,34 @@ def sound_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
         if not path.is_dir():
             found.append(_existing(path))
             continue
-        inside = sorted(
-            entry
-            for entry in path.iterdir()
-            if entry.suffix.lower() in _SUFFIXES and entry.is_file() and entry.name[0] != "."
+        inside = _without_previews(
+            sorted(
+                entry
+                for entry in path.iterdir()
+                if entry.suffix.lower() in SOUND_SUFFIXES
+                and entry.is_file()
+                and entry.name[0] != "."
+            )
         )
         if not inside:
             raise AudioError(
                 f"The folder {path} holds no sound file: none of its files ends in "
-                f"{', '.join(_SUFFIXES)}."
+                f"{', '.join(SOUND_SUFFIXES)}."
             )
         found += inside
     return tuple(dict.fromkeys(found))
+
+
+def _without_previews(sounds: list[Path]) -> list[Path]:
+    """The sounds of a folder without the previews that matches of the others have left there."""
+    others = {sound.stem for sound in sounds if sound.suffix.lower() != ".wav"}
+    return [
+        sound
+        for sound in sounds
+        if sound.suffix != ".wav"
+        or sound.stem not in others
+        or not any(sound.with_suffix(suffix).exists() for suffix in _MATCH_SUFFIXES)
+    ]
 
 
 def read_audio(
@@ -144,7 +162,7 @@ def read_audio(
         at = start_seconds + int(np.argmin(finite)) / sample_rate
         raise AudioError(
             f"{path} holds samples that are not finite numbers, the first at {at:.3f} s: export "
-            "it again, or choose a part without them with --start and --length."
+            "it again, or cut them off (deepdiva refine takes a part with --start and --length)."
         )
     return audio, sample_rate
 
@@ -174,7 +192,8 @@ def load_target(
 
     Raises:
         MissingFileError: no such file.
-        AudioError: a recording that cannot be read (see `read_audio`), or is silent.
+        AudioError: a recording that cannot be read (see `read_audio`), is silent, or lasts less
+            than a sample.
         InvalidValueError: a start or length outside its range.
     """
     path = Path(path)
@@ -191,6 +210,11 @@ def load_target(
     else:
         report.append(f"Began at {start_seconds:g} s.")
     mono = _resample(mono, sample_rate, note, report)
+    if not len(mono):
+        raise AudioError(
+            f"{path} lasts {len(channels) / sample_rate:.2g} s, less than a sample at "
+            f"{note.sample_rate:,} Hz: choose a longer recording."
+        )
     return Target(_fit(mono, note, report), tuple(report), path)
 
 
@@ -257,11 +281,12 @@ def _part(
     frames = max(0, file.frames - first)
     if length_seconds is not None:
         frames = min(frames, max(1, round(length_seconds * file.samplerate)))
-    if frames > LONGEST_SECONDS * file.samplerate or frames * file.channels > _MOST_VALUES:
+    most = min(LONGEST_SECONDS, _MOST_VALUES / (file.channels * file.samplerate))
+    if frames > most * file.samplerate:
         raise AudioError(
-            f"{path} lasts {_duration(frames / file.samplerate)} in {file.channels} channel(s): "
-            f"at most {_duration(LONGEST_SECONDS)} are read. Choose a part with --start and "
-            "--length, in seconds."
+            f"{path} lasts {_duration(frames / file.samplerate)}: of {file.channels} channel(s) at "
+            f"{file.samplerate:,} Hz at most {_duration(most)} are read. Cut the file, or take a "
+            "part of it (deepdiva refine --start SECONDS --length SECONDS)."
         )
     return first, frames
 
@@ -299,9 +324,12 @@ def _mix(path: Path, channels: NDArray[np.float32], report: list[str]) -> NDArra
 
 def _trim(mono: NDArray[np.float32], sample_rate: int, report: list[str]) -> NDArray[np.float32]:
     """Drop what lies before the onset."""
-    peak = float(np.abs(mono).max())
-    onset = int(np.argmax(np.abs(mono) > peak * 10.0 ** (ONSET_DB / 20.0)))
-    begin = max(onset, _end_of_hiss(mono, sample_rate)) - round(PRE_ROLL_SECONDS * sample_rate)
+    # A recorder's constant offset is no sound.
+    opening = mono[: max(1, round(_BLOCK_SECONDS * sample_rate))]
+    moved = mono - np.median(opening)
+    peak = float(np.abs(moved).max())
+    onset = int(np.argmax(np.abs(moved) > peak * 10.0 ** (ONSET_DB / 20.0)))
+    begin = max(onset, _end_of_hiss(moved, sample_rate)) - round(PRE_ROLL_SECONDS * sample_rate)
     if begin < SHORTEST_LEAD_SECONDS * sample_rate:
         return mono
     report.append(f"Trimmed {begin / sample_rate:.3f} s before the sound begins.")

@@ -8,6 +8,8 @@ import math
 import os
 import secrets
 import shutil
+import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,10 +43,13 @@ def check_target(path: Path | str, force: bool = False) -> Path:
 
     Raises:
         MissingFileError: its folder does not exist.
-        InvalidValueError: it is a folder itself.
+        InvalidValueError: it is a folder itself, or a link to itself.
         FileExistsAlreadyError: it exists, without `force`.
     """
-    target = Path(path).resolve()
+    try:
+        target = Path(path).resolve()
+    except RuntimeError as error:  # of Python before 3.13
+        raise InvalidValueError(f"{path} is a link that leads to itself: remove it.") from error
     if target.is_dir():
         raise InvalidValueError(f"{path} is a folder: name a file in it.")
     if not target.parent.is_dir():
@@ -60,6 +65,19 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_key(name: Path | str) -> str:
+    """What file names are compared by: equal where some disk takes them for the same.
+
+    That of a Mac, or of Windows, minds neither upper case nor how an accent is spelled.
+    """
+    return unicodedata.normalize("NFC", os.fspath(name)).casefold()
+
+
+def disk_key(path: Path) -> str:
+    """What paths are compared by on this machine's usual disk."""
+    return name_key(path) if sys.platform in ("darwin", "win32") else os.fspath(path)
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> list[Path]:

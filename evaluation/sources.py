@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -71,9 +72,10 @@ def from_recordings(name: str, files: Sequence[Path], note: Note) -> Collection:
         try:
             target = load_target(file, note)
         except AudioError as error:
-            left_out[file.name] = str(error)
+            left_out[_spelled(file.name)] = _spelled(str(error))
             continue
-        sounds.append(Sound(file.stem, target.audio, source=str(file), report=tuple(target.report)))
+        source = _spelled(str(file))
+        sounds.append(Sound(_spelled(file.stem), target.audio, None, source, target.report))
     return _usable(name, sounds, left_out, note)
 
 
@@ -96,7 +98,7 @@ def from_presets(
     for file in sorted(files, key=_naturally):
         preset = Preset.read(file)
         [audio] = play(preset, open_renderer, note, seeds_for(f"target {file.stem}", seed, 1))
-        sounds.append(Sound(file.stem, audio, preset, str(file)))
+        sounds.append(Sound(_spelled(file.stem), audio, preset, _spelled(str(file))))
     return _usable(name, sounds, {}, note)
 
 
@@ -124,4 +126,9 @@ def _usable(name: str, sounds: Sequence[Sound], left_out: dict[str, str], note: 
     if not usable:
         reasons = "; ".join(f"{sound}: {reason}" for sound, reason in left_out.items())
         raise InvalidValueError(f"{name} holds no sound that can be matched. {reasons}")
-    return Collection(name, usable, left_out)
+    return Collection(_spelled(name), usable, left_out)
+
+
+def _spelled(name: str) -> str:
+    """A name as reports can hold it: letters of another encoding are replaced."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -103,6 +103,16 @@ def test_silence_and_hiss_before_the_note_are_trimmed(tmp_path, background):
     assert "before the sound begins" in target.report[0]
 
 
+@pytest.mark.parametrize("background", [0.0, 1e-3])
+def test_a_constant_offset_is_no_sound(tmp_path, background):
+    rng = np.random.default_rng(1)
+    lead = rng.normal(0, background, round(0.7 * RATE))
+    target = load_target(saved(tmp_path, 0.02 + np.concatenate([lead, tone(2.0)])), NOTE)
+    onset = np.argmax(np.abs(target.audio - 0.02) > 0.02) / RATE
+    assert 0.002 < onset < 0.015
+    assert "before the sound begins" in target.report[0]
+
+
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 10.0])
 @pytest.mark.parametrize("law", ["linear", "exponential"])
 def test_a_slow_attack_is_not_trimmed_away(tmp_path, seconds, law):
@@ -229,10 +239,15 @@ def sparse_wav(path, seconds, rate=RATE):
 def test_three_hours_are_refused_before_they_are_read(tmp_path):
     path = tmp_path / "concert.wav"
     sparse_wav(path, 3 * 3600)
-    with pytest.raises(AudioError, match=r"lasts 3 h .*at most 10 min .*--start and --length"):
+    with pytest.raises(AudioError, match=r"lasts 3 h.*at most 10 min .*--start SECONDS --length"):
         load_target(path, NOTE)
     audio, _ = read_audio(path, 7200.0, 2.0)
     assert len(audio) == 2 * RATE
+
+
+def test_a_file_of_less_than_a_sample(tmp_path):
+    with pytest.raises(AudioError, match="less than a sample at 44,100 Hz"):
+        load_target(saved(tmp_path, np.array([0.0, 0.5]), 192000), NOTE)
 
 
 @pytest.mark.parametrize(
@@ -287,3 +302,9 @@ def test_folders_are_searched_for_sounds(tmp_path):
         sound_files([tmp_path / "folder.wav"])
     with pytest.raises(MissingFileError):
         sound_files([tmp_path / "missing"])
+
+
+def test_previews_of_matches_are_no_recordings(tmp_path):
+    for name in ("a.mp3", "a.wav", "a.h2p", "b.wav", "b.h2p", "c.flac", "c.wav"):
+        (tmp_path / name).touch()
+    assert [path.name for path in sound_files([tmp_path])] == ["a.mp3", "b.wav", "c.flac", "c.wav"]

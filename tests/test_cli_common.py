@@ -1,5 +1,6 @@
 """Options that commands share, and files from arguments."""
 
+import os
 from pathlib import Path
 
 import click
@@ -136,6 +137,13 @@ def test_output_folder_goes_again_if_nothing_came_into_it(tmp_path, before, writ
     CliRunner().invoke(leaving, [str(folder), *["--writes"] * writes])
     there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
     assert there[-1:] == ([left] if left else [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few make links")
+def test_an_output_folder_that_is_a_link_to_nothing_is_refused(tmp_path):
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    result = CliRunner().invoke(leaving, [str(tmp_path / "out")])
+    assert "out is no folder: name another" in str(result.exception)
 
 
 def test_files_come_in_order_and_once(tmp_path):

@@ -203,6 +203,7 @@ def test_the_sound_itself_is_never_overwritten(sounds):
         (["--evaluations", "0"], "evaluations"),
         (["--mode", "fast"], "fast"),
         (["--weight", "full"], "such as full=1"),
+        (["--no-predict", "--model-file", "none.safetensors"], "contradict each other"),
         (["--weight", "loudness=1"], "no distance 'loudness'"),
     ],
 )

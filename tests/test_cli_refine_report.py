@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,14 +16,14 @@ from deepdiva.cli._refine_report import Bar, line, show, summary
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.preset import Preset
 from deepdiva.search.explain import Explanation, ParameterRole
 from deepdiva.search.matching import Match, Outputs, Task
 from deepdiva.search.refine import Progress, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.writing import DivaWriter
-from deepdiva.space import default_space
+from deepdiva.space import ParameterSpace, default_space
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
@@ -82,6 +83,16 @@ def test_the_table_says_what_matters_and_what_would_do(match, capsys):
     ]
     assert other.startswith("hardly to be told from it: ")
     assert other.endswith("alternative-1.h2p")
+
+
+def test_names_of_a_plug_in_are_no_markup(match, capsys):
+    parameter = replace(DIVA["VCF1.Freq"], name="cutoff [/lp]", section="", key="", index=0)
+    table = ParameterTable("other", (parameter,))
+    role = replace(match.result.explanation.roles[0], name=parameter.name)
+    explanation = replace(match.result.explanation, roles=(role,))
+    task = replace(match.task, space=ParameterSpace(table, np.array([80.0]), [parameter.name]))
+    show(replace(match, task=task, result=replace(match.result, explanation=explanation)))
+    assert "cutoff [/lp]" in capsys.readouterr().out
 
 
 def test_the_line_says_how_near_and_what_failed(match):

@@ -356,7 +356,10 @@ def test_a_batch_that_has_names_but_no_entry_is_made_again(made: Path, tmp_path:
     del values["batches"]["made"]["1"]
     path.write_text(json.dumps(values))
     (tmp_path / ".1_audio.npy.0123.part").write_bytes(b"half a file")
+    features = tmp_path / ".melspectrogram.npy.4567.part"
+    features.write_bytes(b"what deepdiva features is writing")
     assert generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2).sounds == 300
+    features.unlink()
     assert tree(tmp_path) == tree(made)
 
 

@@ -114,9 +114,10 @@ def test_the_highest_frequency_follows_the_sample_rate(tmp_path: Path) -> None:
     expected = MelSpectrogram(MelSettings(22050, fmax=11025.0))(sounds).numpy()
     np.testing.assert_allclose(np.load(tmp_path / "melspectrogram.npy"), expected, atol=1e-6)
 
-    refused = features(tmp_path, [*options, "--fmax", "15000", "--force"])
-    assert refused.exit_code == 2
-    assert "fmax is 15000" in refused.stderr
+    for option, value in (("fmax", "15000"), ("hop-length", "0"), ("sample-rate", "0")):
+        refused = features(tmp_path, [*options, f"--{option}", value, "--force"])
+        assert refused.exit_code == 2
+        assert f"{option.replace('-', '_')} is {value}" in refused.stderr
 
 
 def test_kept_features_serve_where_no_audio_is(train: Dataset, tmp_path: Path) -> None:

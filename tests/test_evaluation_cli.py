@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 
+from deepdiva.cli import main
 from deepdiva.cli.evaluate import command
 from deepdiva.errors import StorageError
 from deepdiva.evaluation.folder import RunFolder
@@ -80,6 +85,33 @@ def test_other_settings_in_the_same_folder_are_refused(done, presets):
     result = CliRunner().invoke(command, arguments)
     assert "differs in" in str(result.exception)
     assert "--force" in str(result.exception)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other encodings are Linux's")
+def test_names_of_other_encodings_and_all_formats_are_taken(tmp_path):
+    sound = np.sin(np.arange(3000) / 20.0)
+    for name in (b"b\xe4ss.wav", b"lead.caf", b"pad.opus"):
+        path = tmp_path / os.fsdecode(name)
+        with path.open("wb") as file:
+            kind = path.suffix[1:].upper() if path.suffix != ".opus" else "OGG"
+            subtype = "OPUS" if kind == "OGG" else None
+            soundfile.write(file, sound, 48000, subtype, format=kind)
+    arguments = [str(tmp_path), "-o", str(tmp_path / "run"), "-c", "mean", "--json", *SHORT]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["sounds"] == 3
+    assert "b\N{REPLACEMENT CHARACTER}ss" in (tmp_path / "run" / "results.csv").read_text("utf-8")
+
+
+def test_a_test_set_keeps_its_note(tmp_path):
+    make = ["testset", "make", str(tmp_path / "set"), "--count", "2", "--note-pitch", "60"]
+    assert CliRunner().invoke(main, [*make, *SHORT[:4]]).exit_code == 0
+    arguments = ["evaluate", str(tmp_path / "set"), "-c", "mean", "-o", str(tmp_path / "run")]
+    refused = CliRunner().invoke(main, [*arguments, "--note-pitch", "48"])
+    assert refused.exit_code == 2
+    assert "leave out the options of the note" in refused.stderr
+    taken = CliRunner().invoke(main, [*arguments, "--note-pitch", "60", "--jobs", "1"])
+    assert taken.exit_code == 0, taken.output
 
 
 def test_one_evaluation_at_a_time_works_in_a_folder(done, presets):

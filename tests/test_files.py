@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_existing_file_needs_force(tmp_path):
     atomic_write(path, DATA, force=True)
     assert path.read_bytes() == DATA
     assert names(tmp_path) == ["a.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few make links")
+def test_a_link_to_itself_is_refused(tmp_path):
+    loop = tmp_path / "loop.wav"
+    loop.symlink_to(loop)
+    with pytest.raises((InvalidValueError, OSError), match=r"loop\.wav"):
+        atomic_write(loop, DATA)
+
+
+def test_names_that_some_disks_take_for_the_same(monkeypatch):
+    accent, letters = "B\u00e4ss.h2p", "ba\u0308ss.h2p"
+    assert files.disk_key(Path(accent)) != files.disk_key(Path(letters))
+    monkeypatch.setattr(files.sys, "platform", "darwin")
+    assert files.disk_key(Path(accent)) == files.disk_key(Path(letters))
 
 
 @pytest.mark.parametrize("force", [False, True])

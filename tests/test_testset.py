@@ -255,6 +255,20 @@ def test_presets_become_a_set(diva_presets: list[Path], tmp_path: Path) -> None:
         )
 
 
+def test_presets_keep_their_names(tmp_path: Path) -> None:
+    (tmp_path / "presets").mkdir()
+    for name in ("低音", "高音", "a{}b"):
+        Preset.template().write(tmp_path / "presets" / f"{name}.h2p")
+    options = ["testset", "make", str(tmp_path / "set"), "--from-presets"]
+    options += [str(tmp_path / "presets"), "--render-length", "0.05", "--note-length", "0.04"]
+    refused = CliRunner().invoke(main, [*options, "--count", "3"])
+    assert refused.exit_code == 2
+    assert "--count 3: all presets" in refused.stderr
+    assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
+    made = SoundSet.open(tmp_path / "set")
+    assert [sound.name for sound in made.sounds] == ["a{}b", "低音", "高音"]
+
+
 def test_a_set_keeps_what_is_no_parameter(diva_presets: list[Path], tmp_path: Path) -> None:
     """Without their detune pots, the true patches of a set would not sound like its sounds."""
     usual = Preset.template().detune_pots()

@@ -217,6 +217,16 @@ def test_feature_files_give_the_same_as_the_sounds(tmp_path, data_sets, model, f
         np.testing.assert_allclose(tensor.numpy(), files[1][name].numpy(), atol=2e-3)
 
 
+def test_a_single_sound_cannot_be_held_back(tmp_path):
+    options = ["dataset", "--sample-size", "1", "--folder-name", "one", "--data-path", tmp_path]
+    options += ["--note-length", "0.1", "--render-length", "0.1"]
+    refused = CliRunner().invoke(main, [*map(str, options), "--jitter", "0.2"])
+    assert "--jitter 0.2: it spreads patches around those of --from-presets" in refused.stderr
+    assert CliRunner().invoke(main, list(map(str, options))).exit_code == 0
+    output = run("--data-path", tmp_path / "one", "--model-path", tmp_path, expect=2)
+    assert "holds 1 sound, which is held back" in output
+
+
 def test_features_of_another_kind_are_refused(tmp_path, data_sets):
     common = ("--data-path", data_sets / "train", "--model-path", tmp_path, "--train-features")
     assert "the cnn hears 'melspectrogram'" in " ".join(

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 import click
 
 from deepdiva import __version__
+from deepdiva.cli._tables import printable
 from deepdiva.errors import DeepDivaError
 
 
@@ -65,7 +66,7 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message."""
-        click.secho(f"Error: {self.message}", fg="red", file=file, err=True)
+        click.secho(f"Error: {printable(self.message)}", fg="red", file=file, err=True)
 
 
 class Interruption(Failure):

@@ -71,6 +71,14 @@ def gathered(name: str, build: Callable[..., object], options: dict[str, Option]
     return decorate
 
 
+def typed(name: str) -> bool:
+    """Whether a parameter of the command stands on the command line."""
+    from click.core import ParameterSource
+
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
+
+
 _NOTE = {field.name: field.default for field in fields(Note)}
 
 note_options = gathered(
@@ -351,9 +359,17 @@ def make_output(folder: Path) -> None:
 
     Args:
         folder: made with its parents where they are missing; of an older one nothing is taken.
+
+    Raises:
+        InvalidValueError: a file, or a link to nothing, is in its place.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InvalidValueError(
+            f"{error.filename} is no folder: name another with --output."
+        ) from error
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(functools.partial(_remove_empty, made))

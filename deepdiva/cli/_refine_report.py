@@ -73,8 +73,9 @@ def say(screen: Console, sentence: str) -> None:
 
 def show(match: Match) -> None:
     """What the match rests on, as a table on stdout."""
-    from rich.console import Console
     from rich.table import Table
+
+    from deepdiva.cli._tables import results_console
 
     explanation = match.result.explanation
     if explanation is None:
@@ -92,7 +93,7 @@ def show(match: Match) -> None:
             _as_good(role, is_class=parameter.is_class),
             _matters(role, explanation),
         )
-    Console(highlight=False).print(table)
+    results_console().print(table)
     for path in match.alternatives:
         click.echo(f"hardly to be told from it: {path}")
 

@@ -44,13 +44,17 @@ def starts_of(
     Raises:
         MissingFileError: there are no such weights.
         InvalidValueError: a network that does not know the note or the parameters, though it was
-            asked for.
+            asked for; weights, and no prediction.
     """
     from deepdiva.search.start import Start
 
     space = tasks[0].space
     known = Start.near(space, space.base) if near else None
     asked = bool(predict) or weights is not None
+    if predict is False and weights is not None:
+        raise InvalidValueError(
+            f"--no-predict and --model-file {weights} contradict each other: leave one of them out."
+        )
     if predict is False or (not asked and synth.info.name != "embedded"):
         return [known] * len(tasks)
     from deepdiva.models.catalogue import load_predictor

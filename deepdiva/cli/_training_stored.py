@@ -92,6 +92,11 @@ class StoredChoice:
             lambda: train.features or _fitted(model, dataset),
         )
         last = len(train.x) - max(1, round(_HELD_BACK * len(train.x)))
+        if self.test is None and not last:
+            raise InvalidValueError(
+                f"{self.train.folder} holds {len(train.x)} sound, which is held back to test the "
+                "network: make more with deepdiva dataset, or name others with --test-path."
+            )
         parts: tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]
         if self.test is None:
             test = train

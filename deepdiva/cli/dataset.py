@@ -22,11 +22,13 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
     space_options,
+    typed,
 )
 from deepdiva.cli.dataset_inspect import counted, inspect_command
 from deepdiva.data.backends import BACKENDS, Workers
 from deepdiva.data.quality import QualityPolicy
 from deepdiva.data.sampling import AroundPresets
+from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
@@ -200,6 +202,11 @@ def command(
     try:
         free_space = space.space(preset, player.table)
         sampling: Sampling = Uniform()
+        if from_presets is None and typed("jitter"):
+            raise InvalidValueError(
+                f"--jitter {jitter:g}: it spreads patches around those of --from-presets, which is "
+                "missing. Name a folder of presets, or leave it out."
+            )
         if from_presets is not None:
             sampling = AroundPresets.read(preset_files(from_presets), free_space, jitter)
         settings = DatasetSettings(

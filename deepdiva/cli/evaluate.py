@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
     space_options,
+    typed,
 )
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from deepdiva.space import ParameterSpace
 
 DEFAULT_CONTENDERS = ("mean", "nearest", "predict", "refine")
-SOUND_SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 
 CONTENDERS_HELP = """Who takes part, once for each: mean, nearest[:N], predict[:K], model:FILE,
 refine[:quick|standard|thorough|EVALUATIONS], search[:...] (refine without the network),
@@ -165,10 +165,11 @@ def command(
 
 
 def _note(note: Note, test_set: SoundSet | None) -> Note:
-    """The test set's note, unless the user asks for another."""
+    """The test set's note; the user may not ask for another."""
     if test_set is None:
         return note
-    if note not in (Note(), test_set.note):
+    asked = {field.name for field in fields(Note) if typed(field.name)}
+    if any(getattr(note, name) != getattr(test_set.note, name) for name in asked):
         raise InvalidValueError(
             f"{test_set.name} was played with {test_set.note}: leave out the options of the note."
         )
@@ -200,6 +201,8 @@ def _collection(
 
     if test_set is not None:
         return from_test_set(test_set)
+    from deepdiva.audio import SOUND_SUFFIXES
+
     path = Path(source)
     name = path.resolve().name
     files = collect_files([path], (*SOUND_SUFFIXES, ".h2p"))

@@ -139,12 +139,14 @@ def command(
 
     source = open_sounds(data_path, data_file)
     prefix = source.file_prefix if file_prefix is None else file_prefix
-    rate = sample_rate or source.sample_rate or MelSettings.sample_rate
+    rate = sample_rate
+    if rate is None:
+        rate = source.sample_rate or MelSettings.sample_rate
     mel = MelSettings(
         sample_rate=rate,
         n_fft=n_fft,
         win_length=win_length,
-        hop_length=hop_length or _HOPS[feature],
+        hop_length=_HOPS[feature] if hop_length is None else hop_length,
         n_mels=n_mels,
         fmin=fmin,
         fmax=usual_fmax(rate) if fmax is None else fmax,

@@ -218,18 +218,19 @@ def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) 
         MissingFileError: a path that does not exist.
     """
     from deepdiva.audio import sound_files
-    from deepdiva.files import check_target
+    from deepdiva.files import check_target, disk_key
 
-    jobs: dict[Path, Job] = {}
+    jobs: dict[str, Job] = {}
     for sound in sound_files(sounds):
         preset = output / f"{sound.stem}{PRESET_SUFFIX}"
-        if preset in jobs:
+        place = disk_key(preset)
+        if place in jobs:
             raise InvalidValueError(
-                f"{jobs[preset].sound} and {sound} would both become {preset}: rename one, or "
+                f"{jobs[place].sound} and {sound} would both become {preset}: rename one, or "
                 "predict them into different folders."
             )
         drawn = preset.with_suffix(".png") if picture else None
-        jobs[preset] = Job(sound, preset, preset.with_suffix(".wav"), drawn)
+        jobs[place] = Job(sound, preset, preset.with_suffix(".wav"), drawn)
     make_output(output)
     for job in jobs.values():
         if job.preview.exists() and job.preview.samefile(job.sound):

@@ -270,7 +270,8 @@ def _interrupted(done: int, wanted: int) -> str:
     """What Ctrl-C left of so many sounds."""
     rest = wanted - done
     left = f" Of {wanted} sounds {rest} were not searched; --resume goes on." if rest else ""
-    return f"Interrupted: the best match so far was written.{left}"
+    written = ": the best match so far was written." if done else "."
+    return f"Interrupted{written}{left}"
 
 
 def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> ParameterSpace:
@@ -318,13 +319,14 @@ def _outputs(
         FileExistsAlreadyError: a result that exists, without `force`, and was not written by a
             search that is resumed.
     """
+    from deepdiva.files import disk_key
     from deepdiva.search.matching import Outputs
 
-    owners: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}
     outputs = {}
     for sound in sounds:
         outputs[sound] = Outputs.of(sound, folder, writer)
-        owner = owners.setdefault(outputs[sound].preset, sound)
+        owner = owners.setdefault(disk_key(outputs[sound].preset), sound)
         if owner != sound:
             raise InvalidValueError(
                 f"{owner} and {sound} would both become {outputs[sound].preset}: rename one, or "

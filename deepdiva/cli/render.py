@@ -112,23 +112,24 @@ def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
         InvalidValueError: two presets whose sounds would have one name.
         FileExistsAlreadyError: a sound that exists, without `force`.
     """
-    from deepdiva.files import check_target
+    from deepdiva.files import check_target, disk_key
     from deepdiva.preset import Preset
 
-    jobs: dict[Path, Job] = {}
+    jobs: dict[str, Job] = {}
     for source in sources:
         target = (output or source.parent) / f"{source.stem}.wav"
-        if target in jobs:
+        place = disk_key(target)
+        if place in jobs:
             raise InvalidValueError(
-                f"{jobs[target].source} and {source} would both become {target}: rename one, or "
+                f"{jobs[place].source} and {source} would both become {target}: rename one, or "
                 "leave out --output."
             )
         of_plugin = source.suffix.lower() in (*STATE_SUFFIXES, PATCH_SUFFIX)
-        jobs[target] = Job(None if of_plugin else Preset.read(source), source, target)
+        jobs[place] = Job(None if of_plugin else Preset.read(source), source, target)
     if output is not None:
         make_output(output)
-    for target in jobs:
-        check_target(target, force)
+    for job in jobs.values():
+        check_target(job.target, force)
     return list(jobs.values())
 
 

@@ -18,6 +18,7 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
     space_options,
+    typed,
 )
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
@@ -154,6 +155,10 @@ def make_command(
                 sounds = [one._replace(preset=base.with_values(one.patch)) for one in sounds]
             origin = f"patches drawn uniformly with seed {seed}"
         else:
+            if typed("count"):
+                raise InvalidValueError(
+                    f"--count {count}: all presets of {from_presets} are played. Leave it out."
+                )
             sounds, players = preset_sounds(from_presets, around, renderer, seed)
             renderers += players
             origin = f"the presets of {from_presets.resolve().name}"

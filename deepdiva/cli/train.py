@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from deepdiva.cli._common import (
     RendererChoice,
@@ -17,6 +16,7 @@ from deepdiva.cli._common import (
     renderer_options,
     seed_option,
     space_options,
+    typed,
 )
 from deepdiva.cli._training_online import USUAL_VARIETY
 from deepdiva.cli._training_run import FINAL, new_folder, recalled, record, run
@@ -256,11 +256,7 @@ def command(
     deepdiva train --data-path data/train --test-path data/test --model cnn
     deepdiva train --resume models/training_2026-05-01_10-30-00
     """  # noqa: D301  (click's mark for lines that stay as they are)
-    given = {
-        name
-        for name in context.params
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    given = {name for name in context.params if typed(name)}
     if resume is not None:
         others = sorted(given - {"resume", *MAY_CHANGE})
         if others:
