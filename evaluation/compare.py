@@ -17,9 +17,13 @@ from typing import Any
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.evaluation.measure import Measure
+from deepdiva.evaluation.parameters import CLASS_ACCURACY, PARAMETER_ERROR
 from deepdiva.evaluation.report import SUMMARY
 from deepdiva.evaluation.statistics import Pairing, compare_paired
 from deepdiva.evaluation.tables import FORMAT
+
+PARAMETER_MEASURES = (PARAMETER_ERROR.key, CLASS_ACCURACY.key)
+"""Measures that mean something else where other parameters are free."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Comparison:
         only_old: contenders that the new run lacks.
         only_new: contenders that the old run lacks.
         failures: contender to failed sounds, old and new.
+        other_parameters: whether other parameters were free; then those are not compared.
     """
 
     changes: list[Change]
@@ -63,6 +68,7 @@ class Comparison:
     only_old: list[str]
     only_new: list[str]
     failures: dict[str, tuple[int, int]]
+    other_parameters: bool = False
 
 
 def read_summary(path: Path | str) -> dict[str, Any]:
@@ -107,11 +113,13 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
             f"The runs share no contender: {', '.join(names_old)} here, {', '.join(names_new)} "
             "there. Name contenders alike with --contender NAME=..."
         )
+    free_old, free_new = (set(run["run"]["settings"]["space"]["free"]) for run in (old, new))
+    hidden = PARAMETER_MEASURES if free_old != free_new else ()
     changes = [
         change
         for name in shared
         for entry in new["measures"]
-        if entry["key"] in old["values"]
+        if entry["key"] in old["values"] and entry["key"] not in hidden
         if (change := _change(old, new, name, Measure(**entry), shared_sounds)) is not None
     ]
     failures = {
@@ -129,6 +137,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
         only_old=[name for name in names_old if name not in names_new],
         only_new=[name for name in names_new if name not in names_old],
         failures=failures,
+        other_parameters=free_old != free_new,
     )
 
 

@@ -205,5 +205,6 @@ def _svg(figure: Figure, description: str) -> str:
 
 
 def _short(name: str, most: int = 22) -> str:
-    """A name that leaves room for the plot."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """A name that leaves room for the plot, without what would be read as a formula."""
+    short = name if len(name) <= most else f"{name[: most - 1]}…"
+    return short.replace("$", r"\$")

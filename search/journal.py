@@ -5,8 +5,9 @@ strategy needs to be stored: on resuming, the search runs again from the start, 
 distances instead of rendering, and stands after a moment where it stood, to the bit.
 
 The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
-generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row), and
-where the strategy learns from them `residuals` (float32, little-endian, base64).
+generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row),
+`failures` where there were some (the reasons), and where the strategy learns from them `residuals`
+(float32, little-endian, base64).
 After those of the search come those of the fit of start phases, whose points hold these, too.
 """
 
@@ -101,11 +102,12 @@ class Journal:
                 f"in generation {self._next}. Start again in another folder."
             )
         distances = np.array(line["distances"], dtype=np.float64)
+        failures = tuple(line.get("failures", ()))
         residuals = None
         if "residuals" in line:
             numbers = np.frombuffer(base64.b64decode(line["residuals"]), "<f4")
             residuals = numbers.reshape(len(distances), -1).astype(np.float32)
-        scores = Scores(distances, int(distances.argmin()), line["full"], residuals=residuals)
+        scores = Scores(distances, int(distances.argmin()), line["full"], failures, residuals)
         return scores, line["seconds"]
 
     def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
@@ -122,11 +124,19 @@ class Journal:
             "distances": scores.distances.tolist(),
             "points": points.tolist(),
         }
+        if scores.failures:
+            line["failures"] = list(scores.failures)
         if scores.residuals is not None:
             line["residuals"] = base64.b64encode(scores.residuals.astype("<f4").tobytes()).decode()
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def forget_run(folder: Path) -> None:
+    """Remove the record of a search, if the folder holds one."""
+    for name in (RUN, GENERATIONS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def check_run(folder: Path, *, force: bool) -> None:

@@ -18,7 +18,7 @@ from deepdiva.files import RUN_SUFFIX, alone_in, atomic_write, check_target, fil
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
-from deepdiva.search.journal import RUN, Journal, check_run
+from deepdiva.search.journal import RUN, Journal, check_run, forget_run
 from deepdiva.search.refine import Progress, RefineResult, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
@@ -93,7 +93,7 @@ class Outputs:
                     f"The result {path} would overwrite the sound itself: choose another folder "
                     "with --output."
                 )
-        resumed = resume and (self.run / RUN).exists()
+        resumed = resume and any((run / RUN).exists() for run in (self.run, self.sketch))
         written = self._checksums() if resumed else {}
         for path in self.files:
             own = path.exists() and path.name in written
@@ -105,6 +105,11 @@ class Outputs:
             check_target(path, force or own)
         check_run(self.run, force=force or resumed)
         return force or resumed
+
+    @property
+    def sketch(self) -> Path:
+        """The record of a cheap search that goes first."""
+        return self.run / "sketch"
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -239,7 +244,10 @@ def _sketched(
     space = sketch.space(task.space)
     cheap = replace(task, space=space, settings=sketch.settings)
     start = None if start is None else start.within(space)
-    folder = task.outputs.run / "sketch"
+    folder = task.outputs.sketch
+    if task.force and not task.resume:
+        # An older search with the renderer would be in the way of resuming this one.
+        forget_run(task.outputs.run)
     with Journal(
         folder,
         _description(cheap, sketch.renderer, start),
@@ -278,7 +286,9 @@ class _BestPatch:
     def __call__(self, progress: Progress) -> None:
         self._pending = self._pending or progress.improved
         now = time.monotonic()
-        if self._pending and now - self._written >= BEST_PATCH_SECONDS:
+        due = now - self._written >= BEST_PATCH_SECONDS
+        # What is recalled was better once.
+        if self._pending and due and not progress.recalled:
             self._written = now
             # Windows refuses while somebody has the file open: a second later is soon enough.
             with contextlib.suppress(PermissionError):
@@ -335,6 +345,7 @@ def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
     outputs.remember(outputs.picture)
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
+    task.writer.keep(result.patch, outputs.run)
     # An earlier search in this folder may have found more.
     for stale in (*outputs.run.glob("alternative-*"), outputs.run / "explanation.json"):
         stale.unlink(missing_ok=True)

@@ -56,6 +56,7 @@ class Progress:
         distance: reported distance of the best match so far.
         improved: this generation brought a better match.
         patch: the best match so far, shape (len(table),), in units, as a preset holds it.
+        recalled: the generation was not rendered, but recalled from the record of the search.
     """
 
     stage: str
@@ -67,6 +68,7 @@ class Progress:
     distance: float
     improved: bool
     patch: NDArray[np.float64]
+    recalled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +159,9 @@ def refine(
     if settings.optimizer.casefold() == AUTO:
         start = with_pitches(start, target, note.sample_rate, note)
     fits_strike = isinstance(renderer, StruckRenderer) and (
-        settings.evaluations is None or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS
+        settings.evaluations is None
+        # The stages before may need a generation more than their share.
+        or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS + settings.population
     )
     stages = plan(
         settings,
@@ -257,6 +261,7 @@ class _Search:
         self._on_progress = on_progress
         self._archive = Archive(history.space)
         self._objective = ""
+        self._recalled = False
         self._began = time.monotonic()
 
     def leaders(self, count: int) -> NDArray[np.float64]:
@@ -275,7 +280,9 @@ class _Search:
             for stage, seed in zip(stages, seeds, strict=True):
                 self._change_objective(stage)
                 left = self.budget.until(stage.until)
-                if left > 0 and not self._ended():
+                # Without a first generation there is nothing for later stages to begin with.
+                begun = stage is stages[0] or self.best is not None
+                if left > 0 and begun and not self._ended():
                     strategy = stage.begin(self._archive, left, np.random.default_rng(seed))
                     self._drive(strategy, stage)
                 if self._ended():
@@ -406,6 +413,7 @@ class _Search:
             render: gives its scores.
         """
         recalled = self._journal.recall(points) if self._journal else None
+        self._recalled = recalled is not None
         if recalled is not None:
             scores, self.budget.seconds = recalled
             self._began = time.monotonic() - self.budget.seconds
@@ -432,6 +440,7 @@ class _Search:
                 distance=self._full,
                 improved=improved,
                 patch=self._evaluator.patches(self.best[None])[0],
+                recalled=self._recalled,
             )
         )
 

@@ -94,7 +94,8 @@ def plan(
         ]
     if not len(start.space.continuous):
         # With classes alone there is nothing for an arm to search.
-        stages = [stage for stage in stages if stage.name in ("survey", "jumps")]
+        survey, _, jumps, *_ = stages
+        stages = [replace(survey, until=0.6), replace(jumps, until=1.0)]
     return tuple(replace(stage, until=stage.until * share) for stage in stages)
 
 

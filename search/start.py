@@ -38,7 +38,7 @@ class Start:
     Attributes:
         space: the parameter space.
         candidates: shape (count, space.dimensions), in [0, 1], the most credible first; count may
-            be 0. All are scored before anything else.
+            be 0. The first generation holds as many of them as fit.
         spread: first steps from a candidate in [0, 1] units: one standard deviation, above 0, or
             one for each dimension, shape (space.dimensions,), or their covariance matrix. The
             entries of classes are not used.
@@ -112,7 +112,7 @@ class Start:
     @classmethod
     def near(cls, space: ParameterSpace, patch: NDArray[np.float64]) -> Start:
         """A patch, shape (len(space.table),), in units, is believed to be near."""
-        return cls(space, space.normalised(patch[None]), NEAR_SPREAD)
+        return cls(space, _position(space, patch), NEAR_SPREAD)
 
     @classmethod
     def predicted(
@@ -133,7 +133,7 @@ class Start:
             positions: candidates, shape (count, len(names)), in [0, 1], the likeliest first.
             probabilities: of the choices of predicted classes, by name.
         """
-        candidates = np.tile(space.normalised(space.base[None]), (len(positions), 1))
+        candidates = np.tile(_position(space, space.base), (len(positions), 1))
         covariance = np.diag(np.full(space.dimensions, UNIFORM_SPREAD**2))
         shared = [
             (space.names.index(name), names.index(name)) for name in names if name in space.names
@@ -154,7 +154,7 @@ class Start:
 
     def led_by(self, patch: NDArray[np.float64]) -> Start:
         """The same start with a patch, shape (len(space.table),), in units, as first candidate."""
-        own = self.space.normalised(patch[None])
+        own = _position(self.space, patch)
         return replace(self, candidates=np.concatenate([own, self.candidates]))
 
     def within(self, space: ParameterSpace) -> Start:
@@ -273,3 +273,15 @@ class Start:
             weights = np.asarray(self.probabilities.get(dimension.parameter.name, even), np.float64)
             found.append(weights / weights.sum())  # exact also for what came in float32
         return tuple(found)
+
+
+def _position(space: ParameterSpace, patch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A patch as a point, shape (1, dimensions).
+
+    A class between two choices, as presets in circulation hold some, stands at the one it plays.
+    """
+    points = space.normalised(patch[None])
+    for dimension in space.classes:
+        played = dimension.parameter.to_unit(points[:, dimension.position])
+        points[:, dimension.position] = dimension.parameter.to_normalised(played)
+    return points

@@ -97,8 +97,8 @@ def fit_strike(
 ) -> Strike:
     """Fit start phases and noise to the target, and the ordered parameters with them.
 
-    With enough evaluations the parameters then settle in the mean over many strikes, and the phases
-    are fitted once more, to that patch.
+    The parameters then settle in the mean over many strikes, and the phases are fitted once more,
+    to that patch. With too few evaluations for that the patch stays as it is.
 
     Args:
         evaluator: of the search, with a renderer that takes strikes.
@@ -121,10 +121,12 @@ def fit_strike(
     left = evaluations - spent
     rng = np.random.default_rng([seed, 20211])
     moving = _moving(evaluator, space, point)
-    fit = _Fit(evaluator, moving, point, rng, scored)
     settling = round(_SETTLING_SHARE * left)
     strikes = min(STRIKES, settling // _STRUCK_PART)
-    if strikes < LEAST_STRIKES or not len(moving):
+    if strikes < LEAST_STRIKES:
+        moving = moving[:0]  # nothing would show whether another patch is nearer in the mean
+    fit = _Fit(evaluator, moving, point, rng, scored)
+    if not len(moving):
         fit.run(left)
         return fit.strike(spent + fit.spent)
     fit.run(round(_FIT_SHARE * left))

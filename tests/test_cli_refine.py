@@ -46,7 +46,7 @@ def refine(*arguments):
 
 
 def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
-    result = refine(sounds / "bass.wav", "-o", tmp_path, *OPTIONS, "--evaluations", "500")
+    result = refine(sounds / "bass.wav", "-o", tmp_path, *OPTIONS, "--evaluations", "700")
     assert result.exit_code == 0, result.output
     assert f"bass.wav -> {tmp_path / 'bass.h2p'}: distance 0." in result.stdout
     assert "silence 1." in result.stdout
@@ -63,7 +63,7 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     assert (tmp_path / "bass.png").read_bytes().startswith(b"\x89PNG")
     assert Preset.read(tmp_path / "bass.run" / "best.h2p")
     rows = (tmp_path / "bass.run" / "history.csv").read_text().splitlines()
-    assert 400 <= len(rows) - 1 < 450, "the fit of the strike is no part of the search"
+    assert 560 <= len(rows) - 1 < 625, "the fit of the strike is no part of the search"
 
 
 def test_a_folder_is_a_sound_after_the_other(sounds, tmp_path):

@@ -90,7 +90,7 @@ def test_other_settings_in_the_same_folder_are_refused(done, presets):
 @pytest.mark.skipif(sys.platform != "linux", reason="names of other encodings are Linux's")
 def test_names_of_other_encodings_and_all_formats_are_taken(tmp_path):
     sound = np.sin(np.arange(3000) / 20.0)
-    for name in (b"b\xe4ss.wav", b"lead.caf", b"pad.opus"):
+    for name in (b"b\xe4ss.wav", b"x $a_$ y.caf", b"pad.opus"):
         path = tmp_path / os.fsdecode(name)
         with path.open("wb") as file:
             kind = path.suffix[1:].upper() if path.suffix != ".opus" else "OGG"

@@ -13,6 +13,8 @@ from deepdiva.cli.compare import command
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.evaluation.compare import compare, read_summary
 from deepdiva.evaluation.metrics import PANEL
+from deepdiva.evaluation.parameters import PARAMETER_ERROR
+from deepdiva.evaluation.summary import SECONDS
 from deepdiva.evaluation.tables import FORMAT
 from deepdiva.note import Note
 
@@ -28,7 +30,7 @@ def summary(values: dict[str, float], contender: str = "cnn") -> dict:
             "panel": 1,
             "renderer": {"name": "embedded", "version": "1"},
             "test_set": "by hand",
-            "settings": {"note": Note().to_dict()},
+            "settings": {"note": Note().to_dict(), "space": {"free": ["VCF1.Freq"]}},
             "sounds": [{"name": name, "fingerprint": "0"} for name in values],
         },
         "measures": [vars(metric.measure) for metric in PANEL[:6]],
@@ -150,6 +152,32 @@ def test_command_can_fail_for_continuous_integration(files):
     assert CliRunner().invoke(command, [*files[::-1], "--fail-on-worse"]).exit_code == 1  # RMS
     better = [*files[::-1], "--fail-on-worse", "--measure", "spectral_distance"]
     assert CliRunner().invoke(command, better).exit_code == 0
+
+
+def test_command_does_not_fail_on_a_busy_machine(tmp_path):
+    paths = []
+    for name, amount in (("old", 0.0), ("new", 0.2)):
+        run = summary(OLD)
+        run["measures"].append(vars(SECONDS))
+        run["values"][SECONDS.key] = {"cnn": {s: value + amount for s, value in OLD.items()}}
+        paths.append(str(tmp_path / name))
+        (tmp_path / name).write_text(json.dumps(run))
+    assert CliRunner().invoke(command, [*paths, "--fail-on-worse"]).exit_code == 0
+    asked = [*paths, "--fail-on-worse", "--measure", "seconds"]
+    assert CliRunner().invoke(command, asked).exit_code == 1
+
+
+def test_errors_of_other_parameters_are_not_compared(tmp_path):
+    runs = [summary(OLD), summary(OLD)]
+    for run, free in zip(runs, ("VCF1.Freq", "VCF1.Res"), strict=True):
+        run["measures"].append(vars(PARAMETER_ERROR))
+        run["values"][PARAMETER_ERROR.key] = {"cnn": OLD}
+        run["run"]["settings"]["space"] = {"free": [free]}
+        (tmp_path / free).write_text(json.dumps(run))
+    assert PARAMETER_ERROR.key in by_key(compare(runs[0], runs[0]))
+    assert PARAMETER_ERROR.key not in by_key(compare(*runs))
+    result = CliRunner().invoke(command, [str(tmp_path / "VCF1.Freq"), str(tmp_path / "VCF1.Res")])
+    assert "Other parameters were free" in result.output
 
 
 @pytest.mark.parametrize(("sounds", "code"), [(5, 0), (6, 1)])

@@ -76,6 +76,15 @@ def test_exchanged_oscillators_are_recognised():
     assert errors.class_accuracy == 1.0
 
 
+def test_an_error_cannot_be_exchanged_out_of_sight():
+    truth = patch(**TWO_SAWS, OSC_Vol1=20.0, OSC_Vol2=20.0)
+    match = patch(**TWO_SAWS, OSC_Vol1=90.0, OSC_Vol2=20.0)
+    space = ParameterSpace(DIVA, truth, ("OSC.Vol1",))
+    errors = parameters.evaluate(truth, match, space)
+    assert not errors.exchanged
+    assert errors.parameter_error == pytest.approx(0.7)
+
+
 def test_exchanging_twice_changes_nothing():
     before = patch(**TWO_SAWS, OSC_Tune1=12.0, OSC_Tune2=-24.0, OSC_Vol1=80.0, OSC_Vol2=20.0)
     once = parameters.exchange_oscillators(before, DIVA)

@@ -95,7 +95,7 @@ def test_a_patch_with_a_clear_answer_is_found(engine):
     assert result.distance < 0.02
 
 
-@pytest.mark.parametrize("evaluations", [1, 50, 131])
+@pytest.mark.parametrize("evaluations", [1, 50, 131, 320, 639])
 def test_a_budget_in_evaluations_is_kept_to_the_one(engine, target, evaluations):
     for optimizer in ("auto", "CMA"):
         result = search(engine, target, evaluations=evaluations, optimizer=optimizer)
@@ -112,6 +112,16 @@ def test_a_budget_in_seconds_ends_in_time(engine, target):
     assert result.history.generations[-2].seconds < 0.5, "only the last generation is over"
     stages = {generation.stage for generation in result.history.generations}
     assert "polish" in stages
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 0.001, 0.002, 0.004, 0.008])
+def test_next_to_no_time_is_a_match_or_a_clear_error(engine, target, seconds):
+    ended = "nothing"
+    try:
+        ended = search(engine, target, evaluations=None, seconds=seconds).end
+    except InvalidValueError as error:
+        ended = str(error)
+    assert ended in ("budget", "The budget ended before the first candidate was scored.")
 
 
 def test_a_near_match_ends_the_search(engine, target):
@@ -155,7 +165,7 @@ def test_an_interrupt_after_the_search_leaves_the_match(engine, target, monkeypa
 
     if moment == "explanation":
         monkeypatch.setattr("deepdiva.search.refine.explain", interrupted)
-    settings = RefineSettings(evaluations=600, jobs=1)
+    settings = RefineSettings(evaluations=700, jobs=1)
     result = refine(target, engine, SPACE, NOTE, settings, on_progress=interrupt, explained=True)
     assert result.end == "interrupted"
     assert result.explanation is None
@@ -218,6 +228,7 @@ def test_only_classes_or_only_one_parameter_may_be_free(engine, target):
         for optimizer in ("auto", "DE"):
             result = search(engine, target, space=space, optimizer=optimizer, evaluations=100)
             assert result.evaluations <= 100
+            assert result.end == "done" or result.evaluations == 100
             fixed = np.delete(result.patch, space.columns)
             assert np.array_equal(fixed, np.delete(DIVA.defaults(), space.columns))
 

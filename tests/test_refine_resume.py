@@ -8,7 +8,7 @@ import pytest
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.note import Note
-from deepdiva.renderer import Renderer
+from deepdiva.renderer import Failure, PartialRenderError, RenderBatch, Renderer
 from deepdiva.search.journal import GENERATIONS, RUN, Journal
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
@@ -99,6 +99,39 @@ def test_a_descent_that_was_broken_off_goes_on_and_workers_do_not_matter(target,
     CountingEngine.rendered = 0
     same(search(target, tmp_path, resume=True, renderer=Unstruck), unbroken)
     assert CountingEngine.rendered <= 16, "one to compile, and the match"
+
+
+class Failing(Unstruck):
+    """Loses one patch in seven."""
+
+    def render(self, patches, note, seeds=0):
+        audio = super().render(patches, note, seeds)
+        lost = [row for row in range(len(patches)) if int(patches[row].sum() * 1e6) % 7 == 0]
+        if lost:
+            failures = tuple(Failure(row, "crashed with SIGSEGV") for row in lost)
+            raise PartialRenderError(RenderBatch(audio, failures))
+        return audio
+
+
+def test_failures_are_recalled_too(target, tmp_path):
+    whole = search(target, tmp_path, renderer=Failing)
+    assert whole.failures["crashed with SIGSEGV"] > 10
+    assert search(target, tmp_path, renderer=Failing, resume=True).failures == whole.failures
+
+
+def test_what_is_recalled_is_said_to_be(target, tmp_path):
+    seen = []
+    with Journal(tmp_path, DESCRIPTION) as journal:
+        settings = RefineSettings(evaluations=100, jobs=1)
+        refine(target, CountingEngine(), SPACE, NOTE, settings, journal=journal)
+    with Journal(tmp_path, DESCRIPTION, resume=True) as journal:
+        refine(
+            *(target, CountingEngine(), SPACE, NOTE, settings),
+            journal=journal,
+            on_progress=lambda progress: seen.append(progress.recalled),
+        )
+    assert seen
+    assert all(seen)
 
 
 @pytest.mark.parametrize("evaluations", [300, 900])

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,24 @@ def test_a_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
     again = match_sound(task(target, folders[1], resume=True), Relative(), None, None, sketch)
     assert np.array_equal(again.result.patch, whole.result.patch)
     assert again.result.distance == whole.result.distance
+
+
+def test_a_forced_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
+    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=200, jobs=1, seed=4))
+    match_sound(task(target, tmp_path), Relative(), None, None, sketch)
+    other = replace(task(target, tmp_path).settings, seed=5)
+    again = replace(task(target, tmp_path), settings=other, force=True)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        match_sound(again, Relative(), None, interrupt, replace(sketch, settings=other))
+    resumed = replace(again, force=False, resume=True)
+    match = match_sound(resumed, Relative(), None, None, replace(sketch, settings=other))
+    assert match.result.end == "budget"
+    best = Preset.read(tmp_path / "out" / "bass.run" / "best.h2p")
+    assert np.array_equal(best.values(), Preset.read(tmp_path / "out" / "bass.h2p").values())
 
 
 @pytest.mark.usefixtures("standins")

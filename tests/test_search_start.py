@@ -74,6 +74,14 @@ def test_a_patch_of_ones_own_is_the_first_candidate():
     assert start.deviations == pytest.approx(NEAR_SPREAD)
 
 
+def test_a_class_between_its_choices_stands_at_the_one_it_plays():
+    patch = DIVA.defaults()
+    patch[DIVA.index("OSC.Tune1")] = 11.43
+    start = Start.near(SPACE, patch)
+    position = SPACE.names.index("OSC.Tune1")
+    assert start.candidates[0, position] == DIVA["OSC.Tune1"].to_normalised(12.0)
+
+
 def test_a_prediction_brings_its_covariance_and_leaves_the_rest_wide():
     rng = np.random.default_rng(0)
     shape = np.array([[0.04, 0.03], [0.03, 0.04]]) * 0.1

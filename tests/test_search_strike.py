@@ -88,6 +88,11 @@ def test_a_small_budget_is_kept_and_nearly_spent(known, evaluations):
     assert strike.evaluations > evaluations - 16 - 11
 
 
+def test_a_patch_that_cannot_be_compared_stays(known):
+    strike = fitted(known, known[1], 100)
+    assert np.array_equal(strike.point, known[1])
+
+
 def test_the_same_seed_is_the_same_strike(known):
     one, two = (fitted(known, known[1], 200, seed=3) for _ in range(2))
     assert np.array_equal(one.sound, two.sound)
@@ -132,7 +137,7 @@ def test_where_only_the_number_of_voices_is_free_the_strike_is_fitted(known):
 def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
     space, _, target = known
     free = ("VCC.Voicing", "OSC.Tune2", "VCF1.Freq")
-    settings = RefineSettings(evaluations=480, seed=seed, jobs=1)
+    settings = RefineSettings(evaluations=700, seed=seed, jobs=1)
     searched = ParameterSpace(DIVA, space.base, free)
     found = refine(target, EmbeddedRenderer(), searched, NOTE, settings)
     assert found.strike is not None
