@@ -20,9 +20,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from deepdiva.compiled_code import njit
 
 LAGS: Final = (1160, 1464, 1688, 2400)
 """Words from where a word is taken away to where it is added."""
@@ -39,7 +40,7 @@ _RING: Final = 4096
 """Words that are remembered: 16 kB stay in a core's first cache."""
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _beginning() -> NDArray[np.int32]:
     """Folded words before the first: zeros, and what inverts the first word, as CRC-32 wants it."""
     ring = np.zeros(_RING, np.int32)
@@ -47,7 +48,7 @@ def _beginning() -> NDArray[np.int32]:
     return ring
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fold(words: NDArray[np.int32], ring: NDArray[np.int32], place: int) -> int:
     """Fold up to `_CHUNK` words.
 
@@ -77,7 +78,7 @@ def _fold(words: NDArray[np.int32], ring: NDArray[np.int32], place: int) -> int:
     return place
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rest(ring: NDArray[np.int32], place: int) -> NDArray[np.int32]:
     """The last words before `place`, without what was added to them by each other."""
     last = np.empty(LONGEST, np.int32)
@@ -90,7 +91,7 @@ def _rest(ring: NDArray[np.int32], place: int) -> NDArray[np.int32]:
     return rest
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def folded(words: NDArray[np.int32]) -> NDArray[np.int32]:
     """Data in place of which zlib may take the checksum, beginning with a register of zeros.
 
@@ -108,7 +109,7 @@ def folded(words: NDArray[np.int32]) -> NDArray[np.int32]:
     return rest
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nsz", "reassoc", "contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nsz", "reassoc", "contract"})
 def measured(
     audio: NDArray[np.float32], bits: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:

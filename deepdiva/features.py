@@ -376,6 +376,7 @@ class Scaler:
         Raises:
             InvalidValueError: no batch, or axes without 0.
         """
+        axes = tuple(sorted(set(axes)))
         if 0 not in axes or not set(axes) <= {0, 1, 2}:
             raise InvalidValueError(
                 f"Scale axes {axes}: they must hold 0, the sounds, and may hold 1 and 2, the axes "

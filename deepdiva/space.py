@@ -157,16 +157,17 @@ class ParameterSpace:
         return points
 
     def random(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        """Points drawn at random: uniform over each range, every class equally often.
+        """Points drawn at random: uniform over each range, every class and step equally often.
 
         Returns:
-            Shape (count, dimensions), in [0, 1]. Classes stand exactly on their positions.
+            Shape (count, dimensions), in [0, 1]. Classes and steps stand exactly on their
+            positions.
         """
         points = rng.random((count, self.dimensions))
-        for dimension in self.classes:
-            classes = len(dimension.positions)
-            drawn = (points[:, dimension.position] * classes).astype(np.intp)
-            points[:, dimension.position] = dimension.positions[drawn]
+        for position, parameter in enumerate(self.parameters):
+            if parameter.choices:
+                places = parameter.choice_positions
+                points[:, position] = places[(points[:, position] * len(places)).astype(np.intp)]
         return points
 
     def locked(self, locks: Mapping[str, float]) -> ParameterSpace:

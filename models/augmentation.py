@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import numba
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+
+from deepdiva.compiled_code import njit
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ NONE = Augmentation(
 """Leaves sounds as they are."""
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _record(  # type: ignore[no-untyped-def]
     sounds, others, gains, noise_levels, noise_starts, noise, shifts, glides
 ):  # pragma: no cover  (compiled)

@@ -120,14 +120,17 @@ class FreshSounds:
                     x[rows], patches[rows], seeds[rows] = (values[rows] for values in anew)
                 played = renderer.render_checked(patches[rows], self._note, seeds[rows])
                 sounds[rows] = played.audio
-                rows = rows[~played.played]
+                finite = np.isfinite(played.audio).all(axis=1)
+                rows = rows[~(played.played & finite)]
                 if not len(rows):
                     break
             else:
+                reasons = [failure.reason for failure in played.failures]
+                reason = reasons[0] if reasons else "gave samples that are not finite"
                 raise RenderError(
                     f"Sound {rows[0]} of step {step} was drawn {_REDRAWS + 1} times, and could "
-                    f"never be played; the last patch {played.failures[0].reason}. Choose other "
-                    "free parameters or another base preset."
+                    f"never be played; the last patch {reason}. Choose other free parameters or "
+                    "another base preset."
                 )
         augment(sounds, self._note.sample_rate, self.variety.recording, self._noise, rng)
         return sounds, x

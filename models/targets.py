@@ -72,6 +72,7 @@ class TargetCode:
             distance = np.abs(x[:, dimension.position, None] - dimension.positions)
             numbers[:, column] = distance.argmin(axis=1)
         cells = x[:, self._continuous] * (self._points - 1)
+        cells = np.where(self._stepped, np.rint(cells), cells)  # what is played
         offset = np.full(cells.shape, 0.5) if rng is None else rng.random(cells.shape)
         values = (cells + offset) / self._points
         return numbers, np.clip(values, 1e-9, 1.0 - 1e-9)

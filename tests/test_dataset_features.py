@@ -82,7 +82,7 @@ def test_the_scaler_of_the_training_set_scales_the_test_set(train: Dataset, tmp_
 
 def test_every_option_of_the_2021_project_works(train: Dataset) -> None:
     options = ["--feature", "MFCC", "--data-file", "train_1_audio.npy", "--file-prefix", "x_"]
-    options += ["--no-saved-scaler", "--scale-axis", "0 1", "--n-fft", "1024", "--win-length"]
+    options += ["--no-saved-scaler", "--scale-axis", "0 1 0", "--n-fft", "1024", "--win-length"]
     options += ["800", "--hop-length", "256", "--n-mels", "40", "--n-mfcc", "10", "--sample-rate"]
     options += ["44100", "--fmin", "100", "--fmax", "9000", "--no-time-major"]
     done = features(train.folder, options)

@@ -175,6 +175,13 @@ def test_constants_are_drawn_to_either_side_of_the_best_value_as_often() -> None
         assert values.max() <= row.value + 0.5 * (row.high - row.value)
 
 
+def test_no_feedback_of_the_high_pass_grows_without_end() -> None:
+    patch = DIVA.defaults()
+    patch[DIVA.index("HPF.Res")], patch[DIVA.index("HPF.Freq")] = 100.0, 120.0
+    engine = EmbeddedRenderer(constants={"hp_feedback_gain": 2.1})
+    assert np.isfinite(engine.render(patch[None], Note())).all()
+
+
 def test_the_version_names_other_constants() -> None:
     usual = EmbeddedRenderer().info.version
     assert EmbeddedRenderer(constants={}).info.version == usual

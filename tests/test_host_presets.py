@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from deepdiva.audio import read_audio
 from deepdiva.cli import main
-from deepdiva.errors import FileExistsAlreadyError, MissingFileError, PresetError
+from deepdiva.errors import FileExistsAlreadyError, MissingFileError, PresetError, RenderError
 from deepdiva.hosts.patch_files import patch_json, preset_suffix, read_patch, write_patch
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
@@ -62,6 +62,13 @@ def test_nekobi_keeps_a_list(renderer, nekobi, tmp_path):
     assert isinstance(program, ParameterProgram)
     np.testing.assert_allclose(program.values, patch, atol=1e-6)
     np.testing.assert_allclose(restored(renderer, nekobi, preset.read_bytes()), patch, atol=1e-6)
+
+
+def test_a_preset_of_another_plug_in_is_refused(renderer, nekobi, amsynth, tmp_path):
+    one = renderer(amsynth)
+    preset, _ = write_patch(one, one.table.defaults(), tmp_path / "Brass.fxp")
+    with pytest.raises(RenderError, match="refuses the preset: it was made for another"):
+        restored(renderer, nekobi, preset.read_bytes())
 
 
 def test_vst3_preset(renderer, vst3, tmp_path):

@@ -34,6 +34,15 @@ def test_round_trip_keeps_every_class_and_stepped_value() -> None:
     np.testing.assert_allclose(code.join(*code.split(x, rng)), x, atol=1e-12)
 
 
+def test_a_count_between_its_steps_is_told_as_it_is_played() -> None:
+    space = ParameterSpace(DIVA, DIVA.defaults(), ("VCC.Voicing",))
+    code = TargetCode(space)
+    rng = np.random.default_rng(1)
+    x = rng.random((2000, 1))
+    told = space.patches(code.join(*code.split(x, rng)))
+    np.testing.assert_array_equal(told, space.patches(x))
+
+
 def test_a_grid_chosen_evenly_becomes_the_uniform_density() -> None:
     """Both ends included: they would otherwise get half a cell."""
     stepped = next(p for p in DIVA if p.kind == "int" and len(p.choices) > 10)

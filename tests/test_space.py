@@ -82,6 +82,15 @@ def test_random_points_are_even_over_ranges_and_classes():
         assert counts / 20_000 == pytest.approx(share, abs=5 * error)
 
 
+def test_every_step_of_a_count_is_drawn_equally_often():
+    space = ParameterSpace(DIVA, DIVA.defaults(), ("VCC.Voicing", "VCF1.Freq"))
+    points = space.random(np.random.default_rng(1), 12_000)
+    voices, counts = np.unique(space.patches(points)[:, space.columns[0]], return_counts=True)
+    assert voices.tolist() == [1, 2, 3, 4, 5, 6]
+    assert counts == pytest.approx(2000, abs=5 * np.sqrt(2000))
+    assert set(points[:, 0]) == set(DIVA["VCC.Voicing"].choice_positions)
+
+
 def test_random_points_follow_the_seed():
     draw = [SPACE.random(np.random.default_rng(7), 5).tolist() for _ in range(2)]
     assert draw[0] == draw[1]

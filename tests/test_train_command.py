@@ -82,6 +82,35 @@ def test_resuming_takes_no_other_options(tmp_path):
     assert "epochs: a training goes on as it was begun" in output
 
 
+def test_resuming_with_other_data_is_refused(tmp_path):
+    base = tmp_path / "base.h2p"
+    Preset.template().write(base)
+    run(*TINY, "--base", base, "--epochs", 1, "--model-path", tmp_path, "--folder-name", "a")
+    run("--resume", tmp_path / "a")
+    edited = DIVA.defaults()
+    edited[DIVA.index("VCC.Trsp")] = 12.0
+    Preset.template().with_values(edited).write(base, force=True)
+    assert "was begun with other data" in run("--resume", tmp_path / "a", expect=2)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (np.zeros((40, 1)), "has shape (40, 1): it must be (sounds, 11)"),
+        (np.zeros(40), "has shape (40,)"),
+        (np.full((40, 11), 2.0), "numbers outside 0 to 1"),
+        (np.full((40, 11), np.nan), "numbers outside 0 to 1"),
+    ],
+)
+def test_targets_that_are_none_are_refused(tmp_path, data_sets, target, message):
+    path = data_sets / "train" / "odd.npy"
+    np.save(path, target)
+    options = ("--data-path", data_sets / "train", "--model-path", tmp_path, "--model", "cnn")
+    output = run(*options, "--train-target", "odd.npy", expect=2)
+    path.unlink()
+    assert message in " ".join(output.split())
+
+
 def test_resuming_nothing_is_refused(tmp_path):
     assert "holds no training.json" in run("--resume", tmp_path, expect=2)
 

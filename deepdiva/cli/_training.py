@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +39,19 @@ class TrainingData:
     space: ParameterSpace
     note: Note
     engine: dict[str, str]
+
+    def digest(self) -> str:
+        """What a training learns from, as 16 hexadecimal digits.
+
+        Sounds are not in it, which other processors render with other roundings: the parameters and
+        their base, the note, the renderer, where the batches come from, and the test patches.
+        """
+        about = [self.space.to_dict(), self.note.to_dict(), self.engine, self.source.describe()]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        for batch in self.test:
+            for targets in batch.targets:
+                digest.update(targets.numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
 def make_learner(

@@ -185,6 +185,7 @@ def run(
     screen = console()
     with screen.status("Making ready"):
         data = choice.prepare(options["model"], settings)
+        _check_data(folder, data.digest(), resume)
 
     def keep(epoch: int, weights: dict[str, Tensor], metrics: dict[str, float]) -> None:
         from deepdiva.models.weights import write_weights
@@ -206,6 +207,23 @@ def run(
             on_progress=on_progress,
         )
     _finish(folder, data, settings, result, save=options["save_model"])
+
+
+def _check_data(folder: Path, digest: str, resume: bool) -> None:
+    """Note what a training learns from.
+
+    Raises:
+        InvalidValueError: a training that is resumed was begun with other data.
+    """
+    kept = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    before = kept.get("data")
+    if resume and before not in (None, digest):
+        raise InvalidValueError(
+            f"The training in {folder} was begun with other data: the data set has grown, say, or "
+            "the base preset was edited. Bring them back as they were, or start anew."
+        )
+    text = json.dumps({**kept, "data": digest}, indent=1)
+    atomic_write(folder / RECORD, text.encode(), force=True)
 
 
 def _stored(options: dict[str, Any]) -> StoredChoice:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deepdiva.models.sources import Rows, Source
 
 _KIND = {"cnn": "melspectrogram", "lstm": "mfcc"}
+_TARGETS_AT_ONCE = 65536
 _HELD_BACK = 0.1
 
 
@@ -154,7 +155,7 @@ class StoredChoice:
     def _open(self, choice: SetChoice, dataset: Dataset, model: str) -> OpenSet:
         x: Rows = dataset.patches
         if choice.target is not None:
-            x = _array(choice.folder / choice.target)
+            x = _target(choice.folder / choice.target, len(dataset.free))
         if choice.features is not None:
             rows = _array(choice.folder / choice.features)
             features = self._described(choice.folder / choice.features, model)
@@ -235,6 +236,28 @@ def _fitted(model: str, dataset: Dataset) -> Features:
 def _fields(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
     """The part of a description that are fields of a dataclass."""
     return {name: values[name] for name in kind.__dataclass_fields__}
+
+
+def _target(path: Path, dimensions: int) -> NDArray[np.float32]:
+    """A file of patches as positions.
+
+    Raises:
+        InvalidValueError: another shape, or numbers outside [0, 1].
+    """
+    x = _array(path)
+    if x.ndim != 2 or x.shape[1] != dimensions:
+        raise InvalidValueError(
+            f"{path} has shape {x.shape}: it must be (sounds, {dimensions}), a column for each "
+            "free parameter of the data set."
+        )
+    for start in range(0, len(x), _TARGETS_AT_ONCE):
+        few = x[start : start + _TARGETS_AT_ONCE]
+        if not ((few >= 0.0) & (few <= 1.0)).all():
+            raise InvalidValueError(
+                f"{path} holds numbers outside 0 to 1: targets are normalised positions, such as "
+                "those in the data set's own _patches.npy."
+            )
+    return x
 
 
 def _array(path: Path) -> NDArray[np.float32]:

@@ -195,8 +195,13 @@ def command(
     from deepdiva.workers import worker_count
 
     preset = space.preset()
+    # Of several processes each has a player of its own.
+    shared = workers.backend in (None, "threading")
     player = renderer.open(
-        preset, workers=worker_count(workers.jobs), mode=plugin_mode, state=space.state
+        preset,
+        workers=worker_count(workers.jobs) if shared else 1,
+        mode=plugin_mode,
+        state=space.state,
     )
     screen = console()
     try:

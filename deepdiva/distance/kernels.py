@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from deepdiva.compiled_code import njit
 from deepdiva.distance.plan import BandTable, FourierPlan
 
 FASTMATH = {"reassoc", "contract", "nsz"}

@@ -9,8 +9,9 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
 
-from numba import njit
 from numba.core import event
+
+from deepdiva.compiled_code import njit
 
 FAST: Final = {"error_model": "numpy", "fastmath": True, "nogil": True}
 """For what is called from inside: it becomes part of the kernel that is kept."""

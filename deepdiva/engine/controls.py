@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
-
+from deepdiva.compiled_code import njit
 from deepdiva.engine import filters as f
 from deepdiva.engine import voices as v
 from deepdiva.engine.compiling import FAST
@@ -195,7 +194,8 @@ def coefficients(n, values, moved, laws, rate, goal):  # type: ignore[no-untyped
     """Filter and amplifier coefficients of lane n into goal, (COEFFICIENTS,) float64."""
     goal[f.HP_WARP] = _warp(values[n, v.HP_PITCH] + moved[n, v.TO_HP], rate)
     feedback = laws[HP_FEEDBACK_GAIN] * values[n, v.HP_RESONANCE] ** laws[HP_FEEDBACK_POWER]
-    goal[f.HP_DAMPING] = 2.0 - feedback
+    # Below 0 the loop, which nothing saturates, would grow without end.
+    goal[f.HP_DAMPING] = max(0.0, 2.0 - feedback)
     pitch = values[n, v.LP_PITCH] + moved[n, v.TO_LP_1] + moved[n, v.TO_LP_2]
     warp = _warp(pitch, rate)
     goal[f.LP_WARP] = warp

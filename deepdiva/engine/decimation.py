@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from deepdiva.compiled_code import njit
 from deepdiva.engine.compiling import KEPT
 
 _TAPS_PER_FACTOR = 32

@@ -28,8 +28,8 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from deepdiva.compiled_code import njit
 from deepdiva.engine.compiling import FAST, INLINE
 
 LANES: Final = 32

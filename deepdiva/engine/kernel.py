@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from deepdiva.compiled_code import njit
 from deepdiva.engine import controls as c
 from deepdiva.engine import filters as f
 from deepdiva.engine import oscillators as o

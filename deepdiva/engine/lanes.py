@@ -9,8 +9,7 @@ transposition moves one number at a time.
 
 from __future__ import annotations
 
-from numba import njit
-
+from deepdiva.compiled_code import njit
 from deepdiva.engine.compiling import FAST
 
 

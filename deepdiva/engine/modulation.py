@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from deepdiva.compiled_code import njit
 from deepdiva.engine import voices as v
 from deepdiva.engine.compiling import FAST
 

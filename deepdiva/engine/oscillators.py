@@ -20,9 +20,9 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from deepdiva.compiled_code import njit
 from deepdiva.engine.compiling import FAST, INLINE
 
 SHARPENING_REACH: Final = 4

@@ -253,7 +253,7 @@ class _Controls:
         mono = (math.cos(right) + math.sin(right)) / math.sqrt(2.0)
         return [
             self._warp(values[v.HP_PITCH] + moved[v.TO_HP]),
-            2.0 - hp_feedback,
+            max(0.0, 2.0 - hp_feedback),
             lp_warp,
             c["lp_feedback_gain"] * resonance ** c["lp_feedback_power"],
             _zero(lp_warp),

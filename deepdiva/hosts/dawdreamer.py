@@ -13,6 +13,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import MissingFeatureError, RenderError
+from deepdiva.errors import MissingFeatureError, PresetError, RenderError
 from deepdiva.hosts.host import (
     QUIET,
     Host,
@@ -118,6 +119,8 @@ class DawDreamerHost(Host):
         return np.array([self._processor.get_parameter(index) for index in indices.tolist()])
 
     def load_state(self, container: bytes) -> None:
+        if self._format == "vst2":
+            self._check_vst2(container)
         suffix, load = {
             "vst2": (".fxp", self._processor.load_preset),
             "vst3": (".vstpreset", self._processor.load_vst3_preset),
@@ -172,6 +175,19 @@ class DawDreamerHost(Host):
         mono: NDArray[np.float32] = np.add(audio[0], audio[1])
         mono *= np.float32(0.5)
         return mono
+
+    def _check_vst2(self, container: bytes) -> None:
+        """JUCE does not look whose preset of a VST 2 plug-in it is."""
+        try:
+            made_for = parse_vst2(container).identity.unique_id
+        except PresetError as error:
+            raise RenderError(f"{self._plugin} refuses the preset: {error}") from error
+        if made_for != self._vst2_id:
+            raise RenderError(f"{self._plugin} refuses the preset: it was made for another.")
+
+    @cached_property
+    def _vst2_id(self) -> bytes:
+        return parse_vst2(self.state()).identity.unique_id
 
     def _identity(self) -> tuple[str, str, str]:
         """Name, version and unique id."""

@@ -11,6 +11,7 @@ same call, and a process that hangs cannot be told from one that works, nor ende
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import shutil
@@ -104,8 +105,7 @@ class WorkerProcess:
         PULSE.pack_into(self._pulse_memory.mapped, 0, 0, 0.0)
         try:
             self._watchdog.arm(first_seconds, next_seconds)
-            pickle.dump(task, cast("IO[bytes]", self._process.stdin))
-            cast("IO[bytes]", self._process.stdin).flush()
+            self._send(task)
             while True:
                 answer = pickle.load(cast("IO[bytes]", self._process.stdout))
                 self._watchdog.disarm()
@@ -119,6 +119,21 @@ class WorkerProcess:
             raise WorkerDeathError(self._obituary(), self.log()) from error
         finally:
             self._watchdog.disarm()
+
+    def _send(self, task: Task) -> None:
+        """Hand a task to the process.
+
+        Raises:
+            BrokenPipeError: the process is dead.
+        """
+        stdin = cast("IO[bytes]", self._process.stdin)
+        try:
+            pickle.dump(task, stdin)
+            stdin.flush()
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # which Windows says where others say EPIPE
+                raise
+            raise BrokenPipeError(errno.EPIPE, "the process is dead") from error
 
     @property
     def beats(self) -> int:

@@ -26,7 +26,7 @@ _BANK_RESERVED = 128  # the number of the current program, and 124 bytes for the
 
 @dataclass(frozen=True)
 class PluginIdentity:
-    """Who wrote a container: it is refused by every other plug-in.
+    """Who wrote a container: it is meant for no other plug-in.
 
     Attributes:
         unique_id: the four characters that the maker registered, such as `b"DiVa"`.
