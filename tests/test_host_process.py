@@ -198,13 +198,18 @@ def test_errors_survive_pickling():
     assert (type(error), str(error)) == (InvalidValueError, "cutoff is 2")
 
 
+HANGING_APART = "bench.apart(lambda: bench.report(os.getpid()) or time.sleep(600))"
+
+
 @pytest.mark.parametrize(
     "pid",
     [
         "process.ask(Evaluate('os.getpid()'), 60)",
         "next(process.answers(Evaluate('bench.report(os.getpid()) or time.sleep(0.5)'), 60, 60))",
+        "next(process.answers(Evaluate('bench.report(os.getpid()) or time.sleep(600)'), 60, 60))",
+        f"next(process.answers(Evaluate({HANGING_APART!r}), 60, 60))",
     ],
-    ids=["idle", "at work"],
+    ids=["idle", "at work", "hanging", "hanging apart"],
 )
 def test_a_worker_whose_caller_was_killed_leaves_nothing_behind(standins, pid):
     program = (

@@ -3,17 +3,20 @@
 It takes pickled tasks from its standard input, carries them out one after the other, and answers on
 what was its standard output: any number of reports, then `Result` or `Raised`. Whatever a plug-in
 or a host library prints goes to standard error, which the caller collects. When the caller is gone
-the input ends, and so does the process.
+the input ends, and so does the process; in the midst of a task, too, where the system tells.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import pickle
 import shutil
+import signal
 import struct
 import sys
+import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -29,6 +32,9 @@ from deepdiva.hosts.player import Player
 
 PULSE = struct.Struct("qd")  # beats since the task began, and the time of the last
 FAILED = 70  # exit code of a forked copy whose action raised
+
+_WATCH_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ class Bench:
         if child == 0:
             code = FAILED
             try:
+                if sys.platform == "linux":
+                    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 action()
                 code = 0
             except BaseException:  # noqa: BLE001  (nothing may return into the parent's stack)
@@ -132,12 +140,27 @@ class Task(ABC):
         """Do it, in the worker process; the result is pickled on its way back."""
 
 
+def _end_with_caller(scratch: Path) -> None:
+    """End this process when its caller was killed, whatever a plug-in is doing meanwhile."""
+    caller = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(_WATCH_SECONDS)
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(FAILED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def serve() -> None:
     """Carry out tasks until the input ends. The arguments are the scratch folder and the pulse."""
     tasks = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     bench = Bench(Path(sys.argv[1]), answers, opened(sys.argv[2], PULSE.size))
+    if os.name == "posix":  # elsewhere an orphan keeps its parent's number
+        _end_with_caller(bench.scratch)
     while True:
         try:
             task: Task = pickle.load(tasks)
