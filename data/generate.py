@@ -287,8 +287,9 @@ def _prepare(folder: Path, maker: BatchMaker, batches: int) -> Description:
 
 
 def _clear(maker: BatchMaker, batches: int) -> None:
-    """Remove the hidden files of batches that killed runs and lost workers have left."""
+    """Remove the hidden files that killed runs and lost workers have left, and nobody else's."""
     own = {file.path.name for batch in range(batches) for file in maker.files(batch).values()}
+    own.add(FILE_NAME)
     for leftover in maker.folder.glob(".*.part"):
         if leftover.name[1:].rsplit(".", 2)[0] in own:
             leftover.unlink(missing_ok=True)

@@ -146,7 +146,8 @@ def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:
         OSError: the system refuses: no permission, no space.
     """
     target = check_target(path, force)
-    temporary = target.with_name(f".deepdiva-{secrets.token_hex(8)}.part")
+    # Long names are cut: most file systems hold 255 bytes.
+    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as file:
             file.write(data)
