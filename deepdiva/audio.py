@@ -324,9 +324,10 @@ def _mix(path: Path, channels: NDArray[np.float32], report: list[str]) -> NDArra
 
 def _trim(mono: NDArray[np.float32], sample_rate: int, report: list[str]) -> NDArray[np.float32]:
     """Drop what lies before the onset."""
-    # A recorder's constant offset is no sound.
-    opening = mono[: max(1, round(_BLOCK_SECONDS * sample_rate))]
-    moved = mono - np.median(opening)
+    # A recorder's constant offset is no sound. A pulse may begin as flat, but has no offset.
+    offset = np.median(mono[: max(1, round(_BLOCK_SECONDS * sample_rate))])
+    is_constant = abs(mono.mean(dtype=np.float64) - offset) < 0.5 * abs(offset)
+    moved = mono - offset if is_constant else mono
     peak = float(np.abs(moved).max())
     onset = int(np.argmax(np.abs(moved) > peak * 10.0 ** (ONSET_DB / 20.0)))
     begin = max(onset, _end_of_hiss(moved, sample_rate)) - round(PRE_ROLL_SECONDS * sample_rate)

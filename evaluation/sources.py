@@ -97,8 +97,9 @@ def from_presets(
     sounds = []
     for file in sorted(files, key=_naturally):
         preset = Preset.read(file)
-        [audio] = play(preset, open_renderer, note, seeds_for(f"target {file.stem}", seed, 1))
-        sounds.append(Sound(_spelled(file.stem), audio, preset, _spelled(str(file))))
+        name = _spelled(file.stem)
+        [audio] = play(preset, open_renderer, note, seeds_for(f"target {name}", seed, 1))
+        sounds.append(Sound(name, audio, preset, _spelled(str(file))))
     return _usable(name, sounds, {}, note)
 
 

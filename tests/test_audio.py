@@ -113,6 +113,13 @@ def test_a_constant_offset_is_no_sound(tmp_path, background):
     assert "before the sound begins" in target.report[0]
 
 
+@pytest.mark.parametrize(("frequency", "width"), [(27.5, 0.1), (32.7, 0.1), (30.0, 0.05)])
+def test_a_pulse_that_begins_flat_keeps_its_beginning(tmp_path, frequency, width):
+    turns = (np.arange(2 * RATE) / RATE * frequency + 0.12) % 1
+    samples = 0.5 * np.where(turns < width, 1 - width, -width)
+    assert load_target(saved(tmp_path, samples), Note()).report == ()
+
+
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 10.0])
 @pytest.mark.parametrize("law", ["linear", "exponential"])
 def test_a_slow_attack_is_not_trimmed_away(tmp_path, seconds, law):

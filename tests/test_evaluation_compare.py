@@ -178,6 +178,9 @@ def test_errors_of_other_parameters_are_not_compared(tmp_path):
     assert PARAMETER_ERROR.key not in by_key(compare(*runs))
     result = CliRunner().invoke(command, [str(tmp_path / "VCF1.Freq"), str(tmp_path / "VCF1.Res")])
     assert "Other parameters were free" in result.output
+    asked = [str(tmp_path / "VCF1.Freq"), str(tmp_path / "VCF1.Res"), "--measure"]
+    refused = CliRunner().invoke(command, [*asked, PARAMETER_ERROR.key])
+    assert "is not compared: other parameters were free" in str(refused.exception)
 
 
 @pytest.mark.parametrize(("sounds", "code"), [(5, 0), (6, 1)])

@@ -75,10 +75,16 @@ def command(
 
 def _check_measures(measures: tuple[str, ...], comparison: Comparison) -> None:
     """Refuse measures that neither run has."""
-    from deepdiva.errors import UnknownNameError
+    from deepdiva.errors import InvalidValueError, UnknownNameError
+    from deepdiva.evaluation.compare import PARAMETER_MEASURES
 
     known = {change.measure.key: None for change in comparison.changes}
     for key in measures:
+        if comparison.other_parameters and key in PARAMETER_MEASURES:
+            raise InvalidValueError(
+                f"{key} is not compared: other parameters were free in the two runs. Evaluate "
+                "again with the same --free."
+            )
         if key not in known:
             raise UnknownNameError(
                 f"No measure {key!r} in both runs: there are {', '.join(known)}."

@@ -201,10 +201,14 @@ def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Pr
     try:
         return for_note(predictor, note, held)
     except InvalidValueError as error:
-        raise InvalidValueError(
-            f"Key {note.pitch}: {error}. Train a network for it (deepdiva train --note-pitch "
-            f"{note.pitch}), or leave out --note-pitch and --hear-pitch."
-        ) from error
+        if note == predictor.note:
+            way_out = "Train a network around this base preset (deepdiva train --online --base)"
+        else:
+            way_out = (
+                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or leave out "
+                "--note-pitch and --hear-pitch"
+            )
+        raise InvalidValueError(f"Key {note.pitch}: {error}. {way_out}.") from error
 
 
 def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) -> list[Job]:

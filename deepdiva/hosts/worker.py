@@ -141,7 +141,10 @@ class Task(ABC):
 
 
 def _end_with_caller(scratch: Path) -> None:
-    """End this process when its caller was killed, whatever a plug-in is doing meanwhile."""
+    """End this process when its caller was killed, also while a plug-in plays or hangs.
+
+    That takes a host library that lets go of Python's global lock meanwhile, as DawDreamer does.
+    """
     caller = os.getppid()
 
     def watch() -> None:
