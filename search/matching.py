@@ -88,7 +88,7 @@ class Outputs:
             MissingFileError: the folder does not exist.
         """
         for path in self.files:
-            if path.exists() and path.samefile(sound):
+            if path.exists() and sound.exists() and path.samefile(sound):
                 raise InvalidValueError(
                     f"The result {path} would overwrite the sound itself: choose another folder "
                     "with --output."

@@ -194,3 +194,10 @@ def test_the_command_searches_the_engine_before_diva(target, tmp_path, monkeypat
     assert description["settings"]["evaluations"] == 1000
     assert found["never"]["evaluations"] == 60
     assert not (tmp_path / "never" / "bass.run" / "sketch").exists()
+
+
+def test_a_target_needs_no_file(target, tmp_path):
+    again = replace(task(target, tmp_path), force=True)
+    match_sound(again, Relative())
+    (tmp_path / "bass.wav").unlink()
+    assert match_sound(again, Relative()).result.end == "budget"
