@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from deepdiva.evaluation.scoring import (
 )
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.evaluation.sources import Collection
+from deepdiva.files import name_key
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
 from deepdiva.workers import dead_workers_told, leave_interrupts_to_the_parent, single_thread
@@ -230,14 +232,14 @@ def check_names(what: str, names: Sequence[str]) -> None:
     """
     if not names:
         raise InvalidValueError(f"There is no {what}: name at least one.")
-    folded = [name.casefold() for name in names]
+    folded = Counter(map(name_key, names))
     for name in names:
         if not re.fullmatch(r"[^\\/:*?\"<>|\x00-\x1f]*[^\\/:*?\"<>|\x00-\x1f. ]", name):
             raise InvalidValueError(
                 f"{name!r} cannot name a {what}: it becomes a file name, so leave out "
                 r'\ / : * ? " < > |, and a dot or blank at its end.'
             )
-        if folded.count(name.casefold()) > 1:
+        if folded[name_key(name)] > 1:
             raise InvalidValueError(f"Two {what}s are called {name!r}: rename one of them.")
 
 

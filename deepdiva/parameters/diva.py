@@ -75,7 +75,7 @@ def _load() -> ParameterTable:
 
 DIVA = _load()
 
-TRANSPOSING = {"VCC.Trsp": 1.0, "VCC.FTun": 0.01}
+_TRANSPOSING = {"VCC.Trsp": 1.0, "VCC.FTun": 0.01}
 """Semitones by which a unit of a parameter transposes all oscillators."""
 
 
@@ -91,4 +91,4 @@ def transposition(table: ParameterTable, patch: NDArray[np.float64]) -> float:
     """
     if table != DIVA:
         return 0.0
-    return float(sum(unit * patch[table.index(name)] for name, unit in TRANSPOSING.items()))
+    return float(sum(unit * patch[table.index(name)] for name, unit in _TRANSPOSING.items()))
