@@ -19,7 +19,8 @@ from deepdiva.data.rendered_set import Played, drawn, play
 from deepdiva.data.sound_set import SoundSet
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import default_space
 
 NAME = "embedded50"
 COUNT = 50

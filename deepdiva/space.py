@@ -12,22 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.parameters import DIVA, Parameter, ParameterTable
-
-SEED_PROJECT_FREE = (
-    "ENV1.Atk",
-    "ENV1.Dec",
-    "ENV1.Sus",
-    "OSC.Tune1",
-    "OSC.Tune2",
-    "OSC.Vol1",
-    "OSC.Vol2",
-    "OSC.Wave1",
-    "OSC.Wave2",
-    "VCF1.Freq",
-    "VCF1.Res",
-)
-"""The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
+from deepdiva.parameters import Parameter, ParameterTable
 
 
 @dataclass(frozen=True)
@@ -202,9 +187,7 @@ class ParameterSpace:
         }
 
     @classmethod
-    def from_dict(
-        cls, description: Mapping[str, Any], table: ParameterTable = DIVA
-    ) -> ParameterSpace:
+    def from_dict(cls, description: Mapping[str, Any], table: ParameterTable) -> ParameterSpace:
         """The space that `to_dict` described.
 
         Raises:
@@ -261,15 +244,6 @@ def _description(parameter: Parameter) -> dict[str, Any]:
         "maximum": parameter.maximum,
         "choices": parameter.choice_values.tolist(),
     }
-
-
-def default_space(base: NDArray[np.float64] | None = None) -> ParameterSpace:
-    """The 11 free parameters of the 2021 project.
-
-    Args:
-        base: Diva patch that holds the others, shape (281,), in units; MS-REV1 if None.
-    """
-    return ParameterSpace(DIVA, DIVA.defaults() if base is None else base, SEED_PROJECT_FREE)
 
 
 def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:

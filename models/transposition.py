@@ -19,8 +19,8 @@ from deepdiva.engine.constants import EngineConstants
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, transposition
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, transposition
 
 LEAST_HEARD, LEAST_HELD = 0.7, 0.5
 """Parts of the network's note that have to be heard before the sound ends and the key is let go;

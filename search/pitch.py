@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.note import Note
-from deepdiva.parameters import transposition
 from deepdiva.search.start import Start
+from deepdiva.synths.diva import transposition
 
 OSCILLATORS = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
 """Parameters that tune an oscillator in semitones from the key, as it is transposed."""

@@ -21,8 +21,8 @@ from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.vst2_files import parse_vst2
 from deepdiva.hosts.vst3_files import parse_vstpreset
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(pitch=57, length_seconds=0.5, render_seconds=0.5)
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import parameters
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 

@@ -5,10 +5,11 @@ import pytest
 
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.parameters import ParameterTable
 from deepdiva.search.pitch import partials, salience, with_pitches
 from deepdiva.search.start import Start
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note()
 SPACE = default_space()

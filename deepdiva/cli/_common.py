@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.parameters import ParameterTable
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
 
 PRESET_SUFFIX = ".h2p"
 STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
@@ -161,7 +161,7 @@ class SpaceChoice:
             MissingFileError: it does not exist.
             PresetError: it is no preset of Diva.
         """
-        from deepdiva.preset import Preset
+        from deepdiva.synths.diva.preset import Preset
 
         if self.base is None or self.state is not None:
             return Preset.template()
@@ -179,8 +179,8 @@ class SpaceChoice:
             InvalidValueError: a value outside its range, nothing left free, or a base preset of
                 another synthesizer.
         """
-        from deepdiva.parameters import DIVA
-        from deepdiva.space import SEED_PROJECT_FREE, ParameterSpace, parse_free, parse_lock
+        from deepdiva.space import ParameterSpace, parse_free, parse_lock
+        from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE
 
         is_diva = table == DIVA
         if self.base is not None and is_diva != (self.state is None):

@@ -61,7 +61,7 @@ class OnlineChoice:
             UnknownNameError: a parameter that does not exist.
         """
         from deepdiva.models.online import FreshSounds, OnlineSource, embedded_renderers
-        from deepdiva.parameters import DIVA
+        from deepdiva.synths.diva import DIVA
 
         preset = self.space.preset()
         renderer = self.renderer.open(preset, state=self.space.state)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
 _DRAWS = 64
 """Patches that are drawn at least, so that the spread is known however few are rendered."""
@@ -140,8 +140,8 @@ def command(
     from deepdiva.audio import load_target
     from deepdiva.models.catalogue import load_predictor
     from deepdiva.models.matching import Matcher
-    from deepdiva.parameters import DIVA, transposition
     from deepdiva.space import parse_lock
+    from deepdiva.synths.diva import DIVA, transposition
     from deepdiva.workers import worker_count
 
     todo = plan(sounds, output, picture=picture, force=force)

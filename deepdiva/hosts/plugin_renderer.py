@@ -54,8 +54,7 @@ from deepdiva.hosts.tasks import (
 )
 from deepdiva.hosts.worker import PluginSpec, Task
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
-from deepdiva.preset import Preset
+from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import (
     Failure,
     PartialRenderError,
@@ -64,6 +63,8 @@ from deepdiva.renderer import (
     RendererInfo,
     Seeds,
 )
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 _ATTEMPTS = 2
 _MOST_ROWS = 16  # patches in one task
