@@ -252,8 +252,8 @@ def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
     Args:
         table: where they are looked up.
         text: names and indices in any mixture, separated by commas or blanks:
-            `86 131 148`, `OSC.Tune1,VCF1.Freq`, `86, VCF1.Freq`. A name that holds blanks itself
-            is understood between commas.
+            `86 131 148`, `Tune,Cutoff`, `86, Cutoff`. A name that holds blanks itself is
+            understood between commas.
 
     Returns:
         Their names, in the order of the text.
@@ -272,7 +272,8 @@ def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
             names.append(name)
     if not names:
         raise InvalidValueError(
-            "The list of free parameters is empty: give names or indices, such as 'VCF1.Freq 149'."
+            "The list of free parameters is empty: give names or indices, such as "
+            f"'{table.names[-1]}' or '{len(table) - 1}'."
         )
     return tuple(names)
 
@@ -282,8 +283,8 @@ def parse_lock(table: ParameterTable, text: str) -> tuple[str, float]:
 
     Args:
         table: where the parameter is looked up.
-        text: `NAME=VALUE`; NAME may be an index, VALUE a choice's label: `VCC.Voicing=2`,
-            `OSC.Wave1=noise`, `148=90.5`.
+        text: `NAME=VALUE`; NAME may be an index, VALUE a choice's label: `Voices=2`,
+            `Wave=noise`, `148=90.5`.
 
     Returns:
         Name, and value in the unit.

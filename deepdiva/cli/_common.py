@@ -33,6 +33,7 @@ from deepdiva.hosts.quality import (
 )
 from deepdiva.note import Note
 from deepdiva.renderers import RENDERERS, make_renderer
+from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -213,14 +214,14 @@ space_options = gathered(
             "--random-parameters",
             "free",
             metavar="NAMES",
-            help="Free parameters, names or indices: 'VCF1.Freq VCF1.Res', '86 131 148'.  "
+            help=f"Free parameters, names or indices: '{EXAMPLE_FREE}', '86 131 148'.  "
             "[default: the 11 of MS-REV1; of another plug-in all]",
         ),
         "lock": click.option(
             "--lock",
             multiple=True,
             metavar="NAME=VALUE",
-            help="Hold a parameter at a value, such as OSC.Wave1=2; may be given again.",
+            help=f"Hold a parameter at a value, such as {EXAMPLE_LOCK}; may be given again.",
         ),
     },
 )

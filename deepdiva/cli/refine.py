@@ -177,7 +177,7 @@ def command(
     )
     from deepdiva.audio import load_target, sound_files
     from deepdiva.search.matching import Task
-    from deepdiva.synths.diva import transposition
+    from deepdiva.synths import synthesizer_of
     from deepdiva.workers import worker_count
 
     files = sound_files(sounds)
@@ -198,7 +198,7 @@ def command(
             load_target(file, note, start_seconds=part_start, length_seconds=part_length)
             for file in files
         ]
-        transposed = transposition(chosen.table, chosen.base)
+        transposed = synthesizer_of(chosen.table).transposition(chosen.base)
         tasks = [
             Task(
                 target,

@@ -30,12 +30,6 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.desk import Desk, Office
-from deepdiva.hosts.diva import (
-    DivaNameLoader,
-    DivaStateLoader,
-    diva_indices,
-    is_diva,
-)
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader, ParameterLoader
 from deepdiva.hosts.memory import AudioBuffer, AudioStore, Loan
@@ -64,6 +58,12 @@ from deepdiva.renderer import (
     Seeds,
 )
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.plugin import (
+    DivaNameLoader,
+    DivaStateLoader,
+    diva_indices,
+    is_diva,
+)
 from deepdiva.synths.diva.preset import Preset
 
 _ATTEMPTS = 2

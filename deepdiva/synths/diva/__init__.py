@@ -3,7 +3,7 @@
 Presets are in `deepdiva.synths.diva.preset`.
 """
 
-from deepdiva.synths.diva.space import SEED_PROJECT_FREE, default_space
-from deepdiva.synths.diva.table import DIVA, transposition
+from deepdiva.synths.diva.space import SEED_PROJECT_FREE, USUAL_VARIETY, VOICE_STACK, default_space
+from deepdiva.synths.diva.table import DIVA
 
-__all__ = ["DIVA", "SEED_PROJECT_FREE", "default_space", "transposition"]
+__all__ = ["DIVA", "SEED_PROJECT_FREE", "USUAL_VARIETY", "VOICE_STACK", "default_space"]

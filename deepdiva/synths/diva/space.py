@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +25,17 @@ SEED_PROJECT_FREE = (
     "VCF1.Res",
 )
 """The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
+
+VOICE_STACK = "VCC.Voicing"
+"""How many voices a key plays; each has start phases and pots of its own."""
+
+USUAL_VARIETY: Mapping[str, tuple[float, ...]] = MappingProxyType({VOICE_STACK: (1.0, 2.0)})
+"""What recordings of one patch differ in: no sound says how many voices are stacked."""
+
+EXAMPLE_FREE = "VCF1.Freq VCF1.Res"
+EXAMPLE_LOCK = "OSC.Wave1=2"
+EXAMPLE_HELD = f"{VOICE_STACK}=2"
+"""What the command line's help shows."""
 
 
 def default_space(base: NDArray[np.float64] | None = None) -> ParameterSpace:

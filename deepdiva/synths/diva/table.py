@@ -18,9 +18,6 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepdiva.parameters.parameter import Choice, Kind, Parameter, Spacing, Spelling
 from deepdiva.parameters.table import ParameterTable
 
@@ -74,21 +71,3 @@ def _load() -> ParameterTable:
 
 
 DIVA = _load()
-
-_TRANSPOSING = {"VCC.Trsp": 1.0, "VCC.FTun": 0.01}
-"""Semitones by which a unit of a parameter transposes all oscillators."""
-
-
-def transposition(table: ParameterTable, patch: NDArray[np.float64]) -> float:
-    """Semitones by which a patch transposes the key.
-
-    Args:
-        table: of the synthesizer.
-        patch: shape (len(table),), in units.
-
-    Returns:
-        0 for another synthesizer than Diva: what transposes there is not known.
-    """
-    if table != DIVA:
-        return 0.0
-    return float(sum(unit * patch[table.index(name)] for name, unit in _TRANSPOSING.items()))
