@@ -40,7 +40,7 @@ from deepdiva.data.npy import NpyFile
 from deepdiva.data.sampling import BLOCK, Uniform, draw_block, stream
 from deepdiva.data.settings import DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 from deepdiva.workers import worker_count
 
 SPACE = default_space()

@@ -30,8 +30,7 @@ from numpy.typing import NDArray
 from deepdiva.distance import FULL, SEARCH, AveragedDistance, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 PROTOTYPE = Path(__file__).resolve().parents[2] / "shared" / "prototype" / "distance.py"
 BATCH = 64

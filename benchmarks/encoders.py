@@ -30,7 +30,7 @@ from deepdiva.models.online import FreshSounds, Variety, embedded_renderers
 from deepdiva.models.representation import Representation, Views
 from deepdiva.models.sources import Tensors
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 BATCH = 256
 TEST_SOUNDS = 2048

@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 from deepdiva.distance import FULL, SEARCH, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -60,7 +59,7 @@ from time import perf_counter
 began = perf_counter()
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 imported = perf_counter()
 EmbeddedRenderer().render(DIVA.defaults()[None], Note())
 print(imported - began, perf_counter() - imported)

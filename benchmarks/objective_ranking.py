@@ -41,8 +41,8 @@ from deepdiva.distance import (
 )
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 CONTINUOUS = (
     "ENV1.Atk",

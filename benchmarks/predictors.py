@@ -37,8 +37,9 @@ from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.matching import Matcher
 from deepdiva.models.predictor import Predictor
 from deepdiva.note import Note
-from deepdiva.preset import Preset
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 CHOOSING_SEED, SCORING_SEED, SOUND_SEED = 0, 1, 2
 COVERAGE_DRAWS = 200

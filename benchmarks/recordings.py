@@ -19,8 +19,8 @@ from deepdiva.audio import load_target
 from deepdiva.distance import FULL, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import default_space, parse_lock
+from deepdiva.space import parse_lock
+from deepdiva.synths.diva import DIVA, default_space
 
 RANDOM_PATCHES = 1000
 

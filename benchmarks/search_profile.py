@@ -27,7 +27,6 @@ from search_runs import known_sounds, network_start, table
 from deepdiva.audio import Target, load_target
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.search import matching
 from deepdiva.search.differential import MixedDifferentialEvolution
 from deepdiva.search.given import Given
@@ -38,7 +37,8 @@ from deepdiva.search.race import Race
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import DivaWriter
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 PARTS: dict[str, tuple[tuple[type | ModuleType, str], ...]] = {
     "rendering": ((EmbeddedRenderer, "render"), (EmbeddedRenderer, "render_struck")),

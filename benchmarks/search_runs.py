@@ -22,7 +22,8 @@ from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import Renderer, RendererInfo, Seeds
 from deepdiva.search.start import Start
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import default_space
 from deepdiva.workers import single_thread
 
 AUDIBLE = 0.02

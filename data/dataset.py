@@ -15,8 +15,9 @@ from deepdiva.data.checksum import file_crc32
 from deepdiva.data.description import Description
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 
 class Rows:

@@ -3,7 +3,7 @@
 They were made with unknown values of 11 parameters around MS-REV1. Their files are 2.0085 s long,
 of which the note is 2 s. All of them sound with a stack of two voices, though the preset says one,
 and in the first 60 ms or so pitch, cutoff and level still glide in from other values. So the set
-declares `VCC.Voicing=2`; whoever fits its sounds may look at them from 0.1 s on.
+declares a stack of two voices; whoever fits its sounds may look at them from 0.1 s on.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from deepdiva.data.rendered_set import Played, drawn, play
 from deepdiva.data.sound_set import SoundSet
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import VOICE_STACK, default_space
 
 NAME = "embedded50"
 COUNT = 50
@@ -30,7 +31,7 @@ def space() -> ParameterSpace:
     """The 11 parameters of the 2021 project, around MS-REV1 with a stack of two voices."""
     around = default_space()
     base = around.base.copy()
-    base[around.table.index("VCC.Voicing")] = 2.0
+    base[around.table.index(VOICE_STACK)] = 2.0
     return default_space(base)
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.quality import FAULT_NAMES
-from deepdiva.parameters import DIVA, Parameter
+from deepdiva.parameters import Parameter
+from deepdiva.synths.diva import DIVA
 
 HISTOGRAM_BINS = 24
 LEVELS_DB = (-80.0, -60.0, -40.0, -30.0, -20.0, -10.0, 0.0)

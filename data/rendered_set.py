@@ -16,9 +16,9 @@ from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.files import file_sha256, name_key
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva.preset import Preset
 
 _BASE, _PRESETS = "base.h2p", "presets"
 _NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')

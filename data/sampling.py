@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.files import files_below
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 BLOCK = 256
 """Sounds that are drawn, rendered and written together. Part of the format: it decides bytes."""

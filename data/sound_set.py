@@ -19,9 +19,10 @@ from deepdiva.audio import read_audio
 from deepdiva.errors import AudioError, InvalidValueError, MissingFileError
 from deepdiva.files import atomic_write, file_sha256
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
-from deepdiva.preset import Preset
+from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 FILE_NAME = "testset.json"
 FORMAT = "deepdiva-testset"

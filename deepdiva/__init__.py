@@ -1,7 +1,7 @@
 """Match the sound of a synthesizer: audio in, a preset for u-he Diva out.
 
 The package does nothing on import. Start at `deepdiva.search.refine` (sound to patch),
-`deepdiva.preset` (files), `deepdiva.renderer` (patch to sound), or at the command line:
+`deepdiva.synths.diva.preset` (files), `deepdiva.renderer` (patch to sound), or at the command line:
 `deepdiva --help`.
 """
 

@@ -12,8 +12,8 @@ from deepdiva.errors import InvalidValueError, MissingFileError
 
 if TYPE_CHECKING:
     from deepdiva.hosts.quality import DivaQuality
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
+    from deepdiva.synths.diva.preset import Preset
 
 RendererName = Literal["embedded", "dawdreamer", "renderman"]
 RENDERERS: tuple[RendererName, ...] = get_args(RendererName)

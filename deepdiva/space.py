@@ -12,22 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.parameters import DIVA, Parameter, ParameterTable
-
-SEED_PROJECT_FREE = (
-    "ENV1.Atk",
-    "ENV1.Dec",
-    "ENV1.Sus",
-    "OSC.Tune1",
-    "OSC.Tune2",
-    "OSC.Vol1",
-    "OSC.Vol2",
-    "OSC.Wave1",
-    "OSC.Wave2",
-    "VCF1.Freq",
-    "VCF1.Res",
-)
-"""The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
+from deepdiva.parameters import Parameter, ParameterTable
 
 
 @dataclass(frozen=True)
@@ -202,9 +187,7 @@ class ParameterSpace:
         }
 
     @classmethod
-    def from_dict(
-        cls, description: Mapping[str, Any], table: ParameterTable = DIVA
-    ) -> ParameterSpace:
+    def from_dict(cls, description: Mapping[str, Any], table: ParameterTable) -> ParameterSpace:
         """The space that `to_dict` described.
 
         Raises:
@@ -263,23 +246,14 @@ def _description(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def default_space(base: NDArray[np.float64] | None = None) -> ParameterSpace:
-    """The 11 free parameters of the 2021 project.
-
-    Args:
-        base: Diva patch that holds the others, shape (281,), in units; MS-REV1 if None.
-    """
-    return ParameterSpace(DIVA, DIVA.defaults() if base is None else base, SEED_PROJECT_FREE)
-
-
 def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
     """Read a list of parameters that a person typed.
 
     Args:
         table: where they are looked up.
         text: names and indices in any mixture, separated by commas or blanks:
-            `86 131 148`, `OSC.Tune1,VCF1.Freq`, `86, VCF1.Freq`. A name that holds blanks itself
-            is understood between commas.
+            `86 131 148`, `Tune,Cutoff`, `86, Cutoff`. A name that holds blanks itself is
+            understood between commas.
 
     Returns:
         Their names, in the order of the text.
@@ -298,7 +272,8 @@ def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
             names.append(name)
     if not names:
         raise InvalidValueError(
-            "The list of free parameters is empty: give names or indices, such as 'VCF1.Freq 149'."
+            "The list of free parameters is empty: give names or indices, such as "
+            f"'{table.names[-1]}' or '{len(table) - 1}'."
         )
     return tuple(names)
 
@@ -308,8 +283,8 @@ def parse_lock(table: ParameterTable, text: str) -> tuple[str, float]:
 
     Args:
         table: where the parameter is looked up.
-        text: `NAME=VALUE`; NAME may be an index, VALUE a choice's label: `VCC.Voicing=2`,
-            `OSC.Wave1=noise`, `148=90.5`.
+        text: `NAME=VALUE`; NAME may be an index, VALUE a choice's label: `Voices=2`,
+            `Wave=noise`, `148=90.5`.
 
     Returns:
         Name, and value in the unit.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepdiva.evaluation.sounds import Sound
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 
 @dataclass(frozen=True)

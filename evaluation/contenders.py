@@ -17,8 +17,8 @@ from deepdiva.errors import MissingFileError
 from deepdiva.evaluation.contender import Contender, Match
 from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.evaluation.sounds import Sound
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
+from deepdiva.synths.diva.preset import Preset
 
 if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor

@@ -8,11 +8,9 @@ Conventions: only the run's free parameters count. Continuous parameters are com
 normalised scale, 0 to 1, as an absolute difference; classes are right or wrong, never a distance.
 A contender that failed has an error of 1 and no class right.
 
-**Exchanged oscillators.** In the Dual VCO Eco model two patches that differ only in which of the
-two oscillators plays which part sound alike (to the few cents of their detune pots) where both
-parts exist on both oscillators: VCO1 has octaves where VCO2 has semitones, and of their waves only
-the sawtooth, and the square at PW=0, are common. Where a match can be exchanged so, the version
-that is nearer to the truth is compared, and `ParameterErrors.exchanged` says so.
+**Exchanged oscillators.** Where a synthesizer has two oscillators that can play each other's parts
+(`Synthesizer.exchange`), a match may be the truth with its oscillators exchanged. The version that
+is nearer to the truth is compared, and `ParameterErrors.exchanged` says so.
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation.measure import Measure
-from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace
+from deepdiva.synths import synthesizer_of
 
 PARAMETER_ERROR = Measure(
     "parameter_error",
@@ -43,12 +41,6 @@ CLASS_ACCURACY = Measure(
     1.0,
     "Share of the free enum parameters (waves, octave) that are right.",
 )
-
-ECO_MODEL = 3.0
-COMMON_WAVES = {2.0: 1.0}
-"""VCO1's class to VCO2's class of the same wave: the sawtooth."""
-SQUARE_WAVES = {3.0: 2.0}
-"""The same for the pulse, a square only while `OSC.PW` is 0."""
 
 
 @dataclass(frozen=True)
@@ -79,43 +71,6 @@ def validate(truth: NDArray[np.float64], match: NDArray[np.float64], space: Para
             f"Patches have the shapes {truth.shape} and {match.shape}: both must hold the "
             f"{len(space.table)} values of the table {space.table.name}."
         )
-
-
-def exchange_oscillators(
-    patch: NDArray[np.float64], table: ParameterTable
-) -> NDArray[np.float64] | None:
-    """The same sound with VCO1 and VCO2 in each other's place, or None where there is none.
-
-    Args:
-        patch: shape (len(table),), units of the table, Diva's.
-        table: where the names of the columns stand.
-    """
-    names = (
-        "OSC.Model", "OSC.PW", "OSC.Wave1", "OSC.Wave2", "OSC.Tune1", "OSC.Tune2", "OSC.Vol1",
-        "OSC.Vol2",
-    )  # fmt: skip
-    if not set(names) <= set(table.names):
-        return None
-    model, width, wave1, wave2, tune1, tune2, volume1, volume2 = (
-        float(patch[table.index(name)]) for name in names
-    )
-    waves = COMMON_WAVES | (SQUARE_WAVES if width == 0.0 else {})
-    back = {second: first for first, second in waves.items()}
-    if model != ECO_MODEL or wave1 not in waves or wave2 not in back:
-        return None
-    if tune2 not in table["OSC.Tune1"].choice_values:
-        return None
-    exchanged = patch.copy()
-    for name, value in (
-        ("OSC.Wave1", back[wave2]),
-        ("OSC.Wave2", waves[wave1]),
-        ("OSC.Tune1", tune2),
-        ("OSC.Tune2", tune1),
-        ("OSC.Vol1", volume2),
-        ("OSC.Vol2", volume1),
-    ):
-        exchanged[table.index(name)] = value
-    return exchanged
 
 
 def each_error(
@@ -149,8 +104,12 @@ def evaluate(
     """
     validate(truth, match, space)
     plain = _errors(truth, match, space, exchanged=False)
-    other = exchange_oscillators(match, space.table)
-    if other is None or _is_another(other, match, truth, space):
+    synthesizer = synthesizer_of(space.table)
+    changes = synthesizer.exchange(match)
+    if changes is None:
+        return plain
+    other = synthesizer.with_values(match, changes)
+    if _is_another(other, match, truth, space):
         return plain
     turned = _errors(truth, other, space, exchanged=True)
     return min(plain, turned, key=lambda errors: sum(errors.each.values()))

@@ -19,8 +19,8 @@ from deepdiva.errors import (
 from deepdiva.evaluation.contender import Contender
 from deepdiva.evaluation.contenders import PredictorContender, PresetsContender, RefineContender
 from deepdiva.evaluation.scoring import EvaluationSettings
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
+from deepdiva.synths.diva.preset import Preset
 
 if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor

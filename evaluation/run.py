@@ -37,8 +37,8 @@ from deepdiva.evaluation.scoring import (
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.evaluation.sources import Collection
 from deepdiva.files import name_key
-from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva.preset import Preset
 from deepdiva.workers import dead_workers_told, leave_interrupts_to_the_parent, single_thread
 
 

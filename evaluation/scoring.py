@@ -12,9 +12,9 @@ from deepdiva.errors import RenderError
 from deepdiva.evaluation import metrics, parameters
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva.preset import Preset
 
 OpenRenderer = Callable[[Preset], Renderer]
 """Opens what plays a preset, with whatever in it is no parameter (detune pots, tuning)."""

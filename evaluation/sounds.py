@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 
 @dataclass(frozen=True, eq=False)

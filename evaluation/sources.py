@@ -16,7 +16,7 @@ from deepdiva.evaluation import metrics
 from deepdiva.evaluation.scoring import OpenRenderer, play
 from deepdiva.evaluation.sounds import Sound, seeds_for
 from deepdiva.note import Note
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 
 @dataclass(frozen=True)

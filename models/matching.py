@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from deepdiva.models.predictor import Candidates, Predictor
 from deepdiva.models.selection import Chosen, choose
 from deepdiva.models.spread import Spread, spreads
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
+from deepdiva.synths.diva.preset import Preset
 
 _SOUNDS_AT_ONCE = 16
 

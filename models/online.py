@@ -16,6 +16,7 @@ from deepdiva.models.sources import Batch, Source
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import USUAL_VARIETY
 
 _REDRAWS = 100
 """How often a sound is drawn anew, where the synthesizer cannot play the patch, before it ends."""
@@ -55,9 +56,7 @@ class Variety:
         engine_group: sounds that share such constants.
     """
 
-    settings: dict[str, tuple[float, ...]] = field(
-        default_factory=lambda: {"VCC.Voicing": (1.0, 2.0)}
-    )
+    settings: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(USUAL_VARIETY))
     recording: Augmentation = field(default_factory=Augmentation)
     engine_width: float = 0.5
     engine_group: int = 32

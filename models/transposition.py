@@ -15,22 +15,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.engine.constants import EngineConstants
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, transposition
 from deepdiva.space import ParameterSpace
+from deepdiva.synths import synthesizer_of
 
 LEAST_HEARD, LEAST_HELD = 0.7, 0.5
 """Parts of the network's note that have to be heard before the sound ends and the key is let go;
 where its own key is let go, that may be as much later as it may be earlier."""
-
-_PITCHES = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
-_CUTOFFS = {"VCF1.Freq": "VCF1.KeyScl", "HPF.Freq": "HPF.KeyScl"}
-_ATTACKS = ("ENV1.Atk", "ENV2.Atk")
-_DECAYS = ("ENV1.Dec", "ENV1.Rel", "ENV2.Dec", "ENV2.Rel")
-_RATES = ("LFO1.Rate", "LFO2.Rate")
 
 _OCTAVE = 12
 
@@ -73,7 +66,7 @@ class TransposedPredictor(Predictor):
 
     Raises:
         InvalidValueError: a note of which the predictor would hear too little, or another release
-            than it has learned; a predictor of another synthesizer than Diva.
+            than it has learned; or a synthesizer of which nobody knows what follows the key.
     """
 
     def __init__(self, predictor: Predictor, note: Note, raised: int = 0) -> None:
@@ -81,11 +74,12 @@ class TransposedPredictor(Predictor):
         self._predictor = predictor
         own = predictor.note
         steps = note.pitch + raised - own.pitch
-        tuned = {"OSC.Tune1", "OSC.Tune2"} <= set(self.space.free)
+        self._rules = synthesizer_of(self.space.table).key_rules
+        tuned = self._rules is not None and self._rules.octave_shifters <= set(self.space.free)
         self.octaves = _octaves(steps) if tuned else 0
         self.shift = steps - _OCTAVE * self.octaves
         self._stretch = 2.0 ** (self.shift / _OCTAVE)
-        if self.space.table.name != DIVA.name and steps:
+        if self._rules is None and steps:
             raise InvalidValueError(
                 f"The network knows key {own.pitch} only, and how {self.space.table.name} is "
                 "transposed is not known"
@@ -94,13 +88,14 @@ class TransposedPredictor(Predictor):
 
     def predict(self, sounds: NDArray[np.float32], note: Note) -> list[Candidates]:
         check_sounds(sounds, note, self.note)
+        switch = self._rules.octave_switch if self._rules else None
         answers = self._predictor.predict(self.heard(sounds), self._predictor.note)
         return [
             replace(
                 answer,
                 x=self.answered(answer.x),
                 class_probabilities={
-                    name: self._moved(probabilities) if name == "OSC.Tune1" else probabilities
+                    name: self._moved(probabilities) if name == switch else probabilities
                     for name, probabilities in answer.class_probabilities.items()
                 },
             )
@@ -135,24 +130,26 @@ class TransposedPredictor(Predictor):
 
     def answered(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Answers to what was heard, as answers to what was played; both (count, dimensions)."""
-        space = self.space
+        space, rules = self.space, self._rules
+        if rules is None:  # nothing was transposed
+            return space.normalised(space.patches(x))
         keys = self.note.pitch - self._predictor.note.pitch
         patches = space.patches(x)
         for name in space.free:
             column = space.table.index(name)
             parameter, values = space.table[name], patches[:, column]
-            if name in _PITCHES:
+            if name in rules.pitches:
                 values = values - _OCTAVE * self.octaves
                 # The pitch class stays where the octave cannot.
                 for limit, turn in ((parameter.maximum, -_OCTAVE), (parameter.minimum, _OCTAVE)):
                     beyond = np.maximum(0.0, (limit - values) * np.sign(turn))
                     values = values + turn * np.ceil(beyond / _OCTAVE)
-            elif name in _CUTOFFS:
-                values = values + self.shift - self._share(_CUTOFFS[name]) * keys
-            elif name in _ATTACKS + _DECAYS:
-                follow = 2.0 ** (self._share(f"{name[:4]}.KeyFlw") * keys / _OCTAVE)
-                values = _slower(values, follow / self._stretch, attack=name in _ATTACKS)
-            elif name in _RATES:
+            elif name in rules.cutoffs:
+                values = values + self.shift - self._share(rules.cutoffs[name]) * keys
+            elif name in rules.times:
+                follow = 2.0 ** (self._share(rules.times[name]) * keys / _OCTAVE)
+                values = rules.slower(name, values, follow / self._stretch)
+            elif name in rules.rates:
                 values = values + self.shift / _OCTAVE
             patches[:, column] = np.clip(values, parameter.minimum, parameter.maximum)
         return space.normalised(patches)
@@ -191,11 +188,10 @@ def _raised(space: ParameterSpace, patch: NDArray[np.float64]) -> int:
 
     Cents are left out: one oscillator has no fine tuning. So is what the space answers itself.
     """
-    if space.table != DIVA:
-        return 0
+    synthesizer = synthesizer_of(space.table)
     patch = patch.copy()
     patch[space.columns] = space.base[space.columns]
-    return round(transposition(space.table, patch) - transposition(space.table, space.base))
+    return round(synthesizer.transposition(patch) - synthesizer.transposition(space.base))
 
 
 def _octaves(steps: int) -> int:
@@ -206,18 +202,3 @@ def _octaves(steps: int) -> int:
     faster would end too early. Measured on keys 24 to 72 (`benchmarks/other_notes.py`).
     """
     return min(0, steps // _OCTAVE) + max(0, (steps - 8) // _OCTAVE)
-
-
-def _slower(values: NDArray[np.float64], factor: float, *, attack: bool) -> NDArray[np.float64]:
-    """Settings, 0 to 100, of an envelope stage that takes `factor` times as long.
-
-    As the engine reads them: shortest + longest * setting^power.
-    """
-    constants = EngineConstants()
-    kind = "attack" if attack else "decay"
-    shortest, longest = constants[f"{kind}_shortest"], constants[f"{kind}_longest"]
-    power = constants[f"{kind}_power"]
-    seconds = (shortest + longest * (values / 100.0) ** power) * factor
-    share = np.clip((seconds - shortest) / longest, 0.0, 1.0)
-    settings: NDArray[np.float64] = 100.0 * share ** (1.0 / power)
-    return settings

@@ -23,6 +23,7 @@ from deepdiva.files import atomic_write
 from deepdiva.note import Note
 from deepdiva.renderer import RendererInfo
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 FORMAT = 1
 KEY = "deepdiva"
@@ -90,7 +91,7 @@ class WeightsHeader:
 
     def parameter_space(self) -> ParameterSpace:
         """The space that the network answers in."""
-        return ParameterSpace.from_dict(self.space)
+        return ParameterSpace.from_dict(self.space, DIVA)
 
     def played_note(self) -> Note:
         """The note that the network knows."""

@@ -45,7 +45,7 @@ from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
 from deepdiva.engine.constants import table as constant_table
 from deepdiva.files import atomic_write
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 Array = NDArray[np.float64]
 Sound = NDArray[np.float32]

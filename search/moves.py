@@ -12,19 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.search.encoding import nearest_class
-from deepdiva.search.pitch import OSCILLATORS
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
+from deepdiva.synths import synthesizer_of
 
 OCTAVE = 12.0
 """Semitones."""
 
-_EXCHANGED = (("OSC.Tune1", "OSC.Tune2"), ("OSC.Vol1", "OSC.Vol2"))
-_SAWTOOTHS = (("OSC.Wave1", 2.0), ("OSC.Wave2", 1.0))
-"""The one wave that both oscillators of the Dual VCO Eco have; with it they may be exchanged."""
-
 _NEAR_OCTAVE = 0.5
-"""Semitones from an octave within which the second oscillator's pitch can be the first one's."""
+"""Semitones from an octave within which the pitch of one oscillator can be the other one's."""
 
 
 def neighbours(point: NDArray[np.float64], start: Start) -> NDArray[np.float64]:
@@ -76,8 +72,9 @@ def _class_changes(
 def _pitch_changes(point: NDArray[np.float64], start: Start) -> list[NDArray[np.float64]]:
     """Points with another hinted value, or an oscillator moved by an octave."""
     found = [_with(point, position, hint) for position, hints in start.hinted for hint in hints]
+    oscillators = synthesizer_of(start.space.table).oscillators
     for position, parameter in enumerate(start.space.parameters):
-        if parameter.name in OSCILLATORS and not parameter.is_class:
+        if parameter.name in oscillators and not parameter.is_class:
             value = float(parameter.to_unit(point[position]))
             found += [
                 _with(point, position, float(parameter.to_normalised(value + step)))
@@ -89,22 +86,11 @@ def _pitch_changes(point: NDArray[np.float64], start: Start) -> list[NDArray[np.
 
 def _exchanges(point: NDArray[np.float64], space: ParameterSpace) -> list[NDArray[np.float64]]:
     """The point with its two oscillators exchanged, where it sounds the same."""
-    values = dict(zip(space.table.names, space.patches(point[None])[0], strict=True))
-    names = [name for pair in _EXCHANGED for name in pair]
-    if not set(names) <= set(space.names) or any(values[name] != wave for name, wave in _SAWTOOTHS):
+    changes = synthesizer_of(space.table).exchange(space.patches(point[None])[0], _NEAR_OCTAVE)
+    if changes is None or not set(changes) <= set(space.names):
         return []
-    first, second = values["OSC.Tune1"], values["OSC.Tune2"]
-    octave = OCTAVE * round(second / OCTAVE)
-    if abs(second - octave) > _NEAR_OCTAVE or abs(octave) > 2 * OCTAVE:
-        return []
-    changed = {
-        "OSC.Tune1": octave,
-        "OSC.Tune2": first + second - octave,
-        "OSC.Vol1": values["OSC.Vol2"],
-        "OSC.Vol2": values["OSC.Vol1"],
-    }
     exchanged = point.copy()
-    for name, value in changed.items():
+    for name, value in changes.items():
         parameter = space.table[name]
         exchanged[space.names.index(name)] = parameter.to_normalised(value)
     return [exchanged]

@@ -15,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.note import Note
-from deepdiva.parameters import transposition
 from deepdiva.search.start import Start
-
-OSCILLATORS = ("OSC.Tune1", "OSC.Tune2", "OSC.Tune3")
-"""Parameters that tune an oscillator in semitones from the key, as it is transposed."""
+from deepdiva.synths import synthesizer_of
 
 _FRAME_SECONDS = 0.74
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 6000.0
@@ -119,11 +116,12 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
         sample_rate: samples per second.
         note: what was played.
     """
-    names = [name for name in OSCILLATORS if name in start.space.names]
+    synthesizer = synthesizer_of(start.space.table)
+    names = [name for name in synthesizer.oscillators if name in start.space.names]
     found = partials(audio, sample_rate)
     if not names or not len(found.frequencies_hz):
         return start
-    transposed = transposition(start.space.table, start.space.base)
+    transposed = synthesizer.transposition(start.space.base)
     probabilities: dict[str, NDArray[np.float64]] = {}
     hints: dict[str, NDArray[np.float64]] = {}
     for name in names:

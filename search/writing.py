@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepdiva.files import atomic_write
 from deepdiva.hosts.patch_files import patch_json, preset_suffix, write_patch
 from deepdiva.hosts.plugin_renderer import PluginRenderer
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 
 class PatchWriter(ABC):

@@ -19,9 +19,8 @@ from deepdiva.cli._common import (
 )
 from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
-from deepdiva.space import SEED_PROJECT_FREE
+from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE
+from deepdiva.synths.diva.preset import Preset
 
 
 @click.command()

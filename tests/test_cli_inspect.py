@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 
 @pytest.fixture

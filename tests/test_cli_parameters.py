@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 
 @pytest.fixture(autouse=True)

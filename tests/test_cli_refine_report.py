@@ -16,14 +16,15 @@ from deepdiva.cli._refine_report import Bar, line, show, summary
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
-from deepdiva.preset import Preset
+from deepdiva.parameters import ParameterTable
 from deepdiva.search.explain import Explanation, ParameterRole
 from deepdiva.search.matching import Match, Outputs, Task
 from deepdiva.search.refine import Progress, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.writing import DivaWriter
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]

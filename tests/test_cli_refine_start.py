@@ -14,10 +14,9 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
 from deepdiva.search.start import Start
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
 NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25"]

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.2", "--render-length", "0.3", "--sample-rate", "22050")
 NOTE = Note(length_seconds=0.2, render_seconds=0.3, sample_rate=22050)

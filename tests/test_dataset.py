@@ -38,8 +38,7 @@ from deepdiva.errors import (
 from deepdiva.features import MelSpectrogram, Mfcc
 from deepdiva.hosts.plugin_renderer import PluginRenderer, PluginSettings
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
-from deepdiva.preset import Preset
+from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import (
     Failure,
     PartialRenderError,
@@ -48,7 +47,8 @@ from deepdiva.renderer import (
     RendererInfo,
     Seeds,
 )
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
 SETTINGS = DatasetSettings(default_space(), sample_size=300, note=NOTE, seed=7)

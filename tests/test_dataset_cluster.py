@@ -15,7 +15,7 @@ from deepdiva.data.settings import DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, StorageError
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 SETTINGS = DatasetSettings(
     default_space(), sample_size=64, note=Note(length_seconds=0.2, render_seconds=0.25), seed=5

@@ -18,7 +18,7 @@ from deepdiva.data.settings import DatasetSettings, Store
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 
 def dataset(folder: Path, seed: int, store: Store = "float32", prefix: str = "train_") -> Dataset:

@@ -23,7 +23,7 @@ from deepdiva.data.settings import DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.renderer import Seeds
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 NOTE = Note(length_seconds=0.08, render_seconds=0.1)
 

@@ -10,7 +10,7 @@ from scipy.signal import resample_poly
 from deepdiva.engine import EmbeddedRenderer, Nuisance
 from deepdiva.engine.reference import render_reference
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 RATE = 44100
 WINDOW = 8820

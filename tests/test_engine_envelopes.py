@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deepdiva.engine import EmbeddedRenderer, EngineConstants
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 RATE = 44100
 ADS, ANALOGUE, DIGITAL = 0.0, 1.0, 2.0

@@ -15,8 +15,7 @@ from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
 from deepdiva.engine.constants import table as constant_table
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 SHORT = Note(length_seconds=0.1, render_seconds=0.15)
 

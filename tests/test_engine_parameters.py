@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.engine.mapping import laws
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 NOTE = Note(pitch=55, velocity=80, length_seconds=0.2, render_seconds=0.3)
 ENGINE = EmbeddedRenderer()

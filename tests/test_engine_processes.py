@@ -17,7 +17,7 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.engine.compiling import edition
 from deepdiva.engine.kernel import play
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 ROOT = Path(__file__).parents[1]
 FIRST_RENDER = """
@@ -25,7 +25,7 @@ from time import process_time
 import numpy as np
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 began = process_time()
 audio = EmbeddedRenderer().render(DIVA.defaults()[None], Note(render_seconds=0.1))
 print(process_time() - began, audio.tobytes().hex())
@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 patches = DIVA.defaults()[None].repeat(1000, axis=0)
 patches[:, DIVA.index("VCC.Voicing")] = 2
 audio = EmbeddedRenderer().render(patches, Note())

@@ -11,8 +11,7 @@ from deepdiva.engine.kernel import STILL_BLOCK
 from deepdiva.engine.mapping import laws, to_voices
 from deepdiva.engine.reference import render_reference
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note(length_seconds=0.12, render_seconds=0.15)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
 from deepdiva.engine import oscillators as o
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 RATE = 44100
 QUIET = {"hp_clip": 1e4, "loop_clip": 1e4, "drive_clip": 1e4, "loop_bias": 0.0}

@@ -15,7 +15,7 @@ from deepdiva.cli import main
 from deepdiva.cli.evaluate import command
 from deepdiva.errors import StorageError
 from deepdiva.evaluation.folder import RunFolder
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.3", "--render-length", "0.3", "--strikes", "2", "--jobs", "1")
 

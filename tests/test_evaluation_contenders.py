@@ -20,8 +20,9 @@ from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.models.baselines import MeanPredictor, NearestPredictor
 from deepdiva.note import Note
-from deepdiva.preset import Preset
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
 ENGINE = EmbeddedRenderer()

@@ -25,9 +25,9 @@ from deepdiva.evaluation.sounds import Sound, seeds_for
 from deepdiva.evaluation.sources import Collection
 from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
 SETTINGS = EvaluationSettings(NOTE, default_space(), strikes=2)

@@ -17,8 +17,8 @@ from deepdiva.evaluation.sources import (
 )
 from deepdiva.files import file_sha256
 from deepdiva.note import Note
-from deepdiva.preset import Preset
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
 

@@ -18,7 +18,7 @@ from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.summary import summarise
 from deepdiva.evaluation.tables import number, to_csv, to_json, to_markdown
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 SOUNDS = ("a", "b", "c", "d")
 RATE = 44100

@@ -7,13 +7,6 @@ import numpy as np
 import pytest
 
 from deepdiva.errors import InvalidValueError, RenderError
-from deepdiva.hosts.diva import (
-    DivaNameLoader,
-    diva_indices,
-    is_diva,
-    normalised_name,
-    state_container,
-)
 from deepdiva.hosts.host import HostParameter, PluginDescription
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.quality import DivaQuality
@@ -21,8 +14,15 @@ from deepdiva.hosts.settings import PluginSettings
 from deepdiva.hosts.vst2_files import parse_vst2
 from deepdiva.hosts.vst3_files import parse_vstpreset
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.plugin import (
+    DivaNameLoader,
+    diva_indices,
+    is_diva,
+    normalised_name,
+    state_container,
+)
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(pitch=57, length_seconds=0.5, render_seconds=0.5)
 

@@ -14,8 +14,8 @@ from deepdiva.hosts.loading import normalised
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.plugin_table import host_indices, plugin_table, unique_names
 from deepdiva.hosts.settings import PluginSettings
-from deepdiva.parameters import DIVA
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 SEMITONES = tuple(str(k) for k in range(-12, 13))
 

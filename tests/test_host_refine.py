@@ -121,7 +121,7 @@ def test_a_search_around_a_preset_of_the_plugin(nekobi, sound, tmp_path, rendere
 
 
 def test_presets_of_another_synthesizer_are_refused(nekobi, sound, tmp_path):
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
     base = tmp_path / "base.h2p"
     Preset.template().write(base)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import parameters
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 
@@ -83,33 +83,6 @@ def test_an_error_cannot_be_exchanged_out_of_sight():
     errors = parameters.evaluate(truth, match, space)
     assert not errors.exchanged
     assert errors.parameter_error == pytest.approx(0.7)
-
-
-def test_exchanging_twice_changes_nothing():
-    before = patch(**TWO_SAWS, OSC_Tune1=12.0, OSC_Tune2=-24.0, OSC_Vol1=80.0, OSC_Vol2=20.0)
-    once = parameters.exchange_oscillators(before, DIVA)
-    assert not np.array_equal(once, before)
-    assert np.array_equal(parameters.exchange_oscillators(once, DIVA), before)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        TWO_SAWS | {"OSC_Tune2": 7.0},
-        TWO_SAWS | {"OSC_Model": 1.0},
-        {"OSC_Wave1": 4.0, "OSC_Wave2": 1.0},
-        {"OSC_Wave1": 2.0, "OSC_Wave2": 4.0},
-        {"OSC_Wave1": 3.0, "OSC_Wave2": 2.0, "OSC_PW": 50.0},
-    ],
-    ids=["no octave", "other model", "noise", "ring", "pulse that is no square"],
-)
-def test_parts_that_the_other_oscillator_cannot_play_stay(values):
-    assert parameters.exchange_oscillators(patch(**values), DIVA) is None
-
-
-def test_two_squares_can_be_exchanged():
-    values = {"OSC_Wave1": 3.0, "OSC_Wave2": 2.0, "OSC_PW": 0.0}
-    assert parameters.exchange_oscillators(patch(**values), DIVA) is not None
 
 
 def test_a_failed_contender_has_nothing_right():

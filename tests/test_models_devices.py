@@ -30,7 +30,7 @@ from deepdiva.models.settings import TrainingSettings
 from deepdiva.models.sources import StoredSource
 from deepdiva.models.training import train
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 NOTE = Note(render_seconds=0.4)
 SPACE = default_space()

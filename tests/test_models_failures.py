@@ -15,7 +15,7 @@ from deepdiva.models.baselines import NearestPredictor
 from deepdiva.models.online import FreshSounds, Variety
 from deepdiva.models.selection import choose
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import (
     Failure,
     PartialRenderError,
@@ -24,7 +24,7 @@ from deepdiva.renderer import (
     RendererInfo,
     Seeds,
 )
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()

@@ -11,7 +11,7 @@ from deepdiva.models.augmentation import NONE, Augmentation, augment, band_limit
 from deepdiva.models.online import FreshSounds, OnlineSource, Variety, embedded_renderers
 from deepdiva.models.regression import MelFeatures, RegressionLearner
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 NOTE = Note(render_seconds=0.4)
 SPACE = default_space()

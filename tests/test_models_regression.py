@@ -19,8 +19,8 @@ from deepdiva.models.regression import (
     point_candidate,
 )
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note(render_seconds=0.5)
 SPACE = default_space()

@@ -10,7 +10,7 @@ from deepdiva.models.predictor import Candidates
 from deepdiva.models.selection import choose
 from deepdiva.models.spread import spreads
 from deepdiva.note import Note
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from deepdiva.models.targets import TargetCode, grid_points
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 
 def test_classes_and_values_of_the_default_space() -> None:

@@ -13,8 +13,8 @@ from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.selection import choose
 from deepdiva.models.transposition import TransposedPredictor, for_note
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 NOTE = Note()

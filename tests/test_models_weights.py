@@ -23,8 +23,8 @@ from deepdiva.models.weights import (
     write_weights,
 )
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()

@@ -81,8 +81,8 @@ import sys
 sys.path.insert(0, {str(tmp_path)!r})
 import deepdiva
 assert deepdiva.__file__.startswith({str(tmp_path)!r}), deepdiva.__file__
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 assert Preset.template().values().shape == (len(DIVA),) == (281,)
 import deepdiva.search, deepdiva.models, deepdiva.data, deepdiva.evaluation
 deepdiva.search.__file__.startswith({str(tmp_path)!r})

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
-from deepdiva.parameters import DIVA, Choice, Parameter, ParameterTable
+from deepdiva.parameters import Choice, Parameter, ParameterTable
+from deepdiva.synths.diva import DIVA
 
 EXTENDED_ONLY = {"VCC.MuCore", "OPT.Acc", "OPT.OffAcc"}
 AS_IF_CONTINUOUS = {"OSC.Tune1", "OSC.Wave1", "OSC.Wave2"}

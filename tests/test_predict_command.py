@@ -15,9 +15,8 @@ from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.weights import DEFAULT_WEIGHTS
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.4, render_seconds=0.4)
 SPACE = default_space()

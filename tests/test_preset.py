@@ -15,9 +15,9 @@ from deepdiva.errors import (
     MissingFileError,
     PresetError,
 )
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 TEMPLATE = Preset.template()
 IN_PLAIN_FILES = [parameter for parameter in DIVA if parameter.spelling]

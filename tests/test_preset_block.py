@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import PresetError
-from deepdiva.preset import Preset, block
+from deepdiva.synths.diva.preset import Preset, block
 
 # Worked out by hand: words "abcd" and nine of zeros, bytes 0x00 and 25 of zeros; the stream is the
 # word three times, the byte 0xff twice, and 0x00.

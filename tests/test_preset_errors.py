@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import PresetError
-from deepdiva.preset import Preset
+from deepdiva.synths.diva.preset import Preset
 
 TEMPLATE = Preset.template(description="what it is")
 TEXT = TEMPLATE.data

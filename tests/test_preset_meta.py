@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import PresetError
-from deepdiva.preset import Preset, block
+from deepdiva.synths.diva.preset import Preset, block
 
 TEMPLATE = Preset.template()
 

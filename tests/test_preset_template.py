@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset, block
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset, block
 
 START = b"*/\n"
 END = b"$$$$"

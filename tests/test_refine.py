@@ -7,12 +7,12 @@ from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import AudioError, InvalidValueError, RenderError, UnknownNameError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()

@@ -12,7 +12,7 @@ from deepdiva.renderer import Failure, PartialRenderError, RenderBatch, Renderer
 from deepdiva.search.journal import GENERATIONS, RUN, Journal
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()

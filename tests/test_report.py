@@ -28,9 +28,8 @@ from deepdiva.evaluation.report import write_reports
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 RATE = 44100
 SOUNDS = ("bass 1", "bass 10", "bass 2", "<b>lead & 'pad'", "Ünïcode")

@@ -17,14 +17,14 @@ from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError
 from deepdiva.note import Note
-from deepdiva.preset import Preset
 from deepdiva.renderer import RendererInfo
 from deepdiva.search.batch import WORTH_EVALUATIONS, match_sounds, worth_processes
 from deepdiva.search.matching import Outputs, Task, match_sound
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import DivaWriter
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]

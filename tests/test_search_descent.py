@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepdiva.parameters import DIVA
 from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.descent import NEAR, Descents
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 ORDERED = SPACE.continuous

@@ -6,11 +6,11 @@ import pytest
 from deepdiva.distance import AVERAGED, AveragedDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
 from deepdiva.search.archive import Archive
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.explain import ALTERNATIVES, APART, OFFSETS, explain
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 NOTE = Note(sample_rate=8000, length_seconds=0.4, render_seconds=0.5)
 FREE = ("OSC.Vol1", "OSC.Tune2", "OSC.Wave1", "OSC.Wave2", "VCF1.Freq")

@@ -16,8 +16,6 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.matching import Outputs, Task, match_sound
@@ -25,7 +23,9 @@ from deepdiva.search.refine import refine
 from deepdiva.search.settings import RENDERS, RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import DivaWriter
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()

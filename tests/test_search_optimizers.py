@@ -9,7 +9,7 @@ from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.search.encoding import ClassScores
 from deepdiva.search.optimizers import NevergradSearch, optimizer_name, optimizer_names
 from deepdiva.search.start import Start
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 
 SPACE = default_space()
 UNIFORM = Start.uniform(SPACE)

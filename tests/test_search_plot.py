@@ -8,7 +8,8 @@ import pytest
 from deepdiva.search.evaluator import Scores
 from deepdiva.search.history import Generation, History
 from deepdiva.search.plot import history_picture
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import default_space
 
 SPACE = default_space()
 

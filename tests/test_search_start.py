@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.parameters import DIVA
 from deepdiva.search.start import HINT_SPREAD, NEAR_SPREAD, Start
-from deepdiva.space import default_space
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 TUNE_2 = SPACE.names.index("OSC.Tune2")

@@ -5,11 +5,11 @@ import pytest
 
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.objective import STEADY
 from deepdiva.search.steady import POPULATION, nearest, settle
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 NOTE = Note(sample_rate=22050, length_seconds=0.5, render_seconds=0.5)
 FREE = ("OSC.Tune2", "OSC.Wave1", "OSC.Vol2", "VCF1.Freq")

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from deepdiva.parameters import DIVA
 from deepdiva.search.archive import Archive
 from deepdiva.search.differential import MixedDifferentialEvolution
 from deepdiva.search.given import Given
 from deepdiva.search.moves import neighbours
 from deepdiva.search.race import Race
 from deepdiva.search.start import Start
-from deepdiva.space import ParameterSpace, default_space
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
 
 SPACE = default_space()
 CLASSES = [dimension.position for dimension in SPACE.classes]

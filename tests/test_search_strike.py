@@ -7,13 +7,13 @@ from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.steady import LEAST_STRIKES
 from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, fit_strike
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
 FREE = ("OSC.Tune2", "OSC.Wave1", "OSC.Wave2", "VCF1.Freq", "ENV1.Atk")

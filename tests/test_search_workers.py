@@ -12,7 +12,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.objective import COARSE, FINE
-from deepdiva.space import default_space
+from deepdiva.synths.diva import default_space
 from deepdiva.workers import WorkerPool, spans, worker_count
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)

@@ -10,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
-from deepdiva.parameters import DIVA, Parameter, ParameterTable
-from deepdiva.space import (
-    SEED_PROJECT_FREE,
-    ParameterSpace,
-    default_space,
-    parse_free,
-    parse_lock,
-)
+from deepdiva.parameters import Parameter, ParameterTable
+from deepdiva.space import ParameterSpace, parse_free, parse_lock
+from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE, default_space
 
 SPACE = default_space()
 EVERYTHING = ParameterSpace(DIVA, DIVA.defaults(), DIVA.names)
@@ -123,7 +118,7 @@ def test_locked_parameters_are_held_and_no_longer_free():
 
 def test_description_survives_json():
     text = json.dumps(SPACE.locked({"VCC.Voicing": 2.0}).to_dict())
-    again = ParameterSpace.from_dict(json.loads(text))
+    again = ParameterSpace.from_dict(json.loads(text), DIVA)
     assert again.names == SPACE.names
     assert again.base[DIVA.index("VCC.Voicing")] == 2.0
     np.testing.assert_array_equal(
@@ -147,7 +142,7 @@ def test_description_that_does_not_fit_is_refused(change, rule):
     description = SPACE.to_dict()
     change(description)
     with pytest.raises(InvalidValueError, match=rule):
-        ParameterSpace.from_dict(description)
+        ParameterSpace.from_dict(description, DIVA)
 
 
 def test_space_is_frozen_and_can_be_sent_to_another_process():

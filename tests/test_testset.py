@@ -33,9 +33,8 @@ from deepdiva.errors import (
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
-from deepdiva.space import SEED_PROJECT_FREE, default_space
+from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE, default_space
+from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
 

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.weights import read_header, read_weights
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.4", "--render-length", "0.4")
 TINY = ("--online", *SHORT, "--batch-size", "16", "--epoch-sounds", "48", "--test-sounds", "16")

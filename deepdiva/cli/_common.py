@@ -33,14 +33,15 @@ from deepdiva.hosts.quality import (
 )
 from deepdiva.note import Note
 from deepdiva.renderers import RENDERERS, make_renderer
+from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.parameters import ParameterTable
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
 
 PRESET_SUFFIX = ".h2p"
 STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
@@ -161,7 +162,7 @@ class SpaceChoice:
             MissingFileError: it does not exist.
             PresetError: it is no preset of Diva.
         """
-        from deepdiva.preset import Preset
+        from deepdiva.synths.diva.preset import Preset
 
         if self.base is None or self.state is not None:
             return Preset.template()
@@ -179,8 +180,8 @@ class SpaceChoice:
             InvalidValueError: a value outside its range, nothing left free, or a base preset of
                 another synthesizer.
         """
-        from deepdiva.parameters import DIVA
-        from deepdiva.space import SEED_PROJECT_FREE, ParameterSpace, parse_free, parse_lock
+        from deepdiva.space import ParameterSpace, parse_free, parse_lock
+        from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE
 
         is_diva = table == DIVA
         if self.base is not None and is_diva != (self.state is None):
@@ -213,14 +214,14 @@ space_options = gathered(
             "--random-parameters",
             "free",
             metavar="NAMES",
-            help="Free parameters, names or indices: 'VCF1.Freq VCF1.Res', '86 131 148'.  "
+            help=f"Free parameters, names or indices: '{EXAMPLE_FREE}', '86 131 148'.  "
             "[default: the 11 of MS-REV1; of another plug-in all]",
         ),
         "lock": click.option(
             "--lock",
             multiple=True,
             metavar="NAME=VALUE",
-            help="Hold a parameter at a value, such as OSC.Wave1=2; may be given again.",
+            help=f"Hold a parameter at a value, such as {EXAMPLE_LOCK}; may be given again.",
         ),
     },
 )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
 
 
 def engine_sketch(
@@ -22,9 +22,9 @@ def engine_sketch(
     base: Preset,
 ) -> Sketch | None:
     """The embedded engine's search that goes before that of Diva as a plug-in; None of others."""
-    from deepdiva.parameters import DIVA
     from deepdiva.renderers import make_renderer
     from deepdiva.search.fidelity import SKETCH_SECONDS, Sketch
+    from deepdiva.synths.diva import DIVA
 
     if synth.info.name == "embedded" or synth.table != DIVA:
         return None

@@ -9,6 +9,7 @@ from deepdiva.cli._common import RendererChoice, SpaceChoice
 from deepdiva.cli._training import TrainingData, make_learner, usual_features
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.synths.diva.space import USUAL_VARIETY as _VARIETY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from deepdiva.models.settings import TrainingSettings
     from deepdiva.space import ParameterSpace
 
-USUAL_VARIETY = "VCC.Voicing=1,2"
+USUAL_VARIETY = tuple(
+    f"{name}={','.join(f'{value:g}' for value in values)}" for name, values in _VARIETY.items()
+)
 """What varies where nobody says what."""
 
 _TEST_STREAM, _SCALER_STREAM = 1, 2
@@ -61,7 +64,7 @@ class OnlineChoice:
             UnknownNameError: a parameter that does not exist.
         """
         from deepdiva.models.online import FreshSounds, OnlineSource, embedded_renderers
-        from deepdiva.parameters import DIVA
+        from deepdiva.synths.diva import DIVA
 
         preset = self.space.preset()
         renderer = self.renderer.open(preset, state=self.space.state)
@@ -113,7 +116,7 @@ class OnlineChoice:
 
         locked = {parse_lock(space.table, text)[0] for text in self.space.lock}
         settings = {}
-        for text in () if self.vary == ("none",) else self.vary or (USUAL_VARIETY,):
+        for text in () if self.vary == ("none",) else self.vary or USUAL_VARIETY:
             name, equals, values = text.partition("=")
             if not equals:
                 raise InvalidValueError(f"{text!r} varies nothing: write NAME=VALUE,VALUE.")

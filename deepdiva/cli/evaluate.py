@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from deepdiva.evaluation.sources import Collection
     from deepdiva.evaluation.statistics import Interval
     from deepdiva.evaluation.summary import Summary
-    from deepdiva.preset import Preset
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
 
 DEFAULT_CONTENDERS = ("mean", "nearest", "predict", "refine")
 
@@ -125,7 +125,7 @@ def command(
     from deepdiva.evaluation.roster import Bench, make_contenders
     from deepdiva.evaluation.scoring import EvaluationSettings
     from deepdiva.evaluation.sources import open_test_set
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
 
     workers = worker_count(jobs)
@@ -178,7 +178,7 @@ def _note(note: Note, test_set: SoundSet | None) -> Note:
 
 def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, ParameterSpace]:
     """Base preset and parameter space: the user's, with the test set's where nothing is said."""
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     base = choice.preset()
     if test_set is not None and choice.base is None:

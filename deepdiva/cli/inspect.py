@@ -11,7 +11,7 @@ from deepdiva.cli._common import console, json_option, print_json
 from deepdiva.cli._tables import by_section, printable, results_console, table_of
 
 if TYPE_CHECKING:
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
 ABSENT = "-"
 
@@ -33,7 +33,7 @@ def command(preset: Path, other: Path | None, as_json: bool) -> None:
     With --diff, the values of both presets stand side by side: parameters, then other lines of the
     file, then the words at its top.
     """
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
     first = Preset.read(preset)
     second = None if other is None else Preset.read(other)
@@ -61,7 +61,7 @@ def warn(preset: Preset) -> None:
 
 def show(preset: Preset) -> None:
     """Print a preset as a table, section by section."""
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     screen = results_console()
     screen.print(printable(preset.source), style="bold", soft_wrap=True)
@@ -86,7 +86,7 @@ def show(preset: Preset) -> None:
 
 def show_differences(first: Preset, second: Preset, differences: dict[str, Any]) -> None:
     """Print what `compared` found."""
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     table = table_of("", "Parameter", "Title", "A", "B")
     for parameters in by_section(DIVA[name] for name in differences["parameters"]).values():
@@ -110,7 +110,7 @@ def show_differences(first: Preset, second: Preset, differences: dict[str, Any])
 
 def described(preset: Preset) -> dict[str, Any]:
     """A preset for `--json`."""
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     values = named_values(preset)
     return {
@@ -158,6 +158,6 @@ def compared(first: Preset, second: Preset) -> dict[str, Any]:
 
 def named_values(preset: Preset) -> dict[str, float]:
     """Values of all parameters by name, in units."""
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     return dict(zip(DIVA.names, preset.values().tolist(), strict=True))

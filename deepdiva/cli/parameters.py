@@ -52,7 +52,7 @@ def table_from(plugin: Path | None) -> ParameterTable:
         MissingFileError: there is no such plug-in.
         RenderError: it cannot be loaded.
     """
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     if plugin is None:
         return DIVA

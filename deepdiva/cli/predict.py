@@ -26,6 +26,7 @@ from deepdiva.cli._common import (
 from deepdiva.cli._key import key
 from deepdiva.cli._remarks import hear_pitch_option, heard_note, remarks
 from deepdiva.errors import InvalidValueError
+from deepdiva.synths.diva.space import EXAMPLE_HELD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
 _DRAWS = 64
 """Patches that are drawn at least, so that the spread is known however few are rendered."""
@@ -89,7 +90,7 @@ class Job:
     "--lock",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Hold a parameter at a value, such as VCC.Voicing=2; may be given again.",
+    help=f"Hold a parameter at a value, such as {EXAMPLE_HELD}; may be given again.",
 )
 @click.option(
     "--note-pitch",
@@ -140,8 +141,9 @@ def command(
     from deepdiva.audio import load_target
     from deepdiva.models.catalogue import load_predictor
     from deepdiva.models.matching import Matcher
-    from deepdiva.parameters import DIVA, transposition
     from deepdiva.space import parse_lock
+    from deepdiva.synths import synthesizer_of
+    from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
 
     todo = plan(sounds, output, picture=picture, force=force)
@@ -160,7 +162,7 @@ def command(
         warn_of_base(screen, matcher, header)
         played = predictor.note if pitch is None else replace(predictor.note, pitch=pitch)
         targets = [load_target(job.sound, played) for job in todo]
-        transposed = transposition(DIVA, matcher.held)
+        transposed = synthesizer_of(DIVA).transposition(matcher.held)
         notes = [
             heard_note(target, played, transposed) if hear_pitch else played for target in targets
         ]
@@ -250,7 +252,10 @@ def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) 
 
 def warn_of_base(screen: Console, matcher: Matcher, header: WeightsHeader) -> None:
     """Say where the base preset is not what the network has learned around."""
+    from deepdiva.synths import synthesizer_of
+
     space = matcher.predictor.space
+    transposing = synthesizer_of(space.table).transposing
     held = matcher.patches(space.normalised(space.base[None]))[0]
     varied = header.training.get("data", {}).get("variety", {}).get("settings", {})
     # A patch holds the parameters of the synthesizer; those that act on nothing here are harmless.
@@ -259,7 +264,7 @@ def warn_of_base(screen: Console, matcher: Matcher, header: WeightsHeader) -> No
         for parameter in space.table
         if parameter.name in matcher.renderer.honoured
         and parameter.name not in space.names
-        and parameter.name != "VCC.Trsp"  # heard by `for_note`
+        and transposing.get(parameter.name) != 1.0  # semitones are heard by `for_note`
         and held[parameter.index] != space.base[parameter.index]
         and held[parameter.index] not in varied.get(parameter.name, ())
     ]

@@ -38,13 +38,13 @@ from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, Refine
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.matching import Match, Outputs, Task
     from deepdiva.search.start import Start
     from deepdiva.search.writing import PatchWriter
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
 
 
 @click.command("refine")
@@ -176,8 +176,8 @@ def command(
         weights=_weights(weights),
     )
     from deepdiva.audio import load_target, sound_files
-    from deepdiva.parameters import transposition
     from deepdiva.search.matching import Task
+    from deepdiva.synths import synthesizer_of
     from deepdiva.workers import worker_count
 
     files = sound_files(sounds)
@@ -198,7 +198,7 @@ def command(
             load_target(file, note, start_seconds=part_start, length_seconds=part_length)
             for file in files
         ]
-        transposed = transposition(chosen.table, chosen.base)
+        transposed = synthesizer_of(chosen.table).transposition(chosen.base)
         tasks = [
             Task(
                 target,
@@ -285,7 +285,7 @@ def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> Parameter
 def _say_ignored(space: ParameterSpace, screen: Console) -> None:
     """Name what the base preset asks for and the embedded engine does not do."""
     from deepdiva.engine.honoured import ignored
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     if space.table != DIVA:
         return

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deepdiva.parameters import ParameterTable
-    from deepdiva.preset import Preset
     from deepdiva.renderer import Renderer
+    from deepdiva.synths.diva.preset import Preset
 
 PATCH_SUFFIX = ".json"
 SILENCE_DB = -100.0  # a peak below this is called silent
@@ -113,7 +113,7 @@ def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
         FileExistsAlreadyError: a sound that exists, without `force`.
     """
     from deepdiva.files import check_target, disk_key
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
     jobs: dict[str, Job] = {}
     for source in sources:
@@ -169,7 +169,7 @@ def opened(job: Job, choice: RendererChoice) -> Renderer:
     Raises:
         InvalidValueError: a preset of a plug-in, and no plug-in.
     """
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva.preset import Preset
 
     preset = job.preset or Preset.template()
     is_state = job.source.suffix.lower() in STATE_SUFFIXES
@@ -183,7 +183,7 @@ def patch_of(job: Job, table: ParameterTable) -> NDArray[np.float64]:
         InvalidValueError: the preset is of Diva, and the synthesizer another.
         PresetError: the patch is of another plug-in.
     """
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     if job.preset is not None:
         if table != DIVA:

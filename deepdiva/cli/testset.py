@@ -139,7 +139,7 @@ def make_command(
     from rich.progress import Progress
 
     from deepdiva.data.rendered_set import drawn, play
-    from deepdiva.parameters import DIVA
+    from deepdiva.synths.diva import DIVA
 
     preset = space.preset()
     base = None
@@ -192,8 +192,8 @@ def preset_sounds(
     """
     from deepdiva.data.rendered_set import of_presets
     from deepdiva.data.sampling import preset_files
-    from deepdiva.parameters import DIVA
-    from deepdiva.preset import Preset
+    from deepdiva.synths.diva import DIVA
+    from deepdiva.synths.diva.preset import Preset
 
     if space.table != DIVA:
         raise InvalidValueError(

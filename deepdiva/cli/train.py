@@ -107,8 +107,8 @@ _ONLINE_ONLY = (
     multiple=True,
     metavar="NAME=VALUE,VALUE",
     help="Online: let a fixed parameter differ from sound to sound; may be given again. 'none' "
-    f"keeps all.  [default: {USUAL_VARIETY}, unless the base preset, --free or --lock say "
-    "otherwise]",
+    f"keeps all.  [default: {' '.join(USUAL_VARIETY)}, unless the base preset, --free or --lock "
+    "say otherwise]",
 )
 @click.option(
     "--recording/--no-recording",

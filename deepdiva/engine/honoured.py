@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 
 @dataclass(frozen=True)

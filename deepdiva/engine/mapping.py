@@ -20,7 +20,7 @@ from deepdiva.engine.chance import normal, uniform
 from deepdiva.engine.constants import EngineConstants
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from deepdiva.engine.constants import EngineConstants
 from deepdiva.engine.mapping import MS_REV1_POTS, Nuisance, drift_seconds, to_voices
 from deepdiva.engine.oscillators import noise_table
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA
+from deepdiva.synths.diva import DIVA
 
 Array = NDArray[np.float64]
 

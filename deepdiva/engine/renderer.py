@@ -22,8 +22,9 @@ from deepdiva.engine.oscillators import noise_table
 from deepdiva.errors import InvalidValueError
 from deepdiva.files import page_aligned
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
+from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import Renderer, RendererInfo, Seeds
+from deepdiva.synths.diva import DIVA
 
 ENGINE_VERSION: Final = "2"
 """Counts changes that a listener or a network could notice; weights are tied to it."""

@@ -30,12 +30,6 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.desk import Desk, Office
-from deepdiva.hosts.diva import (
-    DivaNameLoader,
-    DivaStateLoader,
-    diva_indices,
-    is_diva,
-)
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader, ParameterLoader
 from deepdiva.hosts.memory import AudioBuffer, AudioStore, Loan
@@ -54,8 +48,7 @@ from deepdiva.hosts.tasks import (
 )
 from deepdiva.hosts.worker import PluginSpec, Task
 from deepdiva.note import Note
-from deepdiva.parameters import DIVA, ParameterTable
-from deepdiva.preset import Preset
+from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import (
     Failure,
     PartialRenderError,
@@ -64,6 +57,14 @@ from deepdiva.renderer import (
     RendererInfo,
     Seeds,
 )
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.plugin import (
+    DivaNameLoader,
+    DivaStateLoader,
+    diva_indices,
+    is_diva,
+)
+from deepdiva.synths.diva.preset import Preset
 
 _ATTEMPTS = 2
 _MOST_ROWS = 16  # patches in one task

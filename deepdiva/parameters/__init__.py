@@ -1,7 +1,6 @@
 """What a synthesizer lets one set: each parameter declared once, both directions of conversion."""
 
-from deepdiva.parameters.diva import DIVA, transposition
 from deepdiva.parameters.parameter import Choice, Parameter
 from deepdiva.parameters.table import ParameterTable
 
-__all__ = ["DIVA", "Choice", "Parameter", "ParameterTable", "transposition"]
+__all__ = ["Choice", "Parameter", "ParameterTable"]

@@ -48,7 +48,7 @@ class Parameter:
 
     Attributes:
         index: place in its table, 0 the first.
-        name: unique in its table; for Diva `SECTION.KEY` of the preset file, such as `VCF1.Freq`.
+        name: unique in its table; for Diva `SECTION.KEY` of the preset file.
         section: section of the preset file, empty where there is none.
         key: key inside the section, empty where there is none.
         title: what the plug-in calls it, without its section.

@@ -53,7 +53,7 @@ class ParameterTable:
         return name in self._places
 
     def __getitem__(self, name: str | int) -> Parameter:
-        """The parameter of a name (`VCF1.Freq`) or index (`148`).
+        """The parameter of a name or an index.
 
         Raises:
             UnknownNameError: there is none; the message holds near matches.

@@ -9,8 +9,8 @@ import numpy as np
 from deepdiva.errors import RenderError
 from deepdiva.hosts.host import Host, HostParameter, PluginDescription
 from deepdiva.hosts.vst3_files import parse_vstpreset
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 CLASS_ID = "0123456789ABCDEF0123456789ABCDEF"
 

@@ -1,5 +1,5 @@
 """Presets of u-he Diva (`.h2p`): read, changed, and written without touching anything else."""
 
-from deepdiva.preset.preset import Preset
+from deepdiva.synths.diva.preset.preset import Preset
 
 __all__ = ["Preset"]

@@ -21,8 +21,8 @@ from deepdiva.hosts.loading import Loader, normalised
 from deepdiva.hosts.quality import DivaQuality
 from deepdiva.hosts.vst2_files import ChunkBank, PluginIdentity
 from deepdiva.hosts.vst3_files import Vst3Preset, Vst3State
-from deepdiva.parameters import DIVA
-from deepdiva.preset import Preset
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 UNIQUE_ID = b"DiVa"
 

@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from deepdiva.errors import PresetError
-from deepdiva.preset import block
+from deepdiva.synths.diva.preset import block
 
 SYNTH = "Diva"
 
@@ -43,7 +43,7 @@ class LayoutRow(NamedTuple):
 @cache
 def layout() -> tuple[LayoutRow, ...]:
     """All lines of a plain preset, in the order of the file."""
-    with files("deepdiva.preset").joinpath("diva_layout.csv").open(encoding="utf-8") as file:
+    with files("deepdiva.synths.diva.preset").joinpath("layout.csv").open(encoding="utf-8") as file:
         return tuple(LayoutRow(**row) for row in csv.DictReader(file))
 
 

@@ -1,6 +1,6 @@
 """A complete MS-REV1 preset from nothing.
 
-Lines and their order come from `diva_layout.csv`, defaults from the parameter table, and the binary
+Lines and their order come from `layout.csv`, defaults from the parameter table, and the binary
 block is encoded here: names of its own, the equal-tempered tuning table, and the detune pots of the
 layout.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from deepdiva.parameters import DIVA
-from deepdiva.preset import block, meta
-from deepdiva.preset.outline import SYNTH, LayoutRow, layout
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import block, meta
+from deepdiva.synths.diva.preset.outline import SYNTH, LayoutRow, layout
 
 VOICES = 8
 OSCILLATORS = 3

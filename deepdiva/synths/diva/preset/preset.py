@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.errors import InvalidValueError, MissingFileError, PresetError
 from deepdiva.files import atomic_write
-from deepdiva.parameters import DIVA, Parameter
-from deepdiva.preset import block, meta
-from deepdiva.preset.outline import Outline, Span, outline, place, replace_spans
-from deepdiva.preset.template import OSCILLATORS, VOICES, detune_key, template_bytes
+from deepdiva.parameters import Parameter
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import block, meta
+from deepdiva.synths.diva.preset.outline import Outline, Span, outline, place, replace_spans
+from deepdiva.synths.diva.preset.template import OSCILLATORS, VOICES, detune_key, template_bytes
 
 _MAX_BYTES = 4 << 20  # the largest known preset of any u-he synth has 0.5 MB
 _NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)

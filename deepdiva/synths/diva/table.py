@@ -1,10 +1,10 @@
 """The 281 parameters of u-he Diva.
 
-`diva_parameters.csv` declares them in the order in which the VST2 plug-in counts them; the VST3
+`parameters.csv` declares them in the order in which the VST2 plug-in counts them; the VST3
 plug-in counts otherwise, so hosts go by `host_name`. Ranges and positions are those of the plug-in,
 which the 2021 project had wrong in places: the cutoff spans 30..150 (not 0..150), the voice stack
 1..6, the arpeggio 1..4 octaves, pitch bend jumps from 24 to 36 and 48, the noise level is
-continuous. `diva_choices.csv` holds the classes, each list once.
+continuous. `choices.csv` holds the classes, each list once.
 
 The defaults are the patch MS-REV1, after which the 2021 project made its sounds. Three settings
 that only Diva's extended preset format holds (VCC.MuCore, OPT.Acc, OPT.OffAcc) have none there and
@@ -18,21 +18,18 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepdiva.parameters.parameter import Choice, Kind, Parameter, Spacing, Spelling
 from deepdiva.parameters.table import ParameterTable
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with files("deepdiva.parameters").joinpath(name).open(encoding="utf-8") as file:
+    with files("deepdiva.synths.diva").joinpath(name).open(encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
 
 def _choice_lists() -> dict[str, tuple[Choice, ...]]:
     lists: dict[str, tuple[Choice, ...]] = {}
-    for row in _rows("diva_choices.csv"):
+    for row in _rows("choices.csv"):
         choice = Choice(value=float(row["value"]), label=row["label"])
         lists[row["choices"]] = (*lists.get(row["choices"], ()), choice)
     return lists
@@ -69,26 +66,8 @@ def _load() -> ParameterTable:
     lists = _choice_lists()
     return ParameterTable(
         name="diva",
-        parameters=tuple(_parameter(row, lists) for row in _rows("diva_parameters.csv")),
+        parameters=tuple(_parameter(row, lists) for row in _rows("parameters.csv")),
     )
 
 
 DIVA = _load()
-
-_TRANSPOSING = {"VCC.Trsp": 1.0, "VCC.FTun": 0.01}
-"""Semitones by which a unit of a parameter transposes all oscillators."""
-
-
-def transposition(table: ParameterTable, patch: NDArray[np.float64]) -> float:
-    """Semitones by which a patch transposes the key.
-
-    Args:
-        table: of the synthesizer.
-        patch: shape (len(table),), in units.
-
-    Returns:
-        0 for another synthesizer than Diva: what transposes there is not known.
-    """
-    if table != DIVA:
-        return 0.0
-    return float(sum(unit * patch[table.index(name)] for name, unit in _TRANSPOSING.items()))

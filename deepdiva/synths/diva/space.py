@@ -1,0 +1,47 @@
+"""The parameter space of the 2021 project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva.table import DIVA
+
+SEED_PROJECT_FREE = (
+    "ENV1.Atk",
+    "ENV1.Dec",
+    "ENV1.Sus",
+    "OSC.Tune1",
+    "OSC.Tune2",
+    "OSC.Vol1",
+    "OSC.Vol2",
+    "OSC.Wave1",
+    "OSC.Wave2",
+    "VCF1.Freq",
+    "VCF1.Res",
+)
+"""The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
+
+VOICE_STACK = "VCC.Voicing"
+"""How many voices a key plays; each has start phases and pots of its own."""
+
+USUAL_VARIETY: Mapping[str, tuple[float, ...]] = MappingProxyType({VOICE_STACK: (1.0, 2.0)})
+"""What recordings of one patch differ in: no sound says how many voices are stacked."""
+
+EXAMPLE_FREE = "VCF1.Freq VCF1.Res"
+EXAMPLE_LOCK = "OSC.Wave1=2"
+EXAMPLE_HELD = f"{VOICE_STACK}=2"
+"""What the command line's help shows."""
+
+
+def default_space(base: NDArray[np.float64] | None = None) -> ParameterSpace:
+    """The 11 free parameters of the 2021 project.
+
+    Args:
+        base: Diva patch that holds the others, shape (281,), in units; MS-REV1 if None.
+    """
+    return ParameterSpace(DIVA, DIVA.defaults() if base is None else base, SEED_PROJECT_FREE)

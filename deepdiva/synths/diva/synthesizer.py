@@ -1,0 +1,43 @@
+"""Diva as a `Synthesizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deepdiva.parameters import ParameterTable
+from deepdiva.synths.diva import symmetry
+from deepdiva.synths.diva.keys import KEY_RULES, TRANSPOSING
+from deepdiva.synths.diva.space import SEED_PROJECT_FREE, USUAL_VARIETY
+from deepdiva.synths.diva.table import DIVA
+from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
+
+
+@dataclass(frozen=True, eq=False)
+class Diva(Synthesizer):
+    """u-he Diva."""
+
+    table: ParameterTable = DIVA
+    usual_variety: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: USUAL_VARIETY)
+
+    @property
+    def default_free(self) -> tuple[str, ...]:
+        """The 11 parameters of the 2021 project."""
+        return SEED_PROJECT_FREE
+
+    @property
+    def transposing(self) -> Mapping[str, float]:
+        return TRANSPOSING
+
+    @property
+    def key_rules(self) -> KeyRules:
+        return KEY_RULES
+
+    def exchange(self, patch: Patch, within_semitones: float = 0.0) -> Mapping[str, float] | None:
+        return symmetry.exchange(patch, within_semitones)
+
+    def unused(self, patch: Patch) -> frozenset[str]:
+        return symmetry.unused(patch)
+
+
+SYNTHESIZER = Diva()

@@ -1,0 +1,160 @@
+"""What may be known of a synthesizer beyond its list of parameters.
+
+Search, networks, evaluation and plug-in hosts ask a `Synthesizer`. Whatever one does not know it
+answers with "nothing": the base class stands for a plug-in of which only the parameters are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.parameters import ParameterTable
+from deepdiva.space import ParameterSpace
+
+Patch = NDArray[np.float64]
+"""Shape (len(table),), in units."""
+
+
+@dataclass(frozen=True)
+class KeyRules:
+    """What follows the key, and how: needed to bring a patch to another key.
+
+    Attributes:
+        pitches: parameters that tune an oscillator, in semitones.
+        octave_switch: the one of them that is a class, in steps of an octave.
+        octave_shifters: parameters that must be free for octaves to be left to the oscillators.
+        cutoffs: cutoff, in semitones, to the parameter that says how far it follows the key, in %.
+        times: time of an envelope to the parameter that says how far it follows the key, in %.
+        rates: rates of oscillators below the audible range, in octaves.
+        slower: `slower(name, values, factor)` gives the settings of a time that takes `factor`
+            times as long; values and factor of one shape, or the factor a number.
+    """
+
+    pitches: tuple[str, ...]
+    octave_switch: str
+    octave_shifters: frozenset[str]
+    cutoffs: Mapping[str, str]
+    times: Mapping[str, str]
+    rates: tuple[str, ...]
+    slower: Callable[[str, NDArray[np.float64], float], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesizer:
+    """A synthesizer; as it stands one of which nothing but its parameters is known.
+
+    Attributes:
+        table: its parameters; their defaults are its base patch.
+        usual_variety: values of parameters in which recordings of one patch differ, by name.
+    """
+
+    table: ParameterTable
+    usual_variety: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def default_free(self) -> tuple[str, ...]:
+        """Names of the parameters that are free unless somebody says otherwise: all."""
+        return self.table.names
+
+    def default_space(self, base: Patch | None = None) -> ParameterSpace:
+        """The default free parameters.
+
+        Args:
+            base: patch that holds the others, shape (len(table),), in units; the defaults if None.
+        """
+        base = self.table.defaults() if base is None else base
+        return ParameterSpace(self.table, base, self.default_free)
+
+    @property
+    def transposing(self) -> Mapping[str, float]:
+        """Parameters that transpose all oscillators: semitones of a unit by name."""
+        return {}
+
+    def transposition(self, patch: Patch) -> float:
+        """Semitones by which a patch transposes the key; 0 where that is not known.
+
+        Args:
+            patch: shape (len(table),), in units.
+        """
+        table = self.table
+        return float(
+            sum(unit * patch[table.index(name)] for name, unit in self.transposing.items())
+        )
+
+    @property
+    def oscillators(self) -> tuple[str, ...]:
+        """Parameters that tune an oscillator, in semitones from the key as it is transposed."""
+        rules = self.key_rules
+        return () if rules is None else rules.pitches
+
+    @property
+    def key_rules(self) -> KeyRules | None:
+        """What follows the key; None where that is not known."""
+        return None
+
+    def exchange(self, patch: Patch, within_semitones: float = 0.0) -> Mapping[str, float] | None:
+        """What to set for the same sound with two oscillators in each other's place.
+
+        Args:
+            patch: shape (len(table),), in units.
+            within_semitones: how far a tuning may stand from one that the other oscillator has; it
+                takes the rest along.
+
+        Returns:
+            Values in units by name; None where the oscillators cannot be exchanged.
+        """
+        del patch, within_semitones
+        return None
+
+    def unused(self, patch: Patch) -> frozenset[str]:
+        """Parameters that do not act on the sound of a patch, whatever their values.
+
+        Only what is certain is named: nothing where nothing is known.
+
+        Args:
+            patch: shape (len(table),), in units.
+        """
+        del patch
+        return frozenset()
+
+    def equivalents(self, patch: Patch) -> tuple[Patch, ...]:
+        """Other patches of the same sound.
+
+        The patch with its unused parameters at their defaults, the patch with its oscillators
+        exchanged, and both.
+
+        Args:
+            patch: shape (len(table),), in units.
+
+        Returns:
+            Patches that differ from the given one and from each other.
+        """
+        found = [patch]
+        for candidate in (
+            self._settled(patch),
+            *(self._exchanged(each) for each in (patch, self._settled(patch))),
+        ):
+            if candidate is not None and not any(np.array_equal(candidate, one) for one in found):
+                found.append(candidate)
+        return tuple(found[1:])
+
+    def _settled(self, patch: Patch) -> Patch:
+        """The patch with unused parameters at their defaults."""
+        return self.with_values(
+            patch, {name: self.table[name].default for name in self.unused(patch)}
+        )
+
+    def _exchanged(self, patch: Patch) -> Patch | None:
+        changes = self.exchange(patch)
+        return None if changes is None else self.with_values(patch, changes)
+
+    def with_values(self, patch: Patch, values: Mapping[str, float]) -> Patch:
+        """A copy of a patch with some values set, in units by name."""
+        changed = patch.copy()
+        for name, value in values.items():
+            changed[self.table.index(name)] = value
+        return changed
