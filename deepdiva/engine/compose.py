@@ -256,7 +256,7 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
         x = "(y, envelope)" if m is amplifier else "y"
         inner.append(f"y, {s} = {step}({x}, {p}, {_tuple([_row(row) for row in states[m]])})")
         inner += [f"{_row(row)} = {s}[{k}]" for k, row in enumerate(states[m])]
-    inner += [f"{_row(last[0])} = y", "block[at + n] = y"]
+    inner += [f"{_row(last[0])} = y[1]", "block[at + n] = y[0]"]
     body = "\n".join(" " * 16 + line for line in inner)
     blocks = "\n\n".join(sources.blocks)
     kernel = f'''

@@ -82,6 +82,10 @@ class Constant:
     meaning: str
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Module:
     """One circuit.
@@ -105,6 +109,7 @@ class Module:
         bend: of a filter: `(p, factor) -> p`, the coefficients with the cutoff multiplied, once a
             sample, for filter FM.
         after_filter: of a high-pass: it stands behind the main filter, not before it.
+        noisy: of an oscillator panel: whether lanes of these inputs, (lanes, inputs), want noise.
         oscillators: how many phases an oscillator panel runs.
     """
 
@@ -121,6 +126,7 @@ class Module:
     circuit: Callable[..., Any] | None = None
     bend: Callable[..., Any] | None = None
     after_filter: bool = False
+    noisy: Callable[..., bool] = _never
     oscillators: int = 0
 
     def __post_init__(self) -> None:

@@ -71,6 +71,11 @@ def _c(name, value, low, high, confidence, meaning, unit=""):
     return Constant(name, value, low, high, unit, Confidence(confidence), meaning)
 
 
+def noisy(inputs):
+    """Whether any lane wants noise."""
+    return bool((inputs[:, 0] > 3.5).any())
+
+
 MODULE = Module(
     slot=Slot.OSCILLATOR,
     name="dual_vco_eco",
@@ -101,5 +106,6 @@ MODULE = Module(
     controls=controls,
     step=step,
     confidence=Confidence.MEDIUM,
+    noisy=noisy,
     oscillators=2,
 )

@@ -1,0 +1,109 @@
+"""A chain: which modules a voice is made of, and the inputs that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.engine.module import Module
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The modules of a voice in the order of the signal, with the feedback round and filter FM.
+
+    Its inputs are the oscillators' MIDI pitches, then those of the modules as `slot.name`, then
+    `mixer.feedback` and `mixer.filter_fm`.
+    """
+
+    oscillator: Module
+    highpass: Module
+    filter: Module
+    amplifier: Module
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """Oscillator panel, high-pass, filter, amplifier."""
+        return self.oscillator, self.highpass, self.filter, self.amplifier
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of all inputs."""
+        names = [f"pitch{k + 1}" for k in range(self.oscillator.oscillators)]
+        for module in self.modules:
+            names += [f"{module.slot}.{entry.name}" for entry in module.inputs]
+        return (*names, "mixer.feedback", "mixer.filter_fm")
+
+    def index(self, name: str) -> int:
+        """Position of an input."""
+        return self.inputs.index(name)
+
+    def span(self, module: Module) -> slice:
+        """Where the inputs of a module lie."""
+        if not module.inputs:
+            return slice(0, 0)
+        first = self.index(f"{module.slot}.{module.inputs[0].name}")
+        return slice(first, first + len(module.inputs))
+
+
+@dataclass
+class LaneInputs:
+    """All lanes of one chain: one voice of one patch each, voices of a patch side by side.
+
+    Attributes:
+        chain: what they play.
+        base: (lanes, inputs) float64, where the knobs stand.
+        route_inputs: (routes,) int64, the input that each route of the matrix moves.
+        sources: (lanes, routes) int64.
+        depths: (lanes, routes) float64, in the input's unit.
+        inner_sources: (lanes, INNER) int64; see `control_program`.
+        inner_depths: (lanes, INNER) float64.
+        static: (lanes, SOURCES) float64, sources that stand still.
+        lfos: (lanes, 2, LFO_FIELDS) float64.
+        extras: (lanes, EXTRAS) float64.
+        shapes: (lanes, 3, 3, 3) float64, envelopes 1, 2 and the amplifier's.
+        drift: (lanes, oscillators, nodes) float64, semitones.
+        drift_samples: between two nodes.
+        phase: (lanes, oscillators) float64, start phases, cycles.
+        noise: (lanes,) float64, where in the noise a voice starts, 0..1.
+        pan: (lanes, 2) float64, gains of the left and right channel.
+        patch: (lanes,) int64, ascending.
+    """
+
+    chain: Chain
+    base: Array
+    route_inputs: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    depths: Array
+    inner_sources: NDArray[np.int64]
+    inner_depths: Array
+    static: Array
+    lfos: Array
+    extras: Array
+    shapes: Array
+    drift: Array
+    drift_samples: int
+    phase: Array
+    noise: Array
+    pan: Array
+    patch: NDArray[np.int64]
+
+    def rows(self, rows: NDArray[np.int64]) -> LaneInputs:
+        """Some of the lanes."""
+        picked: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            keep = name in ("chain", "route_inputs", "drift_samples")
+            picked[name] = value if keep else np.ascontiguousarray(value[rows])
+        return LaneInputs(**picked)
+
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """(lanes,): something but the amplifier's envelope and drift moves, or filter FM is on."""
+        routed = ((self.sources != 0) & (self.depths != 0.0)).any(axis=1)
+        return routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0)

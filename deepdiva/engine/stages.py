@@ -1,0 +1,67 @@
+"""Kernels of the stages: written when first needed, kept on disk, found again by their text."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
+from deepdiva.engine.compose import filter_text, source_text
+from deepdiva.engine.module import Module
+from deepdiva.files import atomic_write
+
+_LOG = logging.getLogger(__name__)
+
+
+def kernel_folder() -> Path:
+    """Where generated kernels and their machine code lie.
+
+    `DEEPDIVA_CACHE` names another folder. Where nothing can be written, a temporary one is used.
+    """
+    named = os.environ.get("DEEPDIVA_CACHE")
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    folder = base / "deepdiva" / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"deepdiva-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+
+
+@lru_cache(maxsize=None)
+def _load(text: str, title: str) -> ModuleType:
+    digest = hashlib.sha256((text + version("numba")).encode()).hexdigest()[:16]
+    name = f"deepdiva_kernel_{title}_{digest}"
+    path = kernel_folder() / f"{name}.py"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, text.encode(), force=True)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@lru_cache(maxsize=None)
+def source_stage(module: Module, moving: bool) -> ModuleType:
+    """The compiled source stage of an oscillator panel."""
+    return _load(source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}")
+
+
+@lru_cache(maxsize=None)
+def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
+    """The compiled filter stage of a pair of filters."""
+    title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"
+    return _load(filter_text(highpass, lowpass, amplifier, moving), title)

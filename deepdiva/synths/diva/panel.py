@@ -1,0 +1,552 @@
+"""Diva's panel: which module a choice stands for, and what each knob sets.
+
+A line of a table takes one knob to one input of one module; `Lanes` reads knobs. This is the only
+place where the engine meets Diva's parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.engine import control_program as program
+from deepdiva.engine.chain import Chain, LaneInputs
+from deepdiva.engine.chance import normal, uniform
+from deepdiva.engine.module import Module
+from deepdiva.engine.modules.amplifiers import vca
+from deepdiva.engine.modules.filters import bite as bite_lp
+from deepdiva.engine.modules.filters import ladder
+from deepdiva.engine.modules.highpass import bite as bite_hp
+from deepdiva.engine.modules.highpass import none
+from deepdiva.engine.modules.oscillators import dual_vco_eco, triple_vco
+from deepdiva.note import Note
+from deepdiva.synths.diva.table import DIVA
+
+Array = NDArray[np.float64]
+
+PIVOT = 51.5
+"""Key from which key follow counts (measured: `docs/ENGINE.md`)."""
+
+DEFAULT_TEMPO = 120.0
+"""Beats per minute."""
+
+_DIVISIONS = (
+    1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 3 / 64, 3 / 32, 3 / 16, 3 / 8, 3 / 4,
+    1 / 24, 1 / 12, 1 / 6, 1 / 3, 2 / 3, 2, 3, 4, 5, 6, 7, 8,
+)  # fmt: skip
+"""Length of LFO.Sync 0 to 23, in bars of four beats."""
+
+
+class Lanes:
+    """One patch per lane, with what every law needs."""
+
+    def __init__(
+        self,
+        patches: Array,
+        note: Note,
+        seeds: NDArray[np.uint64],
+        voice: NDArray[np.int64],
+        stack: NDArray[np.int64],
+        constants: Mapping[str, float],
+        rate: float,
+        tempo: float = DEFAULT_TEMPO,
+    ) -> None:
+        self.patches = patches
+        self.note = note
+        self.voice = voice
+        self.stack = stack
+        self.constants = constants
+        self.rate = rate
+        self.tempo = tempo
+        self.seeds = seeds
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(self.patches[:, DIVA.index(name)])
+
+    def share(self, name: str) -> Array:
+        """A knob of 0 to 100 as 0..1."""
+        return np.clip(self[name] / 100.0, 0.0, 1.0)
+
+    def choice(self, name: str) -> NDArray[np.int64]:
+        """A switch as a whole number."""
+        return np.rint(self[name]).astype(np.int64)
+
+    def follow(self, name: str) -> Array:
+        """Semitones that key follow adds to a cutoff."""
+        return self.share(name) * (self.note.pitch - PIVOT)
+
+    def uniform(self, stream: int) -> Array:
+        """A number of 0..1 per lane, drawn for the voice."""
+        return uniform(self.seeds, stream + 64 * self.voice)
+
+    def normal(self, stream: int) -> Array:
+        """A standard normal number per lane, drawn for the voice."""
+        return normal(self.seeds, stream + 64 * self.voice)
+
+    def note_uniform(self, stream: int) -> Array:
+        """A number of 0..1 per lane, the same for all voices of a note."""
+        return uniform(self.seeds, stream + 0 * self.voice)
+
+    @property
+    def size(self) -> int:
+        """How many lanes."""
+        return len(self.voice)
+
+
+Law = Callable[[Lanes], Array]
+
+
+def knob(name: str, scale: float = 1.0, offset: float = 0.0) -> Law:
+    """The value, scaled."""
+    return lambda lanes: lanes[name] * scale + offset
+
+
+def share(name: str) -> Law:
+    """A knob of 0 to 100 as 0..1."""
+    return lambda lanes: lanes.share(name)
+
+
+def cutoff(name: str, key_follow: str) -> Law:
+    """A cutoff's MIDI pitch with key follow."""
+    return lambda lanes: lanes[name] + lanes.follow(key_follow)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the modulation matrix.
+
+    Attributes:
+        source: parameter that chooses the source.
+        depth: parameter of the depth.
+        target: input of the chain.
+        scale: input units per unit of the depth, a number or a law of the lanes.
+    """
+
+    source: str
+    depth: str
+    target: str
+    scale: float | Law = 1.0
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A module as the panel uses it: what sets its inputs, which routes reach it.
+
+    Attributes:
+        module: the circuit.
+        inputs: law of each input that a knob sets, by the input's name.
+        routes: rows of the matrix that end here.
+        pitches: of an oscillator panel: MIDI pitch of each oscillator, relative to the key.
+        filter_fm: of a filter: octaves of cutoff per semitone of FilterFM.
+        feedback: whether the chain's feedback knob is on the panel with this module.
+    """
+
+    module: Module
+    inputs: Mapping[str, Law]
+    routes: tuple[Route, ...] = ()
+    pitches: tuple[Law, ...] = ()
+    filter_fm: float = 1.0 / 12.0
+    feedback: bool = False
+
+
+def _octave(lanes: Lanes) -> Array:
+    return 12.0 * np.clip(np.rint(lanes["OSC.Tune1"] / 12.0), -2, 2)
+
+
+def _on(name: str, scale: float = 1.0) -> Law:
+    return lambda lanes: scale * (lanes[name] > 0.5)
+
+
+_SHAPE_SCALE = 8.0 / 100.0
+"""Shape units per unit of ShapeDepth: the whole range at depth 100 (uncalibrated)."""
+
+OSCILLATORS: dict[int, Fitting] = {
+    0: Fitting(
+        triple_vco.MODULE,
+        {
+            "shape1": knob("OSC.Shape1"),
+            "shape2": knob("OSC.Shape2"),
+            "shape3": knob("OSC.Shape3"),
+            "level1": share("OSC.Vol1"),
+            "level2": share("OSC.Vol2"),
+            "level3": share("OSC.Vol3"),
+            "noise": share("OSC.Noise"),
+            "fm": share("OSC.FM"),
+        },
+        (
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _on("OSC.TM1On")),
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch2", _on("OSC.TM2On")),
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch3", _on("OSC.TM3On")),
+            Route("OSC.Sh1Src", "OSC.Sh1Dpt", "oscillator.shape1", _on("OSC.SM1On", _SHAPE_SCALE)),
+            Route("OSC.Sh1Src", "OSC.Sh1Dpt", "oscillator.shape2", _on("OSC.SM2On", _SHAPE_SCALE)),
+            Route("OSC.Sh1Src", "OSC.Sh1Dpt", "oscillator.shape3", _on("OSC.SM3On", _SHAPE_SCALE)),
+            Route("OSC.FmSrc", "OSC.FmDpt", "oscillator.fm", 0.01),
+        ),
+        pitches=(_octave, knob("OSC.Tune2"), knob("OSC.Tune3")),
+        feedback=True,
+    ),
+    3: Fitting(
+        dual_vco_eco.MODULE,
+        {
+            "wave1": lambda lanes: np.clip(np.rint(lanes["OSC.Wave1"]), 1, 4),
+            "wave2": lambda lanes: np.clip(np.rint(lanes["OSC.Wave2"]), 1, 4),
+            "level1": share("OSC.Vol1"),
+            "level2": share("OSC.Vol2"),
+            "width": share("OSC.PW"),
+        },
+        (
+            *(
+                Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}")
+                for m in (1, 2)
+                for k in (1, 2)
+            ),
+            Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.level1", 0.01),
+        ),
+        pitches=(_octave, knob("OSC.Tune2")),
+    ),
+}
+"""OSC.Model to what plays it."""
+
+HIGHPASSES: dict[int, Fitting] = {
+    0: Fitting(none.MODULE, {}, feedback=True),
+    3: Fitting(
+        bite_hp.MODULE,
+        {
+            "cutoff": cutoff("HPF.Freq", "HPF.KeyScl"),
+            "resonance": share("HPF.Res"),
+            "revision": knob("HPF.Rev"),
+        },
+        (Route("HPF.FMSrc", "HPF.FMDpt", "highpass.cutoff"),),
+    ),
+}
+"""HPF.Model to what plays it."""
+
+_CUTOFF_ROUTES = (
+    Route("VCF1.FMSrc", "VCF1.FMDpt", "filter.cutoff"),
+    Route("VCF1.FM2Src", "VCF1.FM2Dpt", "filter.cutoff"),
+    Route("VCF1.ResSrc", "VCF1.ResDpt", "filter.resonance", 0.01),
+)
+
+FILTERS: dict[int, Fitting] = {
+    0: Fitting(
+        ladder.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mode": knob("VCF1.LMode"),
+        },
+        _CUTOFF_ROUTES,
+        filter_fm=0.6 / 12.0,
+    ),
+    3: Fitting(
+        bite_lp.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "revision": knob("VCF1.SkRev"),
+        },
+        _CUTOFF_ROUTES,
+    ),
+}
+"""VCF1.Model to what plays it."""
+
+
+def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
+    """The chain of a choice of models."""
+    return Chain(
+        OSCILLATORS[oscillator].module,
+        HIGHPASSES[highpass].module,
+        FILTERS[lowpass].module,
+        vca.MODULE,
+    )
+
+
+def modules() -> tuple[Module, ...]:
+    """All modules that the panel can choose, each once."""
+    tables = (OSCILLATORS, HIGHPASSES, FILTERS)
+    found = [fitting.module for table in tables for fitting in table.values()]
+    return (*found, vca.MODULE)
+
+
+# Streams of chance, one for each thing that is drawn.
+_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT = 0, 6, 3, 4, 5, 10, 7, 16
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a note begins, where the seed does not decide it.
+
+    Attributes:
+        reset: oscillators start at `phases` and not at drawn ones.
+        phases: (3,), cycles, with `reset`.
+        realization: (batch, voices, oscillators + 1) of start phases and a place in the noise.
+    """
+
+    reset: bool = False
+    phases: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    realization: Array | None = None
+
+
+def lane_inputs(
+    patches: Array,
+    note: Note,
+    seeds: NDArray[np.uint64],
+    constants: Mapping[str, float],
+    pots: Array,
+    start: Start,
+    rate: float,
+    tempo: float = DEFAULT_TEMPO,
+) -> Iterator[LaneInputs]:
+    """What the lanes of a batch of patches play, chain by chain.
+
+    Args:
+        patches: (batch, 281) in the units of `DIVA`.
+        note: pitch, velocity, length.
+        seeds: (batch,) uint64.
+        constants: of the panel and of the modules' laws outside their files.
+        pots: (8, at least 2), detune pots of voices and oscillators.
+        start: see `Start`.
+        rate: samples per second, oversampling included.
+        tempo: beats per minute.
+    """
+    models = np.stack(
+        [np.rint(patches[:, DIVA.index(n)]) for n in ("OSC.Model", "HPF.Model", "VCF1.Model")],
+        axis=1,
+    ).astype(np.int64)
+    for model in np.unique(models, axis=0):
+        members = np.flatnonzero((models == model).all(axis=1))
+        stack = np.clip(np.rint(patches[members, DIVA.index("VCC.Voicing")]), 1, 6).astype(int)
+        owner = np.repeat(members, stack)
+        voice = np.arange(len(owner)) - np.repeat(np.cumsum(stack) - stack, stack)
+        lanes = Lanes(
+            patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
+            tempo,
+        )  # fmt: skip
+        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start)
+
+
+def _inputs(
+    lanes: Lanes, model: tuple[int, ...], owner: NDArray[np.int64], pots: Array, start: Start
+) -> LaneInputs:
+    c = lanes.constants
+    oscillator, highpass, lowpass = (
+        OSCILLATORS[model[0]],
+        HIGHPASSES[model[1]],
+        FILTERS[model[2]],
+    )
+    chain = chain_of(*model)
+    base = np.zeros((lanes.size, len(chain.inputs)))
+    for fitting in (oscillator, highpass, lowpass):
+        for entry in fitting.module.inputs:
+            column = chain.index(f"{fitting.module.slot}.{entry.name}")
+            law = fitting.inputs.get(entry.name)
+            base[:, column] = entry.default if law is None else law(lanes)
+    shared = lanes.note.pitch + lanes["VCC.Trsp"] + lanes["VCC.FTun"] / 100.0
+    slop = lanes["OPT.TSlop"] / 35.0
+    for k, pitch in enumerate(oscillator.pitches):
+        pot = pots[lanes.voice, k] if k < pots.shape[1] else 0.0
+        cents = c[f"tune_{min(k, 1) + 1}_cents"] + c[f"pot_{min(k, 1) + 1}_cents"] * pot * slop
+        base[:, k] = pitch(lanes) + shared + cents / 100.0
+    slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0 * lanes.normal(_CUTOFF)
+    base[:, chain.index("filter.cutoff")] += slop
+    if oscillator.feedback or highpass.module is none.MODULE:
+        base[:, chain.index("mixer.feedback")] = c["feedback_gain"] * lanes.share("VCF1.Fback")
+    base[:, chain.index("mixer.filter_fm")] = lowpass.filter_fm * lanes["VCF1.FFM"]
+    gated = lanes["VCA1.VCA"] < 0.5
+    softer = 1.0 - lanes.note.velocity / 127.0
+    level = c["output_gain"] * lanes["main.CcOp"] / 150.0 * lanes["VCA1.Vol"] / 50.0
+    level = level * np.where(gated, 1.0, 1.0 - lanes.share("ENV1.Vel") * softer)
+    base[:, chain.index("amplifier.level")] = level
+
+    routes = [*oscillator.routes, *highpass.routes, *lowpass.routes]
+    routes.append(Route("VCA1.ModSrc", "VCA1.ModDpt", "amplifier.level", lambda _: 0.01 * level))
+    if oscillator.feedback or highpass.module is none.MODULE:
+        scale = 0.01 * c["feedback_gain"]
+        routes.append(Route("VCF1.FbSrc", "VCF1.FbDpt", "mixer.feedback", scale))
+    scale = lowpass.filter_fm
+    routes.append(Route("VCF1.FfmSrc", "VCF1.FfmDpt", "mixer.filter_fm", scale))
+    sources = np.stack([np.clip(lanes.choice(r.source), 0, program.SOURCES - 1) for r in routes], 1)
+    depths = np.stack(
+        [lanes[r.depth] * (r.scale(lanes) if callable(r.scale) else r.scale) for r in routes], 1
+    )
+    targets = [chain.index(r.target) for r in routes]
+    vibrato = c["vibrato_semitones"] * lanes.share("OSC.VtoD")
+    count = chain.oscillator.oscillators
+    targets += list(range(count))
+    lfo = np.full((lanes.size, count), program.LFO_1)
+    sources = np.concatenate([sources, lfo], axis=1)
+    depths = np.concatenate([depths, np.repeat(vibrato[:, None], count, axis=1)], axis=1)
+    spread = 0.25 * np.pi * (np.clip(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0) + 1.0)
+    return LaneInputs(
+        chain=chain,
+        base=base,
+        route_inputs=np.array(targets, np.int64),
+        sources=sources.astype(np.int64),
+        depths=depths,
+        inner_sources=_inner(lanes)[0],
+        inner_depths=_inner(lanes)[1],
+        static=_static(lanes),
+        lfos=_lfos(lanes),
+        extras=_extras(lanes),
+        shapes=_envelopes(lanes),
+        drift=_drift(lanes, count),
+        drift_samples=max(1, round(c["drift_seconds"] / 4.0 * lanes.rate)),
+        phase=_phases(lanes, count, start),
+        noise=lanes.uniform(_NOISE),
+        pan=np.sqrt(2.0) * np.stack([np.cos(spread), np.sin(spread)], axis=1),
+        patch=owner,
+    )
+
+
+def _phases(lanes: Lanes, count: int, start: Start) -> Array:
+    if start.reset:
+        return np.tile(np.array(start.phases[:count]), (lanes.size, 1))
+    return np.stack([lanes.uniform(_PHASE + k) for k in range(count)], axis=1)
+
+
+_INNER = (
+    ("LFO1.DMS1", None), ("LFO2.DMS1", None), ("LFO1.FMS1", "LFO1.FMD1"),
+    ("LFO2.FMS1", "LFO2.FMD1"), ("MOD.RSrc", None), ("MOD.ISrc", None), ("MOD.QSrc", None),
+    ("MOD.LSrc", None), ("MOD.A1Src", None), ("MOD.A2Src", None), ("MOD.M1Src", None),
+    ("MOD.M2Src", None),
+)  # fmt: skip
+
+
+def _inner(lanes: Lanes) -> tuple[NDArray[np.int64], Array]:
+    sources = np.stack([np.clip(lanes.choice(s), 0, program.SOURCES - 1) for s, _ in _INNER], 1)
+    depths = np.stack([lanes[d] if d else np.ones(lanes.size) for _, d in _INNER], 1)
+    return np.asarray(sources, np.int64), depths
+
+
+def _static(lanes: Lanes) -> Array:
+    values = np.zeros((lanes.size, program.SOURCES))
+    values[:, program.VELOCITY] = lanes.note.velocity / 127.0
+    key = (lanes.note.pitch - PIVOT) / 12.0 / lanes.constants["key_follow_octaves"]
+    values[:, program.KEY_FOLLOW] = values[:, program.KEY_FOLLOW_2] = key
+    values[:, program.ALTERNATE] = 1.0
+    values[:, program.RANDOM] = 2.0 * lanes.note_uniform(_RANDOM) - 1.0
+    spread = np.maximum(1, lanes.stack - 1)
+    values[:, program.STACK_VOICE] = np.where(
+        lanes.stack > 1, 2.0 * lanes.voice / spread - 1.0, 0.0
+    )
+    pots = np.stack([lanes[f"OPT.V{k + 1}Mod"] for k in range(8)], axis=1)
+    values[:, program.VOICE_MAP] = pots[np.arange(lanes.size), lanes.voice] / 100.0
+    return values
+
+
+def _extras(lanes: Lanes) -> Array:
+    extras = np.zeros((lanes.size, program.EXTRAS))
+    extras[:, program.QUANTISE] = np.maximum(1.0, lanes["MOD.Quant"])
+    extras[:, program.LAG] = lanes.constants["lag_seconds"] * lanes.share("MOD.Slew") ** 2
+    softer = 1.0 - lanes.note.velocity / 127.0
+    for k, name in enumerate(("ENV1", "ENV2")):
+        extras[:, program.LEVEL_ENV_1 + k] = 1.0 - lanes.share(f"{name}.Vel") * softer
+        stepped = (lanes.choice(f"{name}.Model") == 2) & (lanes[f"{name}.Quant"] > 0.5)
+        extras[:, program.STEPS_ENV_1 + k] = np.where(stepped, 16.0, 0.0)
+    return extras
+
+
+def _lfos(lanes: Lanes) -> Array:
+    lfos = np.zeros((lanes.size, 2, program.LFO_FIELDS))
+    bar = 240.0 / lanes.tempo
+    periods = np.array([0.1, 1.0, 10.0] + [bar * division for division in _DIVISIONS])
+    for k, name in enumerate(("LFO1", "LFO2")):
+        lfo = lfos[:, k]
+        base = np.clip(lanes.choice(f"{name}.Sync") + 3, 0, 26)
+        lfo[:, program.LFO_RATE] = 2.0 ** lanes[f"{name}.Rate"] / periods[base]
+        lfo[:, program.LFO_WAVE] = np.clip(lanes.choice(f"{name}.Wave"), 0, 7)
+        restart = lanes.choice(f"{name}.Trig")
+        drawn = lanes.note_uniform(_LFO + k)
+        free = (restart == 3) | (restart == 0)
+        lfo[:, program.LFO_PHASE] = np.where(free, drawn, lanes[f"{name}.Phse"] / 100.0)
+        lfo[:, program.LFO_SINGLE] = restart == 2
+        fade = lanes.share(f"{name}.Dly") ** 3
+        lfo[:, program.LFO_FADE] = lanes.constants["lfo_fade_seconds"] * fade
+        lfo[:, program.LFO_TRIM] = lanes.share(f"{name}.DMD1")
+        lfo[:, program.LFO_UNIPOLAR] = lanes[f"{name}.Polar"] > 0.5
+        lfo[:, program.LFO_SEED] = lanes.uniform(_NOISE) * (0.5 + 0.25 * k)
+    return lfos
+
+
+def _drift(lanes: Lanes, count: int) -> Array:
+    c = lanes.constants
+    step = c["drift_seconds"] / 4.0
+    nodes = int(np.ceil(lanes.note.render_seconds / step)) + 3
+    spread = np.array([c["drift_1_cents"], c["drift_2_cents"], c["drift_2_cents"]])[:count]
+    kept = np.exp(-step / c["drift_seconds"])
+    streams = _DRIFT + 64 * lanes.voice[:, None, None] + 4096 * (
+        1 + np.arange(count)[None, :, None] + 4 * np.arange(nodes)[None, None, :]
+    )
+    drawn = normal(lanes.seeds[:, None, None], streams)
+    drift = np.empty_like(drawn)
+    drift[:, :, 0] = drawn[:, :, 0]
+    for node in range(1, nodes):
+        drift[:, :, node] = kept * drift[:, :, node - 1]
+        drift[:, :, node] += np.sqrt(1.0 - kept**2) * drawn[:, :, node]
+    return drift * (spread / 100.0)[None, :, None] * lanes["OSC.Drift"][:, None, None] / 35.0
+
+
+def _stage(rate: float, seconds: Array, goal: Array | float, bottom: Array | float = 0.0) -> Array:
+    """An exponential way to `goal` with a time constant, as `factor, step, bottom`."""
+    line = np.empty((len(seconds), 3))
+    line[:, 0] = np.exp(-1.0 / (np.maximum(seconds, 1e-5) * rate))
+    line[:, 1] = goal * -np.expm1(-1.0 / (np.maximum(seconds, 1e-5) * rate))
+    line[:, 2] = bottom
+    return line
+
+
+def _line(rate: float, seconds: Array, direction: float, bottom: Array | float = 0.0) -> Array:
+    """A straight way of one unit in `seconds`, up (1) or down (-1)."""
+    line = np.empty((len(seconds), 3))
+    line[:, 0] = 1.0
+    line[:, 1] = direction / (np.maximum(seconds, 1e-5) * rate)
+    line[:, 2] = bottom
+    return line
+
+
+def _curved_attack(rate: float, seconds: Array, curve: float) -> Array:
+    """From 0 to 1 in `seconds` on an exponential that aims above 1."""
+    return _stage(rate, seconds / curve, 1.0 / -np.expm1(-curve))
+
+
+def _envelopes(lanes: Lanes) -> Array:
+    c = lanes.constants
+    rate = lanes.rate
+    shapes = np.empty((lanes.size, 3, 3, 3))
+    for k, name in enumerate(("ENV1", "ENV2")):
+        octaves = (lanes.note.pitch - PIVOT) / 12.0
+        factor = 2.0 ** (-octaves * lanes.share(f"{name}.KeyFlw"))
+        factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * lanes.normal(_TIME))
+        attack, decay, release = (
+            factor * (c[f"{s}_shortest"] + c[f"{s}_longest"] * lanes.share(f"{name}.{p}") ** c[f"{s}_power"])
+            for s, p in (("attack", "Atk"), ("decay", "Dec"), ("release", "Rel"))
+        )
+        sustain = lanes.share(f"{name}.Sus")
+        model = lanes.choice(f"{name}.Model")[:, None]
+        straight = (model == 2) & (lanes[f"{name}.Crve"] < 0.5)[:, None]
+        gone = np.full(lanes.size, c["release_shortest"])
+        ads_release = np.where(lanes[f"{name}.RelOn"] > 0.5, decay, gone)
+        undershoot = c["release_undershoot"]
+        shapes[:, k, 0] = np.where(
+            straight, _line(rate, attack, 1.0), _curved_attack(rate, attack, c["attack_curve"])
+        )
+        shapes[:, k, 1] = np.where(
+            straight, _line(rate, decay, -1.0, sustain), _stage(rate, decay, sustain)
+        )
+        shapes[:, k, 2] = np.where(
+            straight,
+            _line(rate, release, -1.0),
+            np.where(
+                model == 0,
+                _stage(rate, ads_release, -undershoot),
+                _stage(rate, release, -undershoot),
+            ),
+        )
+    gated = (lanes["VCA1.VCA"] < 0.5)[:, None]
+    gate = np.full(lanes.size, 0.0006)
+    for stage, goal in ((0, 1.0 - 1e-12), (1, 1.0), (2, 0.0)):
+        shapes[:, 2, stage] = np.where(gated, _stage(rate, gate, goal), shapes[:, 0, stage])
+    return shapes
