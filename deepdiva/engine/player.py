@@ -73,13 +73,17 @@ def _hiss(table, place, begin, samples, lanes, deck):  # type: ignore[no-untyped
 
 @njit(cache=True, **_FAST)
 def _deliver(deck, samples, gains, owner, begin, out):  # type: ignore[no-untyped-def]
-    """Add each lane to its row of `out`, by its gain."""
+    """Write the sum of each patch's lanes, by their gains, to its row of `out`."""
     for n in range(owner.shape[0]):
         row = out[owner[n], begin : begin + samples]
         voice = deck[n * samples : (n + 1) * samples]
         gain = np.float32(gains[n])
-        for i in range(samples):
-            row[i] += gain * voice[i]
+        if n > 0 and owner[n - 1] == owner[n]:
+            for i in range(samples):
+                row[i] += gain * voice[i]
+        else:
+            for i in range(samples):
+                row[i] = gain * voice[i]
 
 
 @lru_cache(maxsize=64)
@@ -123,7 +127,7 @@ def play_group(
     owner: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
-    """Play at most `LANES` lanes and add them to the rows of `out`.
+    """Play at most `LANES` lanes and write their sums to the rows of `out`.
 
     Args:
         lanes: all of one chain.
@@ -133,7 +137,7 @@ def play_group(
         note_off: sample of the key's release.
         rate: samples per second.
         owner: (lanes,) int64, row of `out` of each lane.
-        out: (channels, rows, samples) float32, one or two channels; added to.
+        out: (channels, rows, samples) float32, one or two channels; these rows are overwritten.
     """
     chain = lanes.chain
     count = len(owner)
