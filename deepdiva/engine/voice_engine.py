@@ -41,6 +41,10 @@ PANEL_CONSTANTS: Final = {
     "key_follow_octaves": 5.0,
     "lfo_fade_seconds": 20.0,
     "lag_seconds": 2.0,
+    "cutoff_depth": 1.036,
+    "key_pivot": 51.5,
+    "filter_fm_semitones": 1.0,
+    "filter_fm_ladder_semitones": 0.6,
     "feedback_gain": 4.3 * 0.44,
 }
 

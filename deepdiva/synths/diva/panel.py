@@ -27,9 +27,6 @@ from deepdiva.synths.diva.table import DIVA
 
 Array = NDArray[np.float64]
 
-PIVOT = 51.5
-"""Key from which key follow counts (measured: `docs/ENGINE.md`)."""
-
 DEFAULT_TEMPO = 120.0
 """Beats per minute."""
 
@@ -76,7 +73,7 @@ class Lanes:
 
     def follow(self, name: str) -> Array:
         """Semitones that key follow adds to a cutoff."""
-        return self.share(name) * (self.note.pitch - PIVOT)
+        return self.share(name) * (self.note.pitch - self.constants["key_pivot"])
 
     def uniform(self, stream: int) -> Array:
         """A number of 0..1 per lane, drawn for the voice."""
@@ -140,7 +137,7 @@ class Fitting:
         inputs: law of each input that a knob sets, by the input's name.
         routes: rows of the matrix that end here.
         pitches: of an oscillator panel: MIDI pitch of each oscillator, relative to the key.
-        filter_fm: of a filter: octaves of cutoff per semitone of FilterFM.
+        filter_fm: of a filter: the constant that says how far FilterFM bends its cutoff.
         feedback: whether the chain's feedback knob is on the panel with this module.
     """
 
@@ -148,7 +145,7 @@ class Fitting:
     inputs: Mapping[str, Law]
     routes: tuple[Route, ...] = ()
     pitches: tuple[Law, ...] = ()
-    filter_fm: float = 1.0 / 12.0
+    filter_fm: str = "filter_fm_semitones"
     feedback: bool = False
 
 
@@ -224,8 +221,12 @@ HIGHPASSES: dict[int, Fitting] = {
 }
 """HPF.Model to what plays it."""
 
+def _cutoff_depth(lanes: Lanes) -> Array:
+    return np.full(lanes.size, lanes.constants["cutoff_depth"])
+
+
 _CUTOFF_ROUTES = (
-    Route("VCF1.FMSrc", "VCF1.FMDpt", "filter.cutoff"),
+    Route("VCF1.FMSrc", "VCF1.FMDpt", "filter.cutoff", _cutoff_depth),
     Route("VCF1.FM2Src", "VCF1.FM2Dpt", "filter.cutoff"),
     Route("VCF1.ResSrc", "VCF1.ResDpt", "filter.resonance", 0.01),
 )
@@ -239,7 +240,7 @@ FILTERS: dict[int, Fitting] = {
             "mode": knob("VCF1.LMode"),
         },
         _CUTOFF_ROUTES,
-        filter_fm=0.6 / 12.0,
+        filter_fm="filter_fm_ladder_semitones",
     ),
     3: Fitting(
         bite_lp.MODULE,
@@ -354,7 +355,7 @@ def _inputs(
     base[:, chain.index("filter.cutoff")] += slop
     if oscillator.feedback or highpass.module is none.MODULE:
         base[:, chain.index("mixer.feedback")] = c["feedback_gain"] * lanes.share("VCF1.Fback")
-    base[:, chain.index("mixer.filter_fm")] = lowpass.filter_fm * lanes["VCF1.FFM"]
+    base[:, chain.index("mixer.filter_fm")] = c[lowpass.filter_fm] / 12.0 * lanes["VCF1.FFM"]
     gated = lanes["VCA1.VCA"] < 0.5
     softer = 1.0 - lanes.note.velocity / 127.0
     level = c["output_gain"] * lanes["main.CcOp"] / 150.0 * lanes["VCA1.Vol"] / 50.0
@@ -366,7 +367,7 @@ def _inputs(
     if oscillator.feedback or highpass.module is none.MODULE:
         scale = 0.01 * c["feedback_gain"]
         routes.append(Route("VCF1.FbSrc", "VCF1.FbDpt", "mixer.feedback", scale))
-    scale = lowpass.filter_fm
+    scale = c[lowpass.filter_fm] / 12.0
     routes.append(Route("VCF1.FfmSrc", "VCF1.FfmDpt", "mixer.filter_fm", scale))
     sources = np.stack([np.clip(lanes.choice(r.source), 0, program.SOURCES - 1) for r in routes], 1)
     depths = np.stack(
@@ -424,7 +425,7 @@ def _inner(lanes: Lanes) -> tuple[NDArray[np.int64], Array]:
 def _static(lanes: Lanes) -> Array:
     values = np.zeros((lanes.size, program.SOURCES))
     values[:, program.VELOCITY] = lanes.note.velocity / 127.0
-    key = (lanes.note.pitch - PIVOT) / 12.0 / lanes.constants["key_follow_octaves"]
+    key = (lanes.note.pitch - lanes.constants["key_pivot"]) / 12.0 / lanes.constants["key_follow_octaves"]
     values[:, program.KEY_FOLLOW] = values[:, program.KEY_FOLLOW_2] = key
     values[:, program.ALTERNATE] = 1.0
     values[:, program.RANDOM] = 2.0 * lanes.note_uniform(_RANDOM) - 1.0
@@ -517,7 +518,7 @@ def _envelopes(lanes: Lanes) -> Array:
     rate = lanes.rate
     shapes = np.empty((lanes.size, 3, 3, 3))
     for k, name in enumerate(("ENV1", "ENV2")):
-        octaves = (lanes.note.pitch - PIVOT) / 12.0
+        octaves = (lanes.note.pitch - lanes.constants["key_pivot"]) / 12.0
         factor = 2.0 ** (-octaves * lanes.share(f"{name}.KeyFlw"))
         factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * lanes.normal(_TIME))
         attack, decay, release = (
