@@ -27,6 +27,7 @@ from search_runs import known_sounds, network_start, table
 from deepdiva.audio import Target, load_target
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.patch_writer import PresetWriter
 from deepdiva.search import matching
 from deepdiva.search.differential import MixedDifferentialEvolution
 from deepdiva.search.given import Given
@@ -36,12 +37,11 @@ from deepdiva.search.objective import Objectives
 from deepdiva.search.race import Race
 from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.writing import DivaWriter
 from deepdiva.synths.diva import default_space
 from deepdiva.synths.diva.preset import Preset
 
 PARTS: dict[str, tuple[tuple[type | ModuleType, str], ...]] = {
-    "rendering": ((EmbeddedRenderer, "render"), (EmbeddedRenderer, "render_struck")),
+    "rendering": ((EmbeddedRenderer, "render"), (EmbeddedRenderer, "render_realizations")),
     "scoring": ((Objectives, "score"),),
     "strategies": tuple(
         (strategy, function)
@@ -88,7 +88,7 @@ def matched(
     target: Target, start: Start | None, evaluations: int, jobs: int, folder: Path
 ) -> Match:
     """Match a sound as `deepdiva refine` does."""
-    writer = DivaWriter(Preset.template())
+    writer = PresetWriter(Preset.template(), ".h2p")
     task = Task(
         target,
         Outputs.of(target.source, folder, writer),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepdiva.data.dataset import Dataset
 from deepdiva.data.quality import FAULT_NAMES
 from deepdiva.parameters import Parameter
-from deepdiva.synths.diva import DIVA
+from deepdiva.synths import KNOWN, find_synthesizer
 
 HISTOGRAM_BINS = 24
 LEVELS_DB = (-80.0, -60.0, -40.0, -30.0, -20.0, -10.0, 0.0)
@@ -72,7 +72,8 @@ def inspect(dataset: Dataset) -> Inspection:
     audible = peaks_db[peaks_db >= LEVELS_DB[0]]
     quantiles = np.quantile(audible, (0.0, 0.05, 0.5, 0.95, 1.0)) if len(audible) else ()
     edges = np.searchsorted(LEVELS_DB, peaks_db, side="right")
-    table = DIVA if dataset.description.settings["space"]["table"] == DIVA.name else None
+    name = dataset.description.settings["space"]["table"]
+    table = find_synthesizer(name).table if name in KNOWN else None
     return Inspection(
         sounds=len(dataset),
         batches=len(dataset.description.records),

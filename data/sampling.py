@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.files import files_below
 from deepdiva.space import ParameterSpace
-from deepdiva.synths.diva import DIVA
+from deepdiva.synths import synthesizer_of
 from deepdiva.synths.diva.preset import Preset
 
 BLOCK = 256
@@ -92,7 +92,7 @@ class AroundPresets(Sampling):
             InvalidValueError: the space is that of another synthesizer.
             PresetError: a file that is no preset of Diva.
         """
-        if space.table != DIVA:
+        if not synthesizer_of(space.table).preset_suffix:
             raise InvalidValueError(
                 f"The presets are of Diva, and the synthesizer is {space.table.name}: leave out "
                 "--from-presets."

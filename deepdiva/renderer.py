@@ -5,14 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import RenderError
+from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+
+if TYPE_CHECKING:
+    from deepdiva.patch_writer import PatchWriter, PresetFile
 
 Seeds = int | Sequence[int] | NDArray[np.integer]
 
@@ -30,6 +33,11 @@ class RendererInfo:
             of Python's global lock, `loky` (processes) where it does not.
         quality: how carefully it computes, where one can choose; empty elsewhere. The same patch
             sounds slightly different with another.
+        preferred_batch: patches that are rendered together without waste, at least 1; batches are
+            cut at multiples of it.
+        cheap_to_copy: computes in the caller's process and holds nothing, so that each worker
+            process can have its own, and a render costs milliseconds.
+        takes_realizations: `render_realizations` plays with given start phases and noise.
     """
 
     name: str
@@ -37,11 +45,27 @@ class RendererInfo:
     repeatable: bool
     workers: Literal["threading", "loky"]
     quality: str = ""
+    preferred_batch: int = 8
+    cheap_to_copy: bool = False
+    takes_realizations: bool = False
 
     def to_dict(self) -> dict[str, str]:
         """Whatever the sounds depend on, ready for JSON."""
         about = {"name": self.name, "version": self.version}
         return {**about, "quality": self.quality} if self.quality else about
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A parameter that shapes a patch in the synthesizer itself and does nothing in a renderer.
+
+    Attributes:
+        parameter: its name.
+        reason: one sentence without a full stop.
+    """
+
+    parameter: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +171,73 @@ class Renderer(ABC):
         except PartialRenderError as failures:
             return failures.batch
 
+    def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+        """What one patch asks for and this renderer does not do; nothing where it does all.
+
+        Args:
+            patch: shape (len(table),), in units.
+        """
+        del patch
+        return ()
+
+    def writer(self, base: PresetFile) -> PatchWriter:
+        """What writes patches of this synthesizer as preset files.
+
+        Args:
+            base: preset of the synthesizer, for whatever is no parameter; not used where the
+                synthesizer makes its files itself.
+
+        Raises:
+            RenderError: the synthesizer has no preset format that is known, and makes none.
+        """
+        from deepdiva.synths import synthesizer_of
+
+        writer = synthesizer_of(self.table).writer(base)
+        if writer is None:
+            raise RenderError(
+                f"{self.info.name} cannot write presets of {self.table.name}: their format is not "
+                "known."
+            )
+        return writer
+
+    def realization_size(self, patch: NDArray[np.float64]) -> int:
+        """How many numbers of 0 to 1 a realization of this patch's nuisance variables has.
+
+        Nuisance variables are what stands in no preset: start phases, the place in the noise.
+
+        Args:
+            patch: shape (len(table),).
+
+        Raises:
+            InvalidValueError: the renderer takes no realizations.
+        """
+        del patch
+        raise self._takes_none()
+
+    def render_realizations(
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        realizations: NDArray[np.float64],
+        seeds: Seeds = 0,
+    ) -> NDArray[np.float32]:
+        """As `render`, with a realization of the nuisance variables for each patch.
+
+        Args:
+            patches: shape (batch, len(table)), all with realizations of one size.
+            note: what is played.
+            realizations: shape (batch, realization_size), in [0, 1].
+            seeds: for whatever a realization does not hold.
+
+        Raises:
+            InvalidValueError: the renderer takes no realizations.
+        """
+        del patches, note, realizations, seeds
+        raise self._takes_none()
+
+    def _takes_none(self) -> InvalidValueError:
+        return InvalidValueError(f"{self.info.name} takes no realizations: leave them to chance.")
+
     def exact(self) -> Renderer:
         """The same synthesizer where a render depends on nothing that was rendered before.
 
@@ -157,31 +248,3 @@ class Renderer(ABC):
 
     def close(self) -> None:  # noqa: B027  (most renderers hold nothing)
         """Let go of processes and plug-ins. A closed renderer must not be used again."""
-
-
-@runtime_checkable
-class StruckRenderer(Protocol):
-    """A renderer that can be told how a note is struck: start phases, place in the noise."""
-
-    def strike_size(self, patch: NDArray[np.float64]) -> int:
-        """How many numbers of 0 to 1 a strike of this patch has.
-
-        Args:
-            patch: shape (len(table),).
-        """
-
-    def render_struck(
-        self,
-        patches: NDArray[np.float64],
-        note: Note,
-        strikes: NDArray[np.float64],
-        seeds: Seeds = 0,
-    ) -> NDArray[np.float32]:
-        """As `Renderer.render`, with a strike for each patch.
-
-        Args:
-            patches: shape (batch, len(table)), all with strikes of one size.
-            note: what is played.
-            strikes: shape (batch, strike_size), in [0, 1].
-            seeds: for whatever a strike does not hold.
-        """

@@ -5,18 +5,69 @@ Nothing but the renderer that is asked for is imported.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 
 if TYPE_CHECKING:
+    from deepdiva.hosts.host import PluginFormat
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
     from deepdiva.hosts.quality import DivaQuality
     from deepdiva.renderer import Renderer
     from deepdiva.synths.diva.preset import Preset
 
-RendererName = Literal["embedded", "dawdreamer", "renderman"]
-RENDERERS: tuple[RendererName, ...] = get_args(RendererName)
+
+@dataclass(frozen=True)
+class RendererKind:
+    """One way to render.
+
+    Attributes:
+        name: what the command line calls it, and `RendererInfo`.
+        source: `module:class` of the renderer, or of the host that plays plug-ins.
+        plays_plugins: whether it needs a plug-in.
+        formats: of plug-ins that it plays, the preferred one first.
+    """
+
+    name: str
+    source: str
+    plays_plugins: bool = True
+    formats: tuple[PluginFormat, ...] = ("vst3", "vst2")
+
+    def load(self) -> type[Any]:
+        """The class; nothing is imported before."""
+        module, _, name = self.source.partition(":")
+        found: type[Any] = getattr(import_module(module), name)
+        return found
+
+
+KINDS: dict[str, RendererKind] = {
+    kind.name: kind
+    for kind in (
+        RendererKind("embedded", "deepdiva.engine:EmbeddedRenderer", plays_plugins=False),
+        RendererKind("dawdreamer", "deepdiva.hosts.dawdreamer:DawDreamerHost"),
+        RendererKind("renderman", "deepdiva.hosts.renderman:RenderManHost", formats=("vst2",)),
+    )
+}
+"""A row for each; the first that plays plug-ins, and the first that does not, are the usual ones.
+"""
+
+RENDERERS: tuple[str, ...] = tuple(KINDS)
+
+
+def renderer_kind(name: str | None = None, plugin: Path | str | None = None) -> RendererKind:
+    """The row of a name; of None the usual one, with a plug-in or without.
+
+    Raises:
+        InvalidValueError: an unknown name.
+    """
+    if name is None:
+        return next(kind for kind in KINDS.values() if kind.plays_plugins == (plugin is not None))
+    if name not in KINDS:
+        raise InvalidValueError(f"renderer {name!r}: it must be one of {', '.join(RENDERERS)}.")
+    return KINDS[name]
 
 
 def make_renderer(
@@ -47,17 +98,33 @@ def make_renderer(
         MissingFileError: there is no such plug-in or preset, or none was named and Diva is in none
             of the usual folders.
     """
-    if name is None:
-        name = "embedded" if plugin is None else "dawdreamer"
-    if name not in RENDERERS:
-        raise InvalidValueError(f"renderer {name!r}: it must be one of {', '.join(RENDERERS)}.")
-    if name == "embedded":
-        return _embedded(plugin, preset, state)
+    kind = renderer_kind(name, plugin)
+    if not kind.plays_plugins:
+        return _without_plugin(kind, plugin, preset, state)
+    return make_plugin_renderer(
+        kind, plugin, workers=workers, mode=mode, preset=preset, state=state, quality=quality
+    )
+
+
+def make_plugin_renderer(
+    kind: RendererKind,
+    plugin: Path | str | None = None,
+    *,
+    workers: int = 1,
+    mode: Literal["reuse", "fresh"] = "reuse",
+    preset: Preset | None = None,
+    state: Path | str | None = None,
+    quality: DivaQuality | None = None,
+) -> PluginRenderer:
+    """Make the renderer of a kind that plays plug-ins.
+
+    Takes and raises what `make_renderer` does.
+    """
     from deepdiva.hosts.plugin_renderer import PluginRenderer
     from deepdiva.hosts.quality import DivaQuality
     from deepdiva.hosts.settings import PluginSettings
 
-    path = _diva_of(cast("RendererName", name)) if plugin is None else Path(plugin)
+    path = _diva_of(kind) if plugin is None else Path(plugin)
     if not path.expanduser().exists():
         raise MissingFileError(
             f"{path} does not exist: --plugin takes the path of a plug-in; `deepdiva doctor` lists "
@@ -65,7 +132,7 @@ def make_renderer(
         )
     settings = PluginSettings(
         plugin=path,
-        host=name,
+        host=kind.name,
         mode=mode,
         workers=workers,
         quality=DivaQuality() if quality is None else quality,
@@ -74,33 +141,35 @@ def make_renderer(
     return PluginRenderer(settings, preset)
 
 
-def _embedded(
-    plugin: Path | str | None, preset: Preset | None, state: Path | str | None
+def _without_plugin(
+    kind: RendererKind,
+    plugin: Path | str | None,
+    preset: Preset | None,
+    state: Path | str | None,
 ) -> Renderer:
     if plugin is not None:
         raise InvalidValueError(
-            f"--plugin {plugin} and the embedded engine: leave one out, or say --renderer "
-            "dawdreamer."
+            f"--plugin {plugin} and the {kind.name} engine: leave one out, or say --renderer "
+            f"{renderer_kind(plugin=plugin).name}."
         )
     if state is not None:
         raise InvalidValueError(
             f"{state} is no preset of Diva: name the plug-in that it belongs to by --plugin."
         )
-    from deepdiva.engine import EmbeddedRenderer
+    renderer: Renderer = kind.load()(detune_pots=None if preset is None else preset.detune_pots())
+    return renderer
 
-    return EmbeddedRenderer(detune_pots=None if preset is None else preset.detune_pots())
 
-
-def _diva_of(name: RendererName) -> Path:
+def _diva_of(kind: RendererKind) -> Path:
     from deepdiva.hosts.discovery import find_diva, find_plugins
 
-    diva = find_diva(find_plugins(), ("vst2",) if name == "renderman" else ("vst3", "vst2"))
-    if diva is None:
+    found = find_diva(find_plugins(), kind.formats)
+    if found is None:
         raise MissingFileError(
-            f"Diva is in none of the usual folders: name it by --plugin, as {name} needs one. "
+            f"Diva is in none of the usual folders: name it by --plugin, as {kind.name} needs one. "
             "`deepdiva doctor` lists folders and plug-ins."
         )
-    return diva.path
+    return found.path
 
 
 def _bytes_of(path: Path) -> bytes:

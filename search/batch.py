@@ -39,7 +39,7 @@ def worth_processes(tasks: Sequence[Task], renderer: Renderer, jobs: int) -> boo
         jobs: workers.
     """
     processes = min(jobs, len(tasks))
-    if processes < 2 or renderer.info.name != "embedded":
+    if processes < 2 or not renderer.info.cheap_to_copy:
         return False
     seconds = sum(task.settings.evaluations is None for task in tasks)
     work = sum(task.settings.evaluations or 0 for task in tasks)

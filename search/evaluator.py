@@ -11,16 +11,11 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
-from deepdiva.renderer import RenderBatch, Renderer, StruckRenderer
+from deepdiva.renderer import RenderBatch, Renderer
 from deepdiva.search.objective import REPORTED, Objectives
 from deepdiva.space import ParameterSpace
 from deepdiva.workers import WorkerPool, spans, worker_count
-
-LANES = 8
-"""Workers get whole multiples of this many candidates where they can: the embedded engine renders
-so many in hardly more time than one."""
 
 WORST = 1e9
 """Distance of a candidate that the synthesizer could not play, or whose sound is not finite."""
@@ -83,7 +78,7 @@ class _Patches(_Work):
 @final
 @dataclass(frozen=True)
 class _StruckPatches(_Work):
-    """Patches, shape (count, len(table)), with strikes, shape (count, size): `StruckRenderer`."""
+    """Patches, shape (count, len(table)), with strikes, shape (count, size)."""
 
     patches: NDArray[np.float64]
     strikes: NDArray[np.float64]
@@ -91,14 +86,8 @@ class _StruckPatches(_Work):
     residuals: bool = False
 
     def play(self, bench: _Bench) -> RenderBatch:
-        struck = _struck(bench.renderer)
-        return RenderBatch(struck.render_struck(self.patches, bench.note, self.strikes, bench.seed))
-
-
-def _struck(renderer: Renderer) -> StruckRenderer:
-    if not isinstance(renderer, StruckRenderer):
-        raise InvalidValueError(f"{renderer.info.name} takes no strikes: leave them to chance.")
-    return renderer
+        play = bench.renderer.render_realizations
+        return RenderBatch(play(self.patches, bench.note, self.strikes, bench.seed))
 
 
 def _score(bench: _Bench, work: _Work) -> Scores:
@@ -203,7 +192,7 @@ class Evaluator:
         Raises:
             InvalidValueError: the renderer takes no strikes.
         """
-        return _struck(self._bench.renderer).strike_size(self.patches(point[None])[0])
+        return self._bench.renderer.realization_size(self.patches(point[None])[0])
 
     def score_struck(
         self, points: NDArray[np.float64], strikes: NDArray[np.float64], objective: str
@@ -241,7 +230,7 @@ class Evaluator:
         return self._bench.objectives.score(REPORTED, sounds)
 
     def _pieces(self, count: int) -> list[slice]:
-        return spans(count, self._pool.jobs, LANES)
+        return spans(count, self._pool.jobs, self._bench.renderer.info.preferred_batch)
 
     def _gathered(self, work: Sequence[_Work]) -> Scores:
         """Scores of consecutive pieces as one."""

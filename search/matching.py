@@ -16,13 +16,13 @@ from deepdiva.audio import Target, write_wav
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.files import RUN_SUFFIX, alone_in, atomic_write, check_target, file_sha256
 from deepdiva.note import Note
+from deepdiva.patch_writer import PatchWriter
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.journal import RUN, Journal, check_run, forget_run
 from deepdiva.search.refine import Progress, RefineResult, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.writing import PatchWriter
 from deepdiva.space import ParameterSpace
 
 BEST_PATCH_SECONDS = 1.0

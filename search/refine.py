@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepdiva.errors import AudioError, InvalidValueError, RenderError
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
-from deepdiva.renderer import Renderer, StruckRenderer
+from deepdiva.renderer import Renderer
 from deepdiva.search.archive import Archive
 from deepdiva.search.budget import Budget
 from deepdiva.search.evaluator import Evaluator, Scores
@@ -158,7 +158,7 @@ def refine(
     _check(target, renderer, space, note, start)
     if settings.optimizer.casefold() == AUTO:
         start = with_pitches(start, target, note.sample_rate, note)
-    fits_strike = isinstance(renderer, StruckRenderer) and (
+    fits_strike = renderer.info.takes_realizations and (
         settings.evaluations is None
         # The stages before may need a generation more than their share.
         or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS + settings.population
@@ -167,7 +167,7 @@ def refine(
         settings,
         start,
         1.0 - STRIKE_SHARE if fits_strike else 1.0,
-        descends=not isinstance(renderer, StruckRenderer),
+        descends=not renderer.info.takes_realizations,
     )
     with Evaluator(
         target, renderer, space, note, settings.seed, settings.jobs, settings.weights

@@ -17,11 +17,11 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+from deepdiva.patch_writer import PresetWriter
 from deepdiva.search.explain import Explanation, ParameterRole
 from deepdiva.search.matching import Match, Outputs, Task
 from deepdiva.search.refine import Progress, refine
 from deepdiva.search.settings import RefineSettings
-from deepdiva.search.writing import DivaWriter
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.preset import Preset
@@ -64,7 +64,7 @@ def match(sound, tmp_path_factory):
     for name, value in known.items():
         object.__setattr__(result, name, value)
     folder = tmp_path_factory.mktemp("out")
-    writer = DivaWriter(Preset.template())
+    writer = PresetWriter(Preset.template(), ".h2p")
     outputs = Outputs.of(sound, folder, writer)
     task = Task(target, outputs, writer, SPACE, NOTE, settings, force=False, resume=False)
     return Match(task, result, (outputs.run / "alternative-1.h2p",))

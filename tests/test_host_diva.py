@@ -122,7 +122,7 @@ def test_state_is_the_text_of_the_preset():
 
 def test_patches_arrive_by_way_of_the_preset(renderer):
     one = renderer()
-    assert one.is_diva
+    assert one.binding.is_known
     assert one.table is DIVA
     for patch in random_patches(2):
         wanted = np.array([DIVA[k].to_normalised(value) for k, value in enumerate(patch)])

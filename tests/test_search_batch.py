@@ -17,12 +17,12 @@ from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError
 from deepdiva.note import Note
+from deepdiva.patch_writer import PresetWriter
 from deepdiva.renderer import RendererInfo
 from deepdiva.search.batch import WORTH_EVALUATIONS, match_sounds, worth_processes
 from deepdiva.search.matching import Outputs, Task, match_sound
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.writing import DivaWriter
 from deepdiva.synths.diva import default_space
 from deepdiva.synths.diva.preset import Preset
 
@@ -52,7 +52,7 @@ def sounds(tmp_path_factory):
 
 def tasks(sounds, folder, **settings):
     """One task for each sound."""
-    writer = DivaWriter(Preset.template())
+    writer = PresetWriter(Preset.template(), ".h2p")
     chosen = RefineSettings(**{"evaluations": 400, "seed": 2, **settings})
     files = [sounds / f"{name}.wav" for name in NAMES]
     return [
@@ -111,7 +111,7 @@ def test_what_a_process_cannot_write_is_the_callers_error(sounds, tmp_path):
 )
 def test_processes_are_started_where_they_are_worth_it(count, evaluations, seconds, jobs, worth):
     settings = RefineSettings(evaluations=evaluations, seconds=seconds)
-    writer, sound = DivaWriter(Preset.template()), Path("sound.wav")
+    writer, sound = PresetWriter(Preset.template(), ".h2p"), Path("sound.wav")
     target = Target(np.zeros(NOTE.samples, np.float32), (), sound)
     outputs = Outputs.of(sound, Path("out"), writer)
     many = [Task(target, outputs, writer, SPACE, NOTE, settings, force=False, resume=False)] * count

@@ -16,13 +16,13 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
+from deepdiva.patch_writer import PresetWriter
 from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.matching import Outputs, Task, match_sound
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RENDERS, RefineSettings
 from deepdiva.search.start import Start
-from deepdiva.search.writing import DivaWriter
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.preset import Preset
@@ -116,7 +116,7 @@ def test_a_start_says_the_same_of_fewer_parameters():
 
 
 def task(target, folder, *, resume=False):
-    writer = DivaWriter(Preset.template())
+    writer = PresetWriter(Preset.template(), ".h2p")
     sound = folder / "bass.wav"
     if not sound.exists():
         write_wav(sound, target, NOTE.sample_rate)

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.errors import UnknownNameError
+from deepdiva.errors import InvalidValueError, RenderError, UnknownNameError
+from deepdiva.hosts.host import Host
+from deepdiva.hosts.settings import HOSTS
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+from deepdiva.renderer import Renderer, RendererInfo
+from deepdiva.renderers import KINDS, RENDERERS, renderer_kind
 from deepdiva.synths import KNOWN, find_synthesizer, synthesizer_of
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
 
 ROOT = Path(__file__).parents[1]
 while not (ROOT / "pyproject.toml").is_file():
@@ -192,3 +197,113 @@ def test_equivalents_sound_alike_and_differ():
     spectra = np.abs(np.fft.rfft(sounds * np.hanning(NOTE.samples)))
     strongest = [set(np.argsort(-spectrum)[:20].tolist()) for spectrum in spectra]
     assert all(len(one & strongest[0]) >= 15 for one in strongest)
+
+
+def compared_names(tree):
+    """(line, text) of each operand of a comparison that is a word or a name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for part in (node.left, *node.comparators):
+                for leaf in ast.walk(part):
+                    if isinstance(leaf, ast.Constant | ast.Name | ast.Attribute):
+                        yield node.lineno, ast.unparse(leaf).strip("'")
+
+
+def checked_classes(tree):
+    """(line, class) of each `isinstance`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            for leaf in ast.walk(node.args[1]):
+                if isinstance(leaf, ast.Name | ast.Attribute):
+                    yield node.lineno, ast.unparse(leaf).split(".")[-1]
+
+
+def test_nobody_asks_for_a_renderer_or_a_synthesizer_by_name():
+    """What one can do stands in `RendererInfo`, `RendererKind` and `Synthesizer`."""
+    found = []
+    for name, text in sources():
+        tree = ast.parse(text)
+        words = {*RENDERERS, *KNOWN, "DIVA", "DIVA.name"}
+        if name != "deepdiva/hosts/discovery.py":  # a plug-in's file name
+            found += [
+                f"{name}:{line}: {word}" for line, word in compared_names(tree) if word in words
+            ]
+        found += [
+            f"{name}:{line}: isinstance {word}"
+            for line, word in checked_classes(tree)
+            if word.endswith("Renderer") and not name.startswith("deepdiva/hosts/")
+        ]
+    assert found == []
+
+
+def test_the_scan_sees_comparisons():
+    tree = ast.parse("if info.name == 'embedded' or table != DIVA: isinstance(x, a.PluginRenderer)")
+    assert {"embedded", "DIVA"} <= {word for _, word in compared_names(tree)}
+    assert "PluginRenderer" in {word for _, word in checked_classes(tree)}
+
+
+class Mute(Renderer):
+    """A renderer that implements what it must and nothing else."""
+
+    def __init__(self, table):
+        self._table = table
+
+    info = RendererInfo("mute", "1", repeatable=True, workers="threading")
+    honoured = frozenset()
+
+    @property
+    def table(self):
+        return self._table
+
+    def render(self, patches, note, seeds=0):
+        del seeds
+        return np.zeros((len(patches), note.samples), np.float32)
+
+
+def test_the_engine_takes_realizations_as_it_says():
+    engine = EmbeddedRenderer()
+    assert engine.info.takes_realizations
+    patches = np.array([patch(VCC_Voicing=2.0)] * 2)
+    size = engine.realization_size(patches[0])
+    realizations = np.random.default_rng(0).random((2, size))
+    one = engine.render_realizations(patches, NOTE, realizations, 1)
+    again = engine.render_realizations(patches[::-1], NOTE, realizations[::-1], 1)
+    assert np.array_equal(one, again[::-1])
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_a_renderer_that_takes_none_says_so():
+    mute = Mute(DIVA)
+    assert not mute.info.takes_realizations
+    with pytest.raises(InvalidValueError, match="mute takes no realizations"):
+        mute.realization_size(patch())
+    with pytest.raises(InvalidValueError, match="mute takes no realizations"):
+        mute.render_realizations(patch()[None], NOTE, np.zeros((1, 3)))
+    assert mute.ignored(patch()) == ()
+
+
+def test_every_renderer_of_divas_table_writes_its_presets(tmp_path):
+    base = Preset.template()
+    values = patch(OSC_Vol1=12.5, VCF1_Freq=77.25)
+    for renderer in (EmbeddedRenderer(), Mute(DIVA)):
+        writer = renderer.writer(base)
+        assert (writer.suffix, writer.values_suffix) == (".h2p", "")
+        path = tmp_path / f"{renderer.info.name}.h2p"
+        writer.write(values, path, description="A sentence.", force=False)
+        assert np.array_equal(Preset.read(path).values(), values)
+        writer.keep(values, tmp_path)
+        assert np.array_equal(Preset.read(tmp_path / "best.h2p").values(), values)
+    with pytest.raises(RenderError, match="cannot write presets of other"):
+        Mute(ParameterTable("other", DIVA.parameters)).writer(base)
+
+
+def test_a_kind_of_renderer_is_one_row():
+    assert RENDERERS == tuple(KINDS) == ("embedded", "dawdreamer", "renderman")
+    assert renderer_kind() is KINDS["embedded"]
+    assert renderer_kind(plugin="/a/plugin.so") is KINDS["dawdreamer"]
+    assert KINDS["embedded"].load() is EmbeddedRenderer
+    hosts = {name: kind.load() for name, kind in KINDS.items() if kind.plays_plugins}
+    assert hosts == HOSTS
+    assert all(issubclass(host, Host) for host in hosts.values())
+    with pytest.raises(InvalidValueError, match="it must be one of embedded, dawdreamer"):
+        renderer_kind("nothing")

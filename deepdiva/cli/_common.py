@@ -32,7 +32,7 @@ from deepdiva.hosts.quality import (
     OfflineAccuracy,
 )
 from deepdiva.note import Note
-from deepdiva.renderers import RENDERERS, make_renderer
+from deepdiva.renderers import RENDERERS, make_renderer, renderer_kind
 from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
 
 if TYPE_CHECKING:
@@ -181,18 +181,18 @@ class SpaceChoice:
                 another synthesizer.
         """
         from deepdiva.space import ParameterSpace, parse_free, parse_lock
-        from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE
+        from deepdiva.synths import synthesizer_of
 
-        is_diva = table == DIVA
-        if self.base is not None and is_diva != (self.state is None):
+        synthesizer = synthesizer_of(table)
+        has_presets = bool(synthesizer.preset_suffix)
+        if self.base is not None and has_presets != (self.state is None):
             raise InvalidValueError(
                 f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
                 "that renders."
             )
-        usual = SEED_PROJECT_FREE if is_diva else table.names
-        free = usual if self.free is None else parse_free(table, self.free)
+        free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
         locks = dict(parse_lock(table, text) for text in self.lock)
-        values = preset.values() if is_diva else table.defaults()
+        values = preset.values() if has_presets else table.defaults()
         return ParameterSpace(table, values, free).locked(locks)
 
 
@@ -249,7 +249,7 @@ class RendererChoice:
     @property
     def is_embedded(self) -> bool:
         """Whether the embedded engine renders."""
-        return self.name == "embedded" or (self.name is None and self.plugin is None)
+        return not renderer_kind(self.name, self.plugin).plays_plugins
 
     def open(
         self,
@@ -277,14 +277,6 @@ class RendererChoice:
     def quality(self) -> DivaQuality:
         """What was asked of Diva itself."""
         return DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
-
-    def ignored(self, preset: Preset) -> dict[str, str]:
-        """What a preset asks for and the renderer does not do: reasons by parameter."""
-        if not self.is_embedded:
-            return {}
-        from deepdiva.engine.honoured import ignored
-
-        return {entry.parameter: entry.reason for entry in ignored(preset.values())}
 
 
 renderer_options = gathered(

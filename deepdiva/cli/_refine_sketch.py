@@ -24,12 +24,11 @@ def engine_sketch(
     """The embedded engine's search that goes before that of Diva as a plug-in; None of others."""
     from deepdiva.renderers import make_renderer
     from deepdiva.search.fidelity import SKETCH_SECONDS, Sketch
-    from deepdiva.synths.diva import DIVA
 
-    if synth.info.name == "embedded" or synth.table != DIVA:
+    if synth.info.cheap_to_copy:
         return None
-    engine = make_renderer("embedded", preset=base)
-    if not set(space.names) & engine.honoured:
+    engine = make_renderer(preset=base)
+    if synth.table != engine.table or not set(space.names) & engine.honoured:
         return None
     return Sketch(
         engine,

@@ -55,7 +55,7 @@ def starts_of(
         raise InvalidValueError(
             f"--no-predict and --model-file {weights} contradict each other: leave one of them out."
         )
-    if predict is False or (not asked and synth.info.name != "embedded"):
+    if predict is False or (not asked and not synth.info.cheap_to_copy):
         return [known] * len(tasks)
     from deepdiva.models.catalogue import load_predictor
 

@@ -64,11 +64,11 @@ class OnlineChoice:
             UnknownNameError: a parameter that does not exist.
         """
         from deepdiva.models.online import FreshSounds, OnlineSource, embedded_renderers
-        from deepdiva.synths.diva import DIVA
+        from deepdiva.synths import synthesizer_of
 
         preset = self.space.preset()
         renderer = self.renderer.open(preset, state=self.space.state)
-        if renderer.table != DIVA:
+        if not synthesizer_of(renderer.table).preset_suffix:
             renderer.close()
             raise InvalidValueError(
                 f"{self.renderer.plugin} is {renderer.table.name}, and networks answer with "

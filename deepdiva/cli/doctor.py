@@ -83,14 +83,12 @@ def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
     Raises:
         MissingFileError: the user named a plug-in that does not exist.
     """
-    from deepdiva.hosts.plugin_renderer import PluginRenderer
-    from deepdiva.renderers import make_renderer
+    from deepdiva.renderers import make_plugin_renderer, renderer_kind
 
     if choice.plugin is None and not has_diva:
         return None
-    name = "dawdreamer" if choice.is_embedded else choice.name
-    renderer = make_renderer(name, choice.plugin, quality=choice.quality)
-    return renderer if isinstance(renderer, PluginRenderer) else None
+    kind = renderer_kind(None if choice.is_embedded else choice.name, choice.plugin or "")
+    return make_plugin_renderer(kind, choice.plugin, quality=choice.quality)
 
 
 def show(checks: list[Check]) -> None:

@@ -125,6 +125,7 @@ def command(
     from deepdiva.evaluation.roster import Bench, make_contenders
     from deepdiva.evaluation.scoring import EvaluationSettings
     from deepdiva.evaluation.sources import open_test_set
+    from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
 
@@ -141,7 +142,7 @@ def command(
     folder = RunFolder(output or Path("runs") / f"evaluation-{collection.name}")
     searching = renderer.open(base)
     try:
-        if searching.table != DIVA:
+        if not synthesizer_of(searching.table).preset_suffix:
             raise InvalidValueError(
                 f"{searching.table.name} renders, and contenders answer with presets of Diva: "
                 "leave out --plugin, or name Diva's."

@@ -38,13 +38,12 @@ from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, Refine
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from deepdiva.patch_writer import PatchWriter
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.matching import Match, Outputs, Task
     from deepdiva.search.start import Start
-    from deepdiva.search.writing import PatchWriter
     from deepdiva.space import ParameterSpace
-    from deepdiva.synths.diva.preset import Preset
 
 
 @click.command("refine")
@@ -186,12 +185,11 @@ def command(
     screen = console()
     try:
         chosen = _heard(space.space(base, synth.table), synth, screen)
-        if renderer.is_embedded or engine_first:
-            _say_ignored(chosen, screen)
         sketch = engine_sketch(settings, mode, chosen, synth, base) if engine_first else None
+        _say_ignored(chosen, sketch.renderer if sketch else synth, screen)
         if sketch is not None:
             settings = after_sketch(settings, mode, evaluations)
-        writer = _writer(synth, base)
+        writer = synth.writer(base)
         outputs = _outputs(files, output, writer, force=force, resume=resume)
         # All sounds are read before the first is searched: a bad one is no surprise an hour later.
         targets = [
@@ -282,30 +280,15 @@ def _heard(space: ParameterSpace, synth: Renderer, screen: Console) -> Parameter
     return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
 
 
-def _say_ignored(space: ParameterSpace, screen: Console) -> None:
-    """Name what the base preset asks for and the embedded engine does not do."""
-    from deepdiva.engine.honoured import ignored
-    from deepdiva.synths.diva import DIVA
-
-    if space.table != DIVA:
-        return
-    reasons = {entry.parameter: entry.reason for entry in ignored(space.base)}
+def _say_ignored(space: ParameterSpace, engine: Renderer, screen: Console) -> None:
+    """Name what the base preset asks for and the engine that is searched does not do."""
+    reasons = {entry.parameter: entry.reason for entry in engine.ignored(space.base)}
     if reasons:
         warn(
             screen,
             f"The engine searches without what the base preset asks for: {grouped(reasons)}. In "
             "Diva the match will sound otherwise.",
         )
-
-
-def _writer(synth: Renderer, base: Preset) -> PatchWriter:
-    """What writes the presets of the synthesizer."""
-    from deepdiva.hosts.plugin_renderer import PluginRenderer
-    from deepdiva.search.writing import DivaWriter, PluginWriter
-
-    if isinstance(synth, PluginRenderer) and not synth.is_diva:
-        return PluginWriter(synth)
-    return DivaWriter(base)
 
 
 def _outputs(

@@ -150,6 +150,7 @@ def render(
     with closing(opened(job, choice)) as renderer:
         audio = renderer.render(patch_of(job, renderer.table)[None], note, seed)[0]
         info = renderer.info
+        ignored = renderer.ignored(job.preset.values()) if job.preset else ()
     write_wav(job.target, audio, note.sample_rate, force=force)
     return {
         "preset": job.source,
@@ -159,7 +160,7 @@ def render(
         "note": note.to_dict(),
         "seed": seed,
         "peak_db": peak_db(audio),
-        "ignored": choice.ignored(job.preset) if job.preset else {},
+        "ignored": {entry.parameter: entry.reason for entry in ignored},
     }
 
 
@@ -183,10 +184,10 @@ def patch_of(job: Job, table: ParameterTable) -> NDArray[np.float64]:
         InvalidValueError: the preset is of Diva, and the synthesizer another.
         PresetError: the patch is of another plug-in.
     """
-    from deepdiva.synths.diva import DIVA
+    from deepdiva.synths import synthesizer_of
 
     if job.preset is not None:
-        if table != DIVA:
+        if not synthesizer_of(table).preset_suffix:
             raise InvalidValueError(f"{job.source} is a preset of Diva: {table.name} plays others.")
         return job.preset.values()
     if job.source.suffix.lower() == PATCH_SUFFIX:

@@ -139,7 +139,7 @@ def make_command(
     from rich.progress import Progress
 
     from deepdiva.data.rendered_set import drawn, play
-    from deepdiva.synths.diva import DIVA
+    from deepdiva.synths import synthesizer_of
 
     preset = space.preset()
     base = None
@@ -147,7 +147,7 @@ def make_command(
     try:
         renderers.append(renderer.open(preset, mode="fresh", state=space.state))
         around = space.space(preset, renderers[0].table)
-        if around.table == DIVA:
+        if synthesizer_of(around.table).preset_suffix:
             base = preset.with_values(around.base)
         if from_presets is None:
             sounds = drawn(around, count, seed, "sound_")
@@ -192,10 +192,10 @@ def preset_sounds(
     """
     from deepdiva.data.rendered_set import of_presets
     from deepdiva.data.sampling import preset_files
-    from deepdiva.synths.diva import DIVA
+    from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva.preset import Preset
 
-    if space.table != DIVA:
+    if not synthesizer_of(space.table).preset_suffix:
         raise InvalidValueError(
             f"{folder} holds presets of Diva, and {choice.plugin} is {space.table.name}: leave out "
             "--from-presets."

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.renderer import Ignored
 from deepdiva.synths.diva import DIVA
-
-
-@dataclass(frozen=True)
-class Ignored:
-    """A parameter that shapes this patch in Diva and does nothing here.
-
-    Attributes:
-        parameter: its name.
-        reason: one sentence without a full stop.
-    """
-
-    parameter: str
-    reason: str
-
 
 _MODULES = (
     ("OSC.Model", 3, "the engine plays the Dual VCO Eco only"),

@@ -16,14 +16,14 @@ from deepdiva.engine import kernel as k
 from deepdiva.engine import voices as v
 from deepdiva.engine.constants import EngineConstants
 from deepdiva.engine.decimation import decimate, low_pass
-from deepdiva.engine.honoured import Ignored, ignored
+from deepdiva.engine.honoured import ignored
 from deepdiva.engine.mapping import MS_REV1_POTS, Nuisance, drift_seconds, laws, to_voices
 from deepdiva.engine.oscillators import noise_table
 from deepdiva.errors import InvalidValueError
 from deepdiva.files import page_aligned
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
-from deepdiva.renderer import Renderer, RendererInfo, Seeds
+from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
 from deepdiva.synths.diva import DIVA
 
 ENGINE_VERSION: Final = "2"
@@ -81,7 +81,14 @@ class EmbeddedRenderer(Renderer):
             version += f"@{self._oversampling}x"
         if self._constants.changes:
             version += f"+{self._constants.digest}"
-        return RendererInfo("embedded", version, repeatable=True, workers="threading")
+        return RendererInfo(
+            "embedded",
+            version,
+            repeatable=True,
+            workers="threading",
+            cheap_to_copy=True,
+            takes_realizations=True,
+        )
 
     @property
     def table(self) -> ParameterTable:
@@ -155,24 +162,24 @@ class EmbeddedRenderer(Renderer):
         self._play(lanes, patches, note, rate, audio)
         return audio
 
-    def strike_size(self, patch: NDArray[np.float64]) -> int:
-        """Two start phases and a place in the noise for each voice; see `StruckRenderer`."""
+    def realization_size(self, patch: NDArray[np.float64]) -> int:
+        """Two start phases and a place in the noise for each voice; see `Renderer`."""
         return 3 * int(np.clip(np.rint(patch[DIVA.index("VCC.Voicing")]), 1, 6))
 
-    def render_struck(
+    def render_realizations(
         self,
         patches: NDArray[np.float64],
         note: Note,
-        strikes: NDArray[np.float64],
+        realizations: NDArray[np.float64],
         seeds: Seeds = 0,
     ) -> NDArray[np.float32]:
-        """Play with given start phases and noise; see `StruckRenderer`.
+        """Play with given start phases and noise; see `Renderer`.
 
         Raises:
-            InvalidValueError: strikes of another shape.
+            InvalidValueError: realizations of another shape.
         """
-        voices = strikes.shape[-1] // 3
-        shaped = strikes.reshape(len(patches), voices, 3)
+        voices = realizations.shape[-1] // 3
+        shaped = realizations.reshape(len(patches), voices, 3)
         nuisance = Nuisance(phases=shaped[:, :, :2], noise=shaped[:, :, 2])
         return self.render(patches, note, seeds, nuisance)
 

@@ -8,6 +8,7 @@ From the inside out:
 
 * `host` is what a host library must be able to do; `dawdreamer` and `renderman` are the two that
   can. They alone import their library, on use.
+* `binding` tells what is known of a plug-in's synthesizer (`deepdiva.synths`).
 * `loading` brings a patch into a plug-in: by parameters, or for Diva as the preset's own text.
 * `tasks` are what a worker process is asked to do, `worker` is that process, `process` is the
   caller's end of it, with a watchdog.

@@ -149,7 +149,7 @@ def check_plugin(renderer: PluginRenderer, note: Note) -> Iterator[Check]:
     if any(check.status == "problem" for check in loaded):
         return
     yield from _guarded(topic, "takes patches", lambda: _round_trip(topic, renderer))
-    if not renderer.is_diva:
+    if not renderer.binding.is_known:
         yield from _guarded(topic, "presets", lambda: _presets(topic, renderer))
     if not renderer.render_checked(renderer.table.defaults()[np.newaxis], note).played[0]:
         yield Check(
@@ -186,9 +186,9 @@ def _split(message: str) -> tuple[str, str]:
 def _loads(topic: str, renderer: PluginRenderer) -> Check:
     plugin = renderer.description
     parameters = len(renderer.table)
-    if renderer.is_diva:
-        _ = renderer.host_indices  # refuses a Diva whose names differ
-        kind = f"Diva, all {parameters} parameters found by name"
+    if renderer.binding.is_known:
+        _ = renderer.host_indices  # refuses a known synthesizer whose names differ
+        kind = f"{renderer.table.name.title()}, all {parameters} parameters found by name"
     else:
         kind = f"{parameters} parameters"
     plugin_version = plugin.version or "of a version that it does not tell"
@@ -210,10 +210,14 @@ def _round_trip(topic: str, renderer: PluginRenderer) -> Check:
     wanted = normalised(renderer.table, patch[np.newaxis])[0]
     taken = renderer.read_back(patch)
     off = np.flatnonzero(np.abs(taken - wanted) > _TOLERANCE)
-    if renderer.is_diva:
+    if renderer.binding.is_known:
         # Settings of the instance: what the renderer was told overrides the patch.
         off = np.array([k for k in off if renderer.table[int(k)].spelling is not None], dtype=int)
-    way = "preset file" if renderer.is_diva and renderer.description.takes_state else "parameters"
+    way = (
+        "preset file"
+        if renderer.binding.is_known and renderer.description.takes_state
+        else "parameters"
+    )
     if not off.size:
         return Check(topic, "takes patches", "fine", f"{way} -> plug-in -> parameters: unchanged")
     names = [
@@ -293,7 +297,7 @@ def _random_patches(renderer: PluginRenderer, count: int) -> NDArray[np.float64]
     rng = np.random.default_rng(0)
     columns = [
         # Presets keep two decimals.
-        np.round(parameter.to_unit(rng.random(count)), 2 if renderer.is_diva else 6)
+        np.round(parameter.to_unit(rng.random(count)), 2 if renderer.binding.is_known else 6)
         for parameter in renderer.table
     ]
     return np.stack(columns, axis=1)

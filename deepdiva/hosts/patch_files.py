@@ -7,25 +7,51 @@ scripts, and can be read back.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import MissingFileError, PresetError
 from deepdiva.files import atomic_write, check_target
-from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.parameters import ParameterTable
+from deepdiva.patch_writer import PatchWriter
+
+if TYPE_CHECKING:
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
 
 _FORMAT = "deepdiva-patch"
 _VERSION = 1
 
 
+@dataclass(frozen=True)
+class PluginWriter(PatchWriter):
+    """Presets that a plug-in makes itself, and the values as JSON."""
+
+    renderer: PluginRenderer
+
+    @property
+    def suffix(self) -> str:
+        return preset_suffix(self.renderer)
+
+    @property
+    def values_suffix(self) -> str:
+        return ".json"
+
+    def write(
+        self, patch: NDArray[np.float64], path: Path, *, description: str, force: bool
+    ) -> None:
+        del description
+        write_patch(self.renderer, patch, path, force)
+
+    def keep(self, patch: NDArray[np.float64], folder: Path) -> None:
+        atomic_write(folder / "best.json", patch_json(self.renderer, patch), force=True)
+
+
 def preset_suffix(renderer: PluginRenderer) -> str:
-    """`.h2p` for Diva, `.vstpreset` for other VST 3 plug-ins, `.fxp` for VST 2."""
-    if renderer.is_diva:
-        return ".h2p"
+    """Of a plug-in whose presets are its own: `.vstpreset` for VST 3, `.fxp` for VST 2."""
     return ".vstpreset" if renderer.description.format == "vst3" else ".fxp"
 
 
@@ -35,7 +61,7 @@ def write_patch(
     """Write a patch as the plug-in's preset file and as JSON beside it.
 
     Args:
-        renderer: of the plug-in, not Diva.
+        renderer: of a plug-in that makes its files itself.
         patch: shape (len(renderer.table),), in units.
         path: of the preset file; the JSON has the same name with `.json`.
         force: overwrite existing files.

@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
+from deepdiva.hosts.binding import PluginBinding, bind
 from deepdiva.hosts.desk import Desk, Office
 from deepdiva.hosts.host import PluginDescription
-from deepdiva.hosts.loading import Loader, ParameterLoader
+from deepdiva.hosts.loading import Loader
 from deepdiva.hosts.memory import AudioBuffer, AudioStore, Loan
-from deepdiva.hosts.plugin_table import host_indices, plugin_table
 from deepdiva.hosts.process import WorkerDeathError, WorkerProcess
 from deepdiva.hosts.saving import SavedPatch
 from deepdiva.hosts.settings import PluginSettings
@@ -49,6 +49,7 @@ from deepdiva.hosts.tasks import (
 from deepdiva.hosts.worker import PluginSpec, Task
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+from deepdiva.patch_writer import PatchWriter, PresetFile
 from deepdiva.renderer import (
     Failure,
     PartialRenderError,
@@ -56,13 +57,6 @@ from deepdiva.renderer import (
     Renderer,
     RendererInfo,
     Seeds,
-)
-from deepdiva.synths.diva import DIVA
-from deepdiva.synths.diva.plugin import (
-    DivaNameLoader,
-    DivaStateLoader,
-    diva_indices,
-    is_diva,
 )
 from deepdiva.synths.diva.preset import Preset
 
@@ -144,18 +138,18 @@ class PluginRenderer(Renderer):
         return _asked(task, self.settings.spec, self.settings.limits.start_seconds)
 
     @cached_property
-    def is_diva(self) -> bool:
-        """Whether the plug-in is Diva: then patches are DIVA's, and presets are `.h2p`."""
-        return is_diva(self.description)
+    def binding(self) -> PluginBinding:
+        """What is known of the plug-in's synthesizer, and how patches get into it."""
+        return bind(self.description)
 
-    @cached_property
+    @property
     def table(self) -> ParameterTable:
-        return DIVA if self.is_diva else plugin_table(self.description)
+        return self.binding.synthesizer.table
 
-    @cached_property
+    @property
     def host_indices(self) -> NDArray[np.intp]:
         """The host's index of each parameter of the table, shape (len(table),)."""
-        return diva_indices(self.description) if self.is_diva else host_indices(self.description)
+        return self.binding.indices
 
     @property
     def honoured(self) -> frozenset[str]:
@@ -169,7 +163,7 @@ class PluginRenderer(Renderer):
             version=" ".join(f"{plugin.name} {plugin.version} in {plugin.host}".split()),
             repeatable=self.repeatable,
             workers="threading",
-            quality=str(self.settings.quality) if self.is_diva else "",
+            quality=self.binding.quality(self.settings.quality),
         )
 
     @cached_property
@@ -185,12 +179,7 @@ class PluginRenderer(Renderer):
 
     @cached_property
     def _loader(self) -> Loader:
-        if not self.is_diva:
-            return ParameterLoader(self.table, self.host_indices)
-        if not self.description.takes_state:
-            return DivaNameLoader(self.settings.quality, self.host_indices)
-        preset = Preset.template() if self._preset is None else self._preset
-        return DivaStateLoader(preset, self.description, self.settings.quality, self.host_indices)
+        return self.binding.loader(self._preset, self.settings.quality)
 
     @cached_property
     def _reference(self) -> NDArray[np.float64]:
@@ -250,6 +239,12 @@ class PluginRenderer(Renderer):
         task = Save(self.settings.spec, self.description, self._loader, row, self._reference, name)
         saved: SavedPatch = self.ask(task)
         return saved
+
+    def writer(self, base: PresetFile) -> PatchWriter:
+        """Presets of a known format, or those that the plug-in makes itself."""
+        from deepdiva.hosts.patch_files import PluginWriter
+
+        return self.binding.synthesizer.writer(base) or PluginWriter(self)
 
     def read_back(self, patch: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the plug-in says of its parameters after a patch was loaded.

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.hosts.dawdreamer import DawDreamerHost
 from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.quality import DivaQuality
-from deepdiva.hosts.renderman import RenderManHost
 from deepdiva.hosts.worker import PluginSpec
 from deepdiva.note import Note
+from deepdiva.renderers import KINDS
 
 Mode = Literal["reuse", "fresh"]
 
-HOSTS: dict[str, type[Host]] = {"dawdreamer": DawDreamerHost, "renderman": RenderManHost}
+HOSTS: dict[str, type[Host]] = {
+    kind.name: kind.load() for kind in KINDS.values() if kind.plays_plugins
+}
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from deepdiva.parameters import ParameterTable
     from deepdiva.synths.synthesizer import Synthesizer
 
-KNOWN = {"diva": "deepdiva.synths.diva.synthesizer"}
-"""Name of a table to the module whose `SYNTHESIZER` it belongs to; imported on use."""
+KNOWN = {"diva": "deepdiva.synths.diva"}
+"""Name of a table to the folder of its synthesizer; imported on use.
+
+The folder's module `synthesizer` holds a `SYNTHESIZER`; its module `plugin` has a function `bind`,
+which gives a `PluginBinding` for the synthesizer's plug-in and None for others.
+"""
 
 
 def find_synthesizer(name: str) -> Synthesizer:
@@ -30,7 +34,7 @@ def find_synthesizer(name: str) -> Synthesizer:
             f"synthesizer {name!r}: it must be one of {', '.join(KNOWN)}; others are known by "
             "their plug-in."
         )
-    found: Synthesizer = import_module(KNOWN[name]).SYNTHESIZER
+    found: Synthesizer = import_module(f"{KNOWN[name]}.synthesizer").SYNTHESIZER
     return found
 
 

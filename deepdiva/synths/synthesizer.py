@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.parameters import ParameterTable
+from deepdiva.patch_writer import PatchWriter, PresetFile, PresetWriter
 from deepdiva.space import ParameterSpace
 
 Patch = NDArray[np.float64]
@@ -68,6 +69,15 @@ class Synthesizer:
         """
         base = self.table.defaults() if base is None else base
         return ParameterSpace(self.table, base, self.default_free)
+
+    @property
+    def preset_suffix(self) -> str:
+        """Of the files that hold its presets; empty where their format is not known."""
+        return ""
+
+    def writer(self, base: PresetFile) -> PatchWriter | None:
+        """What writes patches into copies of a base preset; None where no format is known."""
+        return PresetWriter(base, self.preset_suffix) if self.preset_suffix else None
 
     @property
     def transposing(self) -> Mapping[str, float]:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import RenderError
+from deepdiva.hosts.binding import PluginBinding
 from deepdiva.hosts.host import Host, PluginDescription
 from deepdiva.hosts.loading import Loader, normalised
 from deepdiva.hosts.quality import DivaQuality
@@ -23,6 +25,8 @@ from deepdiva.hosts.vst2_files import ChunkBank, PluginIdentity
 from deepdiva.hosts.vst3_files import Vst3Preset, Vst3State
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.synthesizer import SYNTHESIZER
+from deepdiva.synths.synthesizer import Synthesizer
 
 UNIQUE_ID = b"DiVa"
 
@@ -76,6 +80,32 @@ class DivaNameLoader(Loader):
 
     def load(self, host: Host, row: NDArray[np.float64]) -> None:
         host.set_values(self.indices, row)
+
+
+class DivaBinding(PluginBinding):
+    """Diva as a plug-in."""
+
+    @property
+    def synthesizer(self) -> Synthesizer:
+        return SYNTHESIZER
+
+    @cached_property
+    def indices(self) -> NDArray[np.intp]:
+        return diva_indices(self.plugin)
+
+    def loader(self, preset: Preset | None, quality: DivaQuality) -> Loader:
+        if not self.plugin.takes_state:
+            return DivaNameLoader(quality, self.indices)
+        preset = Preset.template() if preset is None else preset
+        return DivaStateLoader(preset, self.plugin, quality, self.indices)
+
+    def quality(self, quality: DivaQuality) -> str:
+        return str(quality)
+
+
+def bind(plugin: PluginDescription) -> DivaBinding | None:
+    """The binding of a plug-in that is Diva; None of another."""
+    return DivaBinding(plugin) if is_diva(plugin) else None
 
 
 def with_quality(patches: NDArray[np.float64], quality: DivaQuality) -> NDArray[np.float64]:

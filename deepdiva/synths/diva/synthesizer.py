@@ -26,6 +26,10 @@ class Diva(Synthesizer):
         return SEED_PROJECT_FREE
 
     @property
+    def preset_suffix(self) -> str:
+        return ".h2p"
+
+    @property
     def transposing(self) -> Mapping[str, float]:
         return TRANSPOSING
 

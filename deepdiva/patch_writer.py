@@ -1,18 +1,32 @@
-"""How the patch that a search found is written: Diva's presets, and those of other plug-ins."""
+"""How a patch becomes a file that a musician loads."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.files import atomic_write
-from deepdiva.hosts.patch_files import patch_json, preset_suffix, write_patch
-from deepdiva.hosts.plugin_renderer import PluginRenderer
-from deepdiva.synths.diva.preset import Preset
+
+class PresetFile(Protocol):
+    """A preset in a text or binary format of its own, which can be read and changed."""
+
+    def values(self) -> NDArray[np.float64]:
+        """The patch that it holds, shape (len(table),), in units."""
+
+    def with_values(self, values: NDArray[np.float64]) -> Self:
+        """The same preset with another patch."""
+
+    def with_meta(
+        self, *, name: str | None = None, author: str | None = None, description: str | None = None
+    ) -> Self:
+        """The same preset with another name, author or description."""
+
+    def write(self, path: Path, *, force: bool = False) -> None:
+        """Write it."""
 
 
 class PatchWriter(ABC):
@@ -51,14 +65,20 @@ class PatchWriter(ABC):
 
 
 @dataclass(frozen=True)
-class DivaWriter(PatchWriter):
-    """Presets of Diva around a base preset."""
+class PresetWriter(PatchWriter):
+    """Presets of a known format, around a base preset.
 
-    base: Preset
+    Attributes:
+        base: keeps whatever is no parameter.
+        file_suffix: of its files.
+    """
+
+    base: PresetFile
+    file_suffix: str
 
     @property
     def suffix(self) -> str:
-        return ".h2p"
+        return self.file_suffix
 
     @property
     def values_suffix(self) -> str:
@@ -73,28 +93,4 @@ class DivaWriter(PatchWriter):
         preset.write(path, force=force)
 
     def keep(self, patch: NDArray[np.float64], folder: Path) -> None:
-        self.base.with_values(patch).write(folder / "best.h2p", force=True)
-
-
-@dataclass(frozen=True)
-class PluginWriter(PatchWriter):
-    """Presets of another plug-in, which makes them itself, and the values as JSON."""
-
-    renderer: PluginRenderer
-
-    @property
-    def suffix(self) -> str:
-        return preset_suffix(self.renderer)
-
-    @property
-    def values_suffix(self) -> str:
-        return ".json"
-
-    def write(
-        self, patch: NDArray[np.float64], path: Path, *, description: str, force: bool
-    ) -> None:
-        del description
-        write_patch(self.renderer, patch, path, force)
-
-    def keep(self, patch: NDArray[np.float64], folder: Path) -> None:
-        atomic_write(folder / "best.json", patch_json(self.renderer, patch), force=True)
+        self.base.with_values(patch).write(folder / f"best{self.suffix}", force=True)
