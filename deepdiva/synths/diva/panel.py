@@ -6,6 +6,7 @@ place where the engine meets Diva's parameters.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -94,6 +95,29 @@ class Lanes:
 
 
 Law = Callable[[Lanes], Array]
+
+
+class _Reader(Lanes):
+    """Lanes of default patches that note which parameters a law reads."""
+
+    def __init__(self) -> None:
+        lane = np.zeros(1, np.int64)
+        constants = defaultdict(lambda: 1.0)
+        super().__init__(
+            DIVA.defaults()[None], Note(), np.zeros(1, np.uint64), lane, lane + 1, constants, 1.0
+        )
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+def reads(law: Law) -> frozenset[str]:
+    """The parameters that a law depends on."""
+    reader = _Reader()
+    law(reader)
+    return frozenset(reader.names)
 
 
 def knob(name: str, scale: float = 1.0, offset: float = 0.0) -> Law:
@@ -255,6 +279,20 @@ FILTERS: dict[int, Fitting] = {
 """VCF1.Model to what plays it."""
 
 
+_LEVEL_ROUTE = Route("VCA1.ModSrc", "VCA1.ModDpt", "amplifier.level")
+_FEEDBACK_ROUTE = Route("VCF1.FbSrc", "VCF1.FbDpt", "mixer.feedback")
+_FILTER_FM_ROUTE = Route("VCF1.FfmSrc", "VCF1.FfmDpt", "mixer.filter_fm")
+
+
+def shared_routes(feedback: bool) -> tuple[Route, ...]:
+    """Rows of the matrix that every chain has, and that of the feedback where it has one.
+
+    Their units are those of the knobs beside them; what a unit is worth the chain's constants say.
+    """
+    rows = (_LEVEL_ROUTE, _FILTER_FM_ROUTE)
+    return (*rows, _FEEDBACK_ROUTE) if feedback else rows
+
+
 def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
     """The chain of a choice of models."""
     return Chain(
@@ -353,7 +391,7 @@ def _inputs(
         base[:, k] = pitch(lanes) + shared + cents / 100.0
     slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0 * lanes.normal(_CUTOFF)
     base[:, chain.index("filter.cutoff")] += slop
-    if oscillator.feedback or highpass.module is none.MODULE:
+    if oscillator.feedback or highpass.feedback:
         base[:, chain.index("mixer.feedback")] = c["feedback_gain"] * lanes.share("VCF1.Fback")
     base[:, chain.index("mixer.filter_fm")] = c[lowpass.filter_fm] / 12.0 * lanes["VCF1.FFM"]
     gated = lanes["VCA1.VCA"] < 0.5
@@ -362,16 +400,21 @@ def _inputs(
     level = level * np.where(gated, 1.0, 1.0 - lanes.share("ENV1.Vel") * softer)
     base[:, chain.index("amplifier.level")] = level
 
-    routes = [*oscillator.routes, *highpass.routes, *lowpass.routes]
-    routes.append(Route("VCA1.ModSrc", "VCA1.ModDpt", "amplifier.level", lambda _: 0.01 * level))
-    if oscillator.feedback or highpass.module is none.MODULE:
-        scale = 0.01 * c["feedback_gain"]
-        routes.append(Route("VCF1.FbSrc", "VCF1.FbDpt", "mixer.feedback", scale))
-    scale = c[lowpass.filter_fm] / 12.0
-    routes.append(Route("VCF1.FfmSrc", "VCF1.FfmDpt", "mixer.filter_fm", scale))
+    feedback = oscillator.feedback or highpass.feedback
+    routes = [*oscillator.routes, *highpass.routes, *lowpass.routes, *shared_routes(feedback)]
+    units = {
+        "amplifier.level": 0.01 * level,
+        "mixer.feedback": 0.01 * c["feedback_gain"],
+        "mixer.filter_fm": c[lowpass.filter_fm] / 12.0,
+    }
     sources = np.stack([np.clip(lanes.choice(r.source), 0, program.SOURCES - 1) for r in routes], 1)
     depths = np.stack(
-        [lanes[r.depth] * (r.scale(lanes) if callable(r.scale) else r.scale) for r in routes], 1
+        [
+            lanes[r.depth] * (r.scale(lanes) if callable(r.scale) else r.scale)
+            * units.get(r.target, 1.0)
+            for r in routes
+        ],
+        1,
     )
     targets = [chain.index(r.target) for r in routes]
     vibrato = c["vibrato_semitones"] * lanes.share("OSC.VtoD")

@@ -1,0 +1,126 @@
+"""Which parameters shape a patch, by its own switches.
+
+The cutoff modulation of a filter that is not chosen acts on nothing, nor does an LFO that nobody
+listens to. What acts follows from the panel's tables and from the matrix: a source acts where a route
+with a depth, or a processor that is itself heard, takes it somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdiva.engine import control_program as program
+from deepdiva.synths.diva import panel
+from deepdiva.synths.diva.table import DIVA
+
+_MODELS = ("OSC.Model", "HPF.Model", "VCF1.Model")
+_ALWAYS = frozenset(
+    (*_MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA")
+    + ("VCA1.Pan", "OSC.Drift", "OPT.TSlop", "OPT.CSlop")
+)
+_PROCESSORS = {
+    program.RECTIFY: ("MOD.RSrc",),
+    program.INVERT: ("MOD.ISrc",),
+    program.QUANTISED: ("MOD.QSrc",),
+    program.LAGGED: ("MOD.LSrc",),
+    program.ADDER: ("MOD.A1Src", "MOD.A2Src"),
+    program.MULTIPLY: ("MOD.M1Src", "MOD.M2Src"),
+}
+
+
+def acts(patch: NDArray[np.float64]) -> frozenset[str]:
+    """Names of the parameters that shape the sound of a patch.
+
+    Args:
+        patch: (281,) in the units of `DIVA`. Models that the panel has no module for count with what
+            is known of the others.
+    """
+    value = {parameter.name: float(patch[parameter.index]) for parameter in DIVA}
+    model = [round(value[name]) for name in _MODELS]
+    tables = (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS)
+    fittings = [table[m] for table, m in zip(tables, model, strict=True) if m in table]
+    found = set(_ALWAYS)
+    heard: set[int] = set()
+    for fitting in fittings:
+        for law in (*fitting.inputs.values(), *fitting.pitches):
+            found |= panel.reads(law)
+    feedback = any(fitting.feedback for fitting in fittings)
+    if feedback:
+        found.add("VCF1.Fback")
+    if any(fitting.module.bend for fitting in fittings):
+        found.add("VCF1.FFM")
+    routes = [route for fitting in fittings for route in fitting.routes]
+    routes += panel.shared_routes(feedback)
+    for route in routes:
+        source = round(value[route.source])
+        scale = route.scale if callable(route.scale) else None
+        switches = panel.reads(scale) if scale is not None else frozenset()
+        found.add(route.source if value[route.depth] != 0.0 else route.depth)
+        if source == program.NONE:
+            found.add(route.source)
+            found.discard(route.depth)
+            continue
+        if value[route.depth] == 0.0:
+            found.discard(route.source)
+        found.add(route.depth)
+        found |= switches
+        if value[route.depth] != 0.0:
+            heard.add(source)
+    if value["OSC.VtoD"] != 0.0:
+        heard.add(program.LFO_1)
+    found.add("OSC.VtoD")
+    _follow(heard, value, found)
+    if value["VCA1.VCA"] > 0.5:
+        found |= _envelope(1, value)
+    if program.ENV_1 in heard:
+        found |= _envelope(1, value)
+    if program.ENV_2 in heard:
+        found |= _envelope(2, value)
+    if program.VOICE_MAP in heard:
+        found |= {f"OPT.V{k + 1}Mod" for k in range(max(1, min(6, round(value["VCC.Voicing"]))))}
+    return frozenset(found)
+
+
+def _follow(heard: set[int], value: dict[str, float], found: set[str]) -> None:
+    """Walk from the sources that are heard to those that they listen to."""
+    open_sources = list(heard)
+    while open_sources:
+        source = open_sources.pop()
+        found |= _fields(source)
+        for name in _listens(source, value):
+            found.add(name)
+            further = round(value[name])
+            if further not in heard and further != program.NONE:
+                heard.add(further)
+                open_sources.append(further)
+
+
+def _fields(source: int) -> frozenset[str]:
+    if source in (program.LFO_1, program.LFO_2):
+        name = f"LFO{source - program.LFO_1 + 1}"
+        keys = "Sync Trig Wave Phse Dly DMD1 DMS1 Rate FMD1 FMS1 Polar".split()
+        return frozenset(f"{name}.{key}" for key in keys)
+    if source == program.QUANTISED:
+        return frozenset({"MOD.Quant"})
+    return frozenset({"MOD.Slew"}) if source == program.LAGGED else frozenset()
+
+
+def _listens(source: int, value: dict[str, float]) -> Iterable[str]:
+    if source in (program.LFO_1, program.LFO_2):
+        name = f"LFO{source - program.LFO_1 + 1}"
+        if value[f"{name}.DMD1"] != 0.0:
+            yield f"{name}.DMS1"
+        if value[f"{name}.FMD1"] != 0.0:
+            yield f"{name}.FMS1"
+    yield from _PROCESSORS.get(source, ())
+
+
+def _envelope(number: int, value: dict[str, float]) -> frozenset[str]:
+    name = f"ENV{number}"
+    keys = {"Atk", "Dec", "Sus", "Vel", "Model", "KeyFlw"}
+    model = round(value[f"{name}.Model"])
+    keys |= {0: {"RelOn"}, 1: {"Rel"}, 2: {"Rel", "Quant", "Crve"}}[model]
+    return frozenset(f"{name}.{key}" for key in keys) | {"OPT.ESlop"}
