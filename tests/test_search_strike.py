@@ -7,6 +7,7 @@ from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.renderer import Renderer
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
@@ -147,13 +148,13 @@ def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
 def test_a_renderer_that_takes_no_strikes_is_refused(known):
     space, point, target = known
 
-    class Other:
-        """A renderer without the methods."""
+    class Other(EmbeddedRenderer):
+        """A renderer that has only what every renderer has."""
 
-        info = EmbeddedRenderer().info
+        realization_size = Renderer.realization_size
 
     with (
         Evaluator(target, Other(), space, NOTE, 0, 1) as evaluator,
-        pytest.raises(InvalidValueError, match="takes no strikes"),
+        pytest.raises(InvalidValueError, match="takes no realizations"),
     ):
         evaluator.strike_size(point)
