@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parent / "programs" / "killed_runs.py"
+PROGRAM = Path(__file__).parents[1] / "programs" / "killed_runs.py"
 KILLS = 20
 
 

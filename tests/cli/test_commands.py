@@ -16,7 +16,7 @@ import deepdiva
 from deepdiva.cli import COMMANDS, Entry, main
 from deepdiva.errors import UnknownNameError
 
-CLI = Path(__file__).parents[1] / "deepdiva" / "cli"
+CLI = Path(__file__).parents[2] / "deepdiva" / "cli"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from deepdiva.engine.kernel import play
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FIRST_RENDER = """
 from time import process_time
 import numpy as np

@@ -22,7 +22,7 @@ from deepdiva.hosts.vst2_files import ChunkBank, PluginIdentity
 from deepdiva.note import Note
 
 # A folder of its own: nothing but these tests may take it for the real module.
-STANDIN = str(Path(__file__).parent / "standins" / "renderman")
+STANDIN = str(Path(__file__).parents[1] / "standins" / "renderman")
 VARIANTS = ("master", "older", "extended")
 RATE = 44100
 NOTE = Note(length_seconds=0.2, render_seconds=0.3)
