@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepdiva.audio import load_target
-from deepdiva.data import test_sets
-from deepdiva.data.sound_set import FILE_NAME, SoundSet
+from deepdiva.data.testsets import testset_registry
+from deepdiva.data.testsets.testset import FILE_NAME, TestSet
 from deepdiva.errors import AudioError, InvalidValueError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.scoring import OpenRenderer, play
@@ -38,19 +38,19 @@ class Collection:
         return replace(self, sounds=self.sounds[:count])
 
 
-def open_test_set(source: str) -> SoundSet | None:
+def open_test_set(source: str) -> TestSet | None:
     """The test set of a name or folder; None where the name is a path of other things.
 
     Raises:
         UnknownNameError: neither a known name nor a path.
     """
     path = Path(source)
-    if source in test_sets.KNOWN or not path.exists() or (path / FILE_NAME).is_file():
-        return test_sets.load(source)
+    if source in testset_registry.NAMED or not path.exists() or (path / FILE_NAME).is_file():
+        return testset_registry.load(source)
     return None
 
 
-def from_test_set(sounds: SoundSet) -> Collection:
+def from_test_set(sounds: TestSet) -> Collection:
     """The sounds of a test set; those with a patch get the preset that holds it."""
     made = [
         Sound(

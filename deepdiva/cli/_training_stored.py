@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deepdiva.data.dataset import Dataset
+    from deepdiva.data.corpora.dataset import Dataset
     from deepdiva.models.regression import Features
     from deepdiva.models.settings import TrainingSettings
     from deepdiva.models.sources import Rows, Source
@@ -79,7 +79,7 @@ class StoredChoice:
         import numpy as np
         import torch
 
-        from deepdiva.data.dataset import Dataset
+        from deepdiva.data.corpora.dataset import Dataset
         from deepdiva.models.sources import StoredSource
 
         dataset = Dataset.open(self.train.folder)
@@ -133,7 +133,7 @@ class StoredChoice:
 
     def _open_test(self, dataset: Dataset, train: OpenSet, model: str) -> OpenSet:
         """The test set, if it goes with the training set."""
-        from deepdiva.data.dataset import Dataset
+        from deepdiva.data.corpora.dataset import Dataset
 
         assert self.test is not None
         other = Dataset.open(self.test.folder)

@@ -30,7 +30,7 @@ from deepdiva.note import Note
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.data.sound_set import SoundSet
+    from deepdiva.data.testsets.testset import TestSet
     from deepdiva.evaluation.contender import Contender
     from deepdiva.evaluation.folder import RunFolder
     from deepdiva.evaluation.result import Result
@@ -164,7 +164,7 @@ def command(
     click.echo(f"Report: {folder.path / REPORT}")
 
 
-def _note(note: Note, test_set: SoundSet | None) -> Note:
+def _note(note: Note, test_set: TestSet | None) -> Note:
     """The test set's note; the user may not ask for another."""
     if test_set is None:
         return note
@@ -176,7 +176,7 @@ def _note(note: Note, test_set: SoundSet | None) -> Note:
     return test_set.note
 
 
-def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, ParameterSpace]:
+def _space(choice: SpaceChoice, test_set: TestSet | None) -> tuple[Preset, ParameterSpace]:
     """Base preset and parameter space: the user's, with the test set's where nothing is said."""
     from deepdiva.parameters import DIVA
 
@@ -191,7 +191,7 @@ def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, Para
 
 def _collection(
     source: str,
-    test_set: SoundSet | None,
+    test_set: TestSet | None,
     note: Note,
     open_renderer: OpenRenderer,
     seed: int,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deepdiva.data.backends import Workers
-from deepdiva.data.generate import generate
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.corpora.backends import Workers
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.generate import generate
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, StorageError
 from deepdiva.note import Note

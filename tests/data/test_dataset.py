@@ -17,15 +17,15 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from deepdiva.cli import main
-from deepdiva.data.backends import Workers
 from deepdiva.data.checksum import file_crc32
-from deepdiva.data.dataset import Dataset
-from deepdiva.data.generate import LOCK_NAME, generate
-from deepdiva.data.inspection import inspect
+from deepdiva.data.corpora.backends import Workers
+from deepdiva.data.corpora.dataset import Dataset
+from deepdiva.data.corpora.dataset_settings import BaseFile, DatasetSettings
+from deepdiva.data.corpora.faults import Fault, QualityPolicy
+from deepdiva.data.corpora.generate import LOCK_NAME, generate
+from deepdiva.data.corpora.inspection import inspect
 from deepdiva.data.npy import NpyFile
-from deepdiva.data.quality import Fault, QualityPolicy
 from deepdiva.data.sampling import AroundPresets, Uniform, preset_files
-from deepdiva.data.settings import BaseFile, DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     DeepDivaError,

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from deepdiva.cli import main
 from deepdiva.data.checksum import file_crc32
-from deepdiva.data.dataset import Dataset
-from deepdiva.data.generate import generate
-from deepdiva.data.settings import DatasetSettings, Store
+from deepdiva.data.corpora.dataset import Dataset
+from deepdiva.data.corpora.dataset_settings import DatasetSettings, Store
+from deepdiva.data.corpora.generate import generate
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.note import Note

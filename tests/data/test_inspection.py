@@ -14,12 +14,12 @@ from PIL import Image
 
 from deepdiva.cli import main
 from deepdiva.cli.dataset_inspect import spread
-from deepdiva.data.contact_sheet import contact_sheet, level_in_words
-from deepdiva.data.dataset import Dataset
-from deepdiva.data.generate import generate
-from deepdiva.data.inspection import HISTOGRAM_BINS, LEVELS_DB, ParameterHistogram, inspect
-from deepdiva.data.quality import QualityPolicy
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.corpora.contact_sheet import contact_sheet, level_in_words
+from deepdiva.data.corpora.dataset import Dataset
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.faults import QualityPolicy
+from deepdiva.data.corpora.generate import generate
+from deepdiva.data.corpora.inspection import HISTOGRAM_BINS, LEVELS_DB, ParameterHistogram, inspect
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.renderer import Seeds

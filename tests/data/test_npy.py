@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import DTypeLike, NDArray
 
-from deepdiva.data.batch import SAMPLE_DTYPE
 from deepdiva.data.checksum import combine_crc32, crc32, file_crc32
+from deepdiva.data.corpora.batch_maker import SAMPLE_DTYPE
+from deepdiva.data.corpora.faults import levels
 from deepdiva.data.npy import NpyFile
-from deepdiva.data.quality import levels
 from deepdiva.data.sound_kernel import LAGS, LONGEST
 from deepdiva.files import PAGE, page_aligned
 from deepdiva.renderer import RenderBatch

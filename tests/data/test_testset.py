@@ -16,11 +16,11 @@ from click.testing import CliRunner
 
 from deepdiva.audio import read_audio
 from deepdiva.cli import main
-from deepdiva.data import embedded50
-from deepdiva.data.diva50 import Diva50, checksums
-from deepdiva.data.rendered_set import drawn, of_presets, play
-from deepdiva.data.sound_set import SoundSet
-from deepdiva.data.test_sets import KNOWN, cached, load
+from deepdiva.data.testsets import embedded50
+from deepdiva.data.testsets.diva50 import Diva50, checksums
+from deepdiva.data.testsets.make_testset import drawn_sounds, make_test_set, sounds_of_presets
+from deepdiva.data.testsets.testset import TestSet
+from deepdiva.data.testsets.testset_registry import NAMED, cached, load
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     AudioError,
@@ -150,7 +150,7 @@ def test_a_download_that_was_changed_is_refused(server: tuple[Path, str], tmp_pa
 
 
 def test_the_list_is_what_its_script_writes() -> None:
-    path = Path(embedded50.__file__).parent / "testsets" / "embedded50.csv"
+    path = Path(embedded50.__file__).parent / "embedded50.csv"
     assert path.read_text(encoding="utf-8") == embedded50.to_csv(embedded50.draw())
 
 
@@ -207,9 +207,11 @@ def test_another_engine_renders_embedded50_anew() -> None:
 
 def test_a_set_survives_the_disk(tmp_path: Path) -> None:
     space = default_space().locked({"VCC.Voicing": 3.0})
-    sounds = drawn(space, 4, 9, "sound_")
-    made = play(tmp_path / "set", "mine", "here", sounds, space, NOTE, [EmbeddedRenderer()])
-    again = SoundSet.open(tmp_path / "set")
+    sounds = drawn_sounds(space, 4, 9, "sound_")
+    made = make_test_set(
+        tmp_path / "set", "mine", "here", sounds, space, NOTE, [EmbeddedRenderer()]
+    )
+    again = TestSet.open(tmp_path / "set")
     assert (again.name, again.origin, again.note) == ("mine", "here", NOTE)
     assert again.to_json() == made.to_json()
     for sound, one in zip(sounds, again.sounds, strict=True):
@@ -222,7 +224,7 @@ def test_a_set_survives_the_disk(tmp_path: Path) -> None:
 
 def test_draws_do_not_depend_on_how_many_follow() -> None:
     space = default_space()
-    few, many = drawn(space, 3, 1, "s"), drawn(space, 12, 1, "s")
+    few, many = drawn_sounds(space, 3, 1, "s"), drawn_sounds(space, 12, 1, "s")
     for one, other in zip(few, many, strict=False):
         assert one.seed == other.seed
         np.testing.assert_array_equal(one.patch, other.patch)
@@ -230,7 +232,7 @@ def test_draws_do_not_depend_on_how_many_follow() -> None:
 
 
 def test_drawn_patches_stand_on_the_grid_of_preset_files() -> None:
-    for sound in drawn(default_space(), 5, 2, "s"):
+    for sound in drawn_sounds(default_space(), 5, 2, "s"):
         preset = Preset.template().with_values(sound.patch)
         np.testing.assert_array_equal(preset.values(), sound.patch)
 
@@ -244,7 +246,7 @@ def test_presets_become_a_set(diva_presets: list[Path], tmp_path: Path) -> None:
     options += ["--render-length", "0.05", "--note-length", "0.04", "--seed", "4"]
     done = CliRunner().invoke(main, options, catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
-    made = SoundSet.open(tmp_path / "set")
+    made = TestSet.open(tmp_path / "set")
     for sound, path in zip(made.sounds, sorted(diva_presets[:3]), strict=True):
         preset = Preset.read(path)
         assert sound.patch is not None
@@ -265,7 +267,7 @@ def test_presets_keep_their_names(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "--count 3: all presets" in refused.stderr
     assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
-    made = SoundSet.open(tmp_path / "set")
+    made = TestSet.open(tmp_path / "set")
     assert [sound.name for sound in made.sounds] == ["a{}b", "低音", "高音"]
 
 
@@ -276,7 +278,7 @@ def test_a_set_keeps_what_is_no_parameter(diva_presets: list[Path], tmp_path: Pa
     options = ["testset", "make", str(tmp_path / "set"), "--base", str(base), "--count", "2"]
     options += ["--render-length", "0.05", "--note-length", "0.04", "--lock", "VCC.Voicing=2"]
     assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
-    made = SoundSet.open(tmp_path / "set")
+    made = TestSet.open(tmp_path / "set")
     pots = Preset.read(base).detune_pots()
     np.testing.assert_array_equal(made.base_preset().detune_pots(), pots)
     np.testing.assert_array_equal(made.base_preset().values(), made.space.base)
@@ -287,12 +289,14 @@ def test_a_set_keeps_what_is_no_parameter(diva_presets: list[Path], tmp_path: Pa
         np.testing.assert_array_equal(preset.values(), sound.patch)
     (tmp_path / "set" / "presets" / f"{made.sounds[1].name}.h2p").unlink()
     with pytest.raises(MissingFileError, match=r"sound_01\.h2p is missing"):
-        SoundSet.open(tmp_path / "set")
+        TestSet.open(tmp_path / "set")
 
 
 def test_a_known_set_does_not_replace_one_of_ones_own(tmp_path: Path) -> None:
     space = default_space()
-    play(tmp_path, "mine", "here", drawn(space, 1, 0, "s"), space, NOTE, [EmbeddedRenderer()])
+    make_test_set(
+        tmp_path, "mine", "here", drawn_sounds(space, 1, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+    )
     before = (tmp_path / "testset.json").read_bytes()
     got = CliRunner().invoke(main, ["testset", "get", "embedded50", "--to", str(tmp_path)])
     assert got.exit_code == 2
@@ -313,7 +317,7 @@ def test_a_set_of_another_synthesizer_lies_around_its_own_preset(
     options = ["testset", "make", str(tmp_path / "set"), "--plugin", str(amsynth), "--count", "1"]
     options += ["--base", str(state), "--free", "filter_cutoff", "--render-length", "0.2"]
     assert CliRunner().invoke(main, options, catch_exceptions=False).exit_code == 0
-    base = SoundSet.open(tmp_path / "set", table).space.base
+    base = TestSet.open(tmp_path / "set", table).space.base
     np.testing.assert_allclose(base, patch, atol=1e-3)
 
 
@@ -332,9 +336,9 @@ def test_the_command_line_makes_a_set_once(tmp_path: Path) -> None:
 
 def test_sets_are_listed() -> None:
     text = CliRunner().invoke(main, ["testset", "list"], catch_exceptions=False).stdout
-    for name in KNOWN:
+    for name in NAMED:
         assert name in text
-    assert text.count("none here yet") == len(KNOWN)
+    assert text.count("none here yet") == len(NAMED)
 
 
 def test_wrong_requests_are_named(tmp_path: Path) -> None:
@@ -343,33 +347,43 @@ def test_wrong_requests_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="is no test set"):
         load(tmp_path)
     with pytest.raises(InvalidValueError, match="rendered and not copied"):
-        KNOWN["embedded50"].fetch(tmp_path / "to", tmp_path)
+        NAMED["embedded50"].fetch(tmp_path / "to", tmp_path)
     with pytest.raises(InvalidValueError, match="at least 1"):
-        drawn(default_space(), 0, 0, "s")
+        drawn_sounds(default_space(), 0, 0, "s")
     twins = [Preset.from_bytes(Preset.template().data, "a/x.h2p")] * 2
     with pytest.raises(InvalidValueError, match="Two presets are named 'x'"):
-        of_presets(twins, 0)
+        sounds_of_presets(twins, 0)
     (tmp_path / "testset.json").write_text("{}")
     with pytest.raises(InvalidValueError, match="does not describe a test set"):
-        SoundSet.open(tmp_path)
+        TestSet.open(tmp_path)
     (tmp_path / "testset.json").write_text('{"format": "x", "format_version": 1}')
     with pytest.raises(InvalidValueError, match="format 'x 1'"):
-        SoundSet.open(tmp_path)
+        TestSet.open(tmp_path)
 
 
 def test_a_set_whose_files_are_gone_or_foreign_is_an_error(tmp_path: Path) -> None:
     space = default_space()
     folder = tmp_path / "set"
-    made = play(folder, "m", "h", drawn(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()])
+    made = make_test_set(
+        folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+    )
     with pytest.raises(FileExistsAlreadyError, match="exists already"):
-        play(folder, "m", "h", drawn(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()])
+        make_test_set(
+            folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+        )
     other_rate = Note(render_seconds=0.05, sample_rate=22050)
-    play(
-        tmp_path / "low", "l", "h", drawn(space, 2, 0, "s"), space, other_rate, [EmbeddedRenderer()]
+    make_test_set(
+        tmp_path / "low",
+        "l",
+        "h",
+        drawn_sounds(space, 2, 0, "s"),
+        space,
+        other_rate,
+        [EmbeddedRenderer()],
     )
     shutil.copy(tmp_path / "low" / "s00.wav", folder)
     with pytest.raises(AudioError, match="22050 samples per second"):
         made.audio(made.sounds[0])
     (folder / "s01.wav").unlink()
     with pytest.raises(MissingFileError, match=r"s01\.wav is missing"):
-        SoundSet.open(folder)
+        TestSet.open(folder)

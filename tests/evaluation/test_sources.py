@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepdiva.audio import write_wav
-from deepdiva.data.sound_set import ListedSound, SoundSet
+from deepdiva.data.testsets.testset import ListedSound, TestSet
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, PresetError, UnknownNameError
 from deepdiva.evaluation.sources import (
@@ -85,7 +85,7 @@ def test_a_test_set_brings_its_patches(tmp_path):
     patch = space.base.copy()
     patch[space.table.index("VCF1.Freq")] = 99.0
     digest = file_sha256(tmp_path / "a.wav")
-    sounds = SoundSet(
+    sounds = TestSet(
         name="tiny",
         folder=tmp_path,
         origin="this test",

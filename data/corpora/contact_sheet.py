@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.data.dataset import Dataset
+from deepdiva.data.corpora.dataset import Dataset
 from deepdiva.features import MelSettings, MelSpectrogram, usual_fmax
 
 COLUMNS = 6

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.data.dataset import Dataset, Rows
-from deepdiva.data.description import FILE_NAME
+from deepdiva.data.corpora.dataset import Dataset, Rows
+from deepdiva.data.corpora.description import FILE_NAME
 from deepdiva.data.npy import NpyFile, sync_folder
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler

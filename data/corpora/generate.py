@@ -26,7 +26,7 @@ from pathlib import Path
 
 import joblib
 
-from deepdiva.data.backends import (
+from deepdiva.data.corpora.backends import (
     Workers,
     connected,
     in_any_order,
@@ -34,9 +34,9 @@ from deepdiva.data.backends import (
     make_packed_block,
     packed,
 )
-from deepdiva.data.batch import WAV_FOLDER, BatchMaker, BatchRecord, BlockReport
-from deepdiva.data.description import FILE_NAME, Description
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.corpora.batch_maker import WAV_FOLDER, BatchMaker, BatchRecord, BlockReport
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.description import FILE_NAME, Description
 from deepdiva.errors import (
     DeepDivaError,
     FileExistsAlreadyError,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from deepdiva.data.quality import QualityPolicy
+from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.sampling import BLOCK, Sampling, Uniform
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MfccSettings, usual_fmax

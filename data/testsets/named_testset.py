@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from deepdiva.data.sound_set import SoundSet
+from deepdiva.data.testsets.testset import TestSet
 
 
-class KnownSet(ABC):
+class NamedTestSet(ABC):
     """A test set that the project names.
 
     Attributes:
@@ -23,11 +23,11 @@ class KnownSet(ABC):
     count: ClassVar[int]
 
     @abstractmethod
-    def is_current(self, there: SoundSet) -> bool:
+    def is_current(self, there: TestSet) -> bool:
         """Whether a copy that was fetched before is still what would be fetched now."""
 
     @abstractmethod
-    def fetch(self, folder: Path, source: Path | None = None) -> SoundSet:
+    def fetch(self, folder: Path, source: Path | None = None) -> TestSet:
         """Bring the set into a folder, over what is there.
 
         Args:

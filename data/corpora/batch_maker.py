@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.faults import FAULT_NAMES, Levels, levels
 from deepdiva.data.npy import NpyFile, sync_folder
-from deepdiva.data.quality import FAULT_NAMES, Levels, levels
 from deepdiva.data.sampling import BLOCK, draw_block, stream
-from deepdiva.data.settings import DatasetSettings
 from deepdiva.errors import RenderError
 from deepdiva.features import MelSpectrogram, Mfcc
 from deepdiva.files import page_aligned

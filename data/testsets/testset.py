@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class ListedSound:
 
 
 @dataclass(frozen=True, eq=False)
-class SoundSet:
+class TestSet:
     """A test set on disk.
 
     Attributes:
@@ -67,6 +67,8 @@ class SoundSet:
             built-in preset, or the sounds are of another synthesizer.
     """
 
+    __test__: ClassVar[bool] = False  # pytest would take the class for a group of tests
+
     name: str
     folder: Path
     origin: str
@@ -78,7 +80,7 @@ class SoundSet:
     base: str | None = None
 
     @classmethod
-    def open(cls, folder: Path | str, table: ParameterTable = DIVA) -> SoundSet:
+    def open(cls, folder: Path | str, table: ParameterTable = DIVA) -> TestSet:
         """Open a test set.
 
         Args:
@@ -199,7 +201,7 @@ class SoundSet:
         ]
 
 
-def set_name(folder: Path) -> str | None:
+def name_of_test_set(folder: Path) -> str | None:
     """The name of the test set that a folder holds; None if there is none that can be read."""
     try:
         return str(json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["name"])

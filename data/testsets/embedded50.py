@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from deepdiva.data.known_set import KnownSet
-from deepdiva.data.rendered_set import Played, drawn, play
-from deepdiva.data.sound_set import SoundSet
+from deepdiva.data.testsets.make_testset import PlannedSound, drawn_sounds, make_test_set
+from deepdiva.data.testsets.named_testset import NamedTestSet
+from deepdiva.data.testsets.testset import TestSet
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace, default_space
@@ -34,12 +34,12 @@ def space() -> ParameterSpace:
     return default_space(base)
 
 
-def draw() -> list[Played]:
+def draw() -> list[PlannedSound]:
     """The patches, drawn again; `listed` reads them."""
-    return drawn(space(), COUNT, SEED, f"{NAME}_")
+    return drawn_sounds(space(), COUNT, SEED, f"{NAME}_")
 
 
-def to_csv(sounds: Sequence[Played]) -> str:
+def to_csv(sounds: Sequence[PlannedSound]) -> str:
     """The list of the patches: name, seed, and the free parameters in units."""
     around = space()
     text = io.StringIO()
@@ -51,7 +51,7 @@ def to_csv(sounds: Sequence[Played]) -> str:
     return text.getvalue()
 
 
-def listed() -> list[Played]:
+def listed() -> list[PlannedSound]:
     """The patches, as the repository lists them."""
     around = space()
     sounds = []
@@ -60,30 +60,30 @@ def listed() -> list[Played]:
             patch = around.base.copy()
             patch[around.columns] = [float(row[name]) for name in around.free]
             around.table.check(patch, grid=True)
-            sounds.append(Played(row["name"], patch, int(row["seed"])))
+            sounds.append(PlannedSound(row["name"], patch, int(row["seed"])))
     return sounds
 
 
-class Embedded50(KnownSet):
+class Embedded50(NamedTestSet):
     """See the module."""
 
     name = NAME
     about = "50 known patches of 11 parameters, played by the embedded engine on demand"
     count = COUNT
 
-    def is_current(self, there: SoundSet) -> bool:
+    def is_current(self, there: TestSet) -> bool:
         from deepdiva.engine import EmbeddedRenderer
 
         return dict(there.renderer) == EmbeddedRenderer().info.to_dict()
 
-    def fetch(self, folder: Path, source: Path | None = None) -> SoundSet:
+    def fetch(self, folder: Path, source: Path | None = None) -> TestSet:
         if source is not None:
             raise InvalidValueError(
                 f"{NAME} is rendered and not copied: leave out the folder {source}."
             )
         from deepdiva.engine import EmbeddedRenderer
 
-        return play(
+        return make_test_set(
             folder,
             NAME,
             f"{COUNT} patches drawn uniformly with seed {SEED}, listed in the deepdiva repository",

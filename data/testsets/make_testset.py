@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepdiva.audio import write_wav
 from deepdiva.data.sampling import stream
-from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
+from deepdiva.data.testsets.testset import FILE_NAME, ListedSound, TestSet
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.files import file_sha256, name_key
 from deepdiva.note import Note
@@ -24,7 +24,7 @@ _BASE, _PRESETS = "base.h2p", "presets"
 _NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
 
 
-class Played(NamedTuple):
+class PlannedSound(NamedTuple):
     """A sound of a test set before it is played.
 
     Attributes:
@@ -41,7 +41,7 @@ class Played(NamedTuple):
     preset: Preset | None = None
 
 
-def drawn(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[Played]:
+def drawn_sounds(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[PlannedSound]:
     """Patches drawn uniformly over a space, on the 0.01 grid that preset files hold.
 
     Args:
@@ -60,38 +60,38 @@ def drawn(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[Pla
     for number in range(count):
         rng = stream(seed, 0, number, 0)
         patch = np.round(space.patches(space.random(rng, 1))[0], 2)
-        sounds.append(Played(f"{prefix}{number:0{width}}", patch, int(rng.integers(2**31))))
+        sounds.append(PlannedSound(f"{prefix}{number:0{width}}", patch, int(rng.integers(2**31))))
     return sounds
 
 
-def of_presets(presets: Sequence[Preset], seed: int) -> list[Played]:
+def sounds_of_presets(presets: Sequence[Preset], seed: int) -> list[PlannedSound]:
     """The patches of presets as they are, named after their files.
 
     Raises:
         InvalidValueError: two presets of one name.
     """
-    sounds: dict[str, Played] = {}
+    sounds: dict[str, PlannedSound] = {}
     for preset in presets:
         name = _NO_FILE_NAME.sub("_", Path(preset.source).stem)
         key = name_key(name)
         if key in sounds:
             raise InvalidValueError(f"Two presets are named {name!r}: rename one of them.")
-        sounds[key] = Played(name, preset.values(), seed, preset)
+        sounds[key] = PlannedSound(name, preset.values(), seed, preset)
     return list(sounds.values())
 
 
-def play(
+def make_test_set(
     folder: Path,
     name: str,
     origin: str,
-    sounds: Sequence[Played],
+    sounds: Sequence[PlannedSound],
     space: ParameterSpace,
     note: Note,
     renderers: Sequence[Renderer],
     base: Preset | None = None,
     force: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> SoundSet:
+) -> TestSet:
     """Render a test set into a folder.
 
     Args:
@@ -140,7 +140,7 @@ def play(
         if on_progress is not None:
             on_progress(number + 1, len(sounds))
     info = renderers[0].info
-    made = SoundSet(
+    made = TestSet(
         name=name,
         folder=folder,
         origin=origin,

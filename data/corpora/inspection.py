@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.data.dataset import Dataset
-from deepdiva.data.quality import FAULT_NAMES
+from deepdiva.data.corpora.dataset import Dataset
+from deepdiva.data.corpora.faults import FAULT_NAMES
 from deepdiva.parameters import DIVA, Parameter
 
 HISTOGRAM_BINS = 24

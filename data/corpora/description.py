@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepdiva.data.batch import BatchRecord
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.corpora.batch_maker import BatchRecord
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
 from deepdiva.files import atomic_write
 from deepdiva.renderer import RendererInfo

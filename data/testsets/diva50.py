@@ -13,9 +13,9 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from deepdiva.data import embedded50
-from deepdiva.data.known_set import KnownSet
-from deepdiva.data.sound_set import FILE_NAME, ListedSound, SoundSet
+from deepdiva.data.testsets import embedded50
+from deepdiva.data.testsets.named_testset import NamedTestSet
+from deepdiva.data.testsets.testset import FILE_NAME, ListedSound, TestSet
 from deepdiva.errors import InvalidValueError, MissingFileError, StorageError
 from deepdiva.files import atomic_write, file_sha256
 from deepdiva.note import Note
@@ -37,7 +37,7 @@ def checksums() -> dict[str, str]:
         return {row["file"]: row["sha256"] for row in csv.DictReader(file)}
 
 
-class Diva50(KnownSet):
+class Diva50(NamedTestSet):
     """See the module.
 
     Args:
@@ -51,10 +51,10 @@ class Diva50(KnownSet):
     def __init__(self, url: str = URL) -> None:
         self.url = url
 
-    def is_current(self, there: SoundSet) -> bool:
+    def is_current(self, there: TestSet) -> bool:
         return {sound.file: sound.sha256 for sound in there.sounds}.items() <= checksums().items()
 
-    def fetch(self, folder: Path, source: Path | None = None) -> SoundSet:
+    def fetch(self, folder: Path, source: Path | None = None) -> TestSet:
         if source is None:
             self._download(folder)
         else:
@@ -67,7 +67,7 @@ class Diva50(KnownSet):
         for sound in sounds:
             _check(folder / sound.file)
         there = {sound.file for sound in sounds}
-        made = SoundSet(
+        made = TestSet(
             name=NAME,
             folder=folder,
             origin=ORIGIN,

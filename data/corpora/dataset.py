@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.data.checksum import file_crc32
-from deepdiva.data.description import Description
+from deepdiva.data.corpora.description import Description
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import joblib
 
-from deepdiva.data.batch import BatchMaker, BatchRecord, BlockReport
+from deepdiva.data.corpora.batch_maker import BatchMaker, BatchRecord, BlockReport
 from deepdiva.errors import InvalidValueError, MissingFeatureError, StorageError
 
 Backend = Literal["threading", "loky", "dask", "ray"]
