@@ -23,8 +23,8 @@ from deepdiva import __version__
 from deepdiva.audio import write_wav
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import metrics
-from deepdiva.evaluation.contender import Contender, Match
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
+from deepdiva.evaluation.method import Match, Method
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.scoring import (
     EvaluationSettings,
@@ -34,8 +34,8 @@ from deepdiva.evaluation.scoring import (
     score_failure,
     score_match,
 )
+from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound
-from deepdiva.evaluation.sources import Collection
 from deepdiva.files import name_key
 from deepdiva.preset import Preset
 from deepdiva.space import ParameterSpace
@@ -59,7 +59,7 @@ class Cell:
     run: str
     key: str
     sound: Sound
-    contender: Contender
+    contender: Method
     open_renderer: OpenRenderer
     settings: EvaluationSettings
     folder: RunFolder
@@ -68,7 +68,7 @@ class Cell:
 def run(
     folder: RunFolder,
     collection: Collection,
-    contenders: Sequence[Contender],
+    contenders: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     *,
@@ -137,7 +137,7 @@ def run(
 
 def describe(
     collection: Collection,
-    contenders: Sequence[Contender],
+    contenders: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
 ) -> RunInfo:
@@ -248,7 +248,7 @@ def _is_done(cell: Cell) -> bool:
     return result is not None and result.key == cell.key and result.status != "failed"
 
 
-def _ready(cell: Cell) -> Contender:
+def _ready(cell: Cell) -> Method:
     """The contender, prepared once in each process."""
     ready = _prepared(cell.run)
     if cell.contender.name not in ready:
@@ -258,7 +258,7 @@ def _ready(cell: Cell) -> Contender:
 
 
 @lru_cache(maxsize=1)
-def _prepared(run: str) -> dict[str, Contender]:  # noqa: ARG001  (another run drops them)
+def _prepared(run: str) -> dict[str, Method]:  # noqa: ARG001  (another run drops them)
     """Contenders of a run that are ready to answer in this process, by name."""
     return {}
 

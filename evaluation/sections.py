@@ -8,7 +8,7 @@ from html import escape
 from deepdiva.evaluation import metrics, plots
 from deepdiva.evaluation.measure import Measure
 from deepdiva.evaluation.statistics import FEWEST_SOUNDS, Interval
-from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, ContenderSummary, Summary
+from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, MethodSummary, Summary
 from deepdiva.evaluation.tables import number, percent
 
 EXPLANATION = """
@@ -282,7 +282,7 @@ def _measure_header(measure: Measure) -> str:
 
 
 def _average_cell(
-    contender: ContenderSummary, measure: Measure, best: dict[tuple[str, str], float]
+    contender: MethodSummary, measure: Measure, best: dict[tuple[str, str], float]
 ) -> str:
     average = contender.averages.get(measure.key)
     if average is None:

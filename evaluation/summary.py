@@ -11,7 +11,7 @@ import numpy as np
 from deepdiva.evaluation import metrics, parameters
 from deepdiva.evaluation.folder import RunFolder, RunInfo
 from deepdiva.evaluation.measure import Measure
-from deepdiva.evaluation.probe import probe_contenders
+from deepdiva.evaluation.probe import probe_methods
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.statistics import (
     Interval,
@@ -51,12 +51,12 @@ class Average:
 
 
 @dataclass(frozen=True)
-class ContenderSummary:
+class MethodSummary:
     """One contender over all sounds.
 
     Attributes:
         name: of the contender.
-        description: what it was; see `Contender.describe`.
+        description: what it was; see `Method.describe`.
         counts: sounds by status: `ok`, `silent`, `failed`, and `missing` in an unfinished run.
         averages: measure key to average; measures that are never defined are left out.
         at_floor: share of sounds matched no worse than the noise floor; None without floors.
@@ -120,7 +120,7 @@ class Summary:
     info: RunInfo
     results: dict[str, dict[str, Result]]
     floors: dict[str, Floor]
-    contenders: list[ContenderSummary]
+    contenders: list[MethodSummary]
     pairs: list[PairSummary]
 
     @property
@@ -152,7 +152,7 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     seed = int(info.settings["seed"])
     floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
     finished = [name for name, cells in results.items() if len(cells) == len(sounds)]
-    probes = probe_contenders(folder, sounds, finished, jobs=jobs, seed=seed)
+    probes = probe_methods(folder, sounds, finished, jobs=jobs, seed=seed)
     contenders = [
         _contender(name, info, cells, floors, probes.get(name), seed)
         for name, cells in results.items()
@@ -197,7 +197,7 @@ def _contender(
     floors: dict[str, Floor],
     probe: ShuffleProbe | None,
     seed: int,
-) -> ContenderSummary:
+) -> MethodSummary:
     averages = {}
     for measure in MEASURES:
         figures = [f for result in cells.values() if (f := value(result, measure)) is not None]
@@ -219,7 +219,7 @@ def _contender(
         and (distance := result.scores[metrics.PRIMARY]) is not None
     ]
     errors = [result.errors for result in cells.values() if result.errors]
-    return ContenderSummary(
+    return MethodSummary(
         name=name,
         description=info.contenders[name],
         counts=counts,

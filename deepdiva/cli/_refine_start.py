@@ -57,7 +57,7 @@ def starts_of(
         )
     if predict is False or (not asked and synth.info.name != "embedded"):
         return [known] * len(tasks)
-    from deepdiva.models.catalogue import load_predictor
+    from deepdiva.models.registry import load_predictor
 
     predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
     starts: list[Start | None] = []

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from deepdiva.data.corpora.dataset import Dataset
     from deepdiva.models.regression import Features
-    from deepdiva.models.settings import TrainingSettings
-    from deepdiva.models.sources import Rows, Source
+    from deepdiva.models.training_batches import Rows, Source
+    from deepdiva.models.training_settings import TrainingSettings
 
 _KIND = {"cnn": "melspectrogram", "lstm": "mfcc"}
 _TARGETS_AT_ONCE = 65536
@@ -80,7 +80,7 @@ class StoredChoice:
         import torch
 
         from deepdiva.data.corpora.dataset import Dataset
-        from deepdiva.models.sources import StoredSource
+        from deepdiva.models.training_batches import StoredSource
 
         dataset = Dataset.open(self.train.folder)
         space, note = dataset.space(), dataset.note
@@ -111,7 +111,7 @@ class StoredChoice:
             return StoredSource(
                 of.rows,
                 of.x,
-                (lambda rows: (torch.from_numpy(rows),)) if stored else learner.listen,
+                (lambda rows: (torch.from_numpy(rows),)) if stored else learner.featurize,
                 learner.encode,
                 settings.batch_size,
                 settings.seed,

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.data.testsets.testset import TestSet
-    from deepdiva.evaluation.contender import Contender
     from deepdiva.evaluation.folder import RunFolder
+    from deepdiva.evaluation.method import Method
     from deepdiva.evaluation.result import Result
     from deepdiva.evaluation.scoring import EvaluationSettings, OpenRenderer
-    from deepdiva.evaluation.sources import Collection
+    from deepdiva.evaluation.sound_collections import Collection
     from deepdiva.evaluation.statistics import Interval
     from deepdiva.evaluation.summary import Summary
     from deepdiva.preset import Preset
@@ -121,10 +121,10 @@ def command(
     run later: the same sounds, the same folder, other names with -c.
     """
     from deepdiva.evaluation.folder import RunFolder
+    from deepdiva.evaluation.registry import Context, make_methods
     from deepdiva.evaluation.report import REPORT, write_reports
-    from deepdiva.evaluation.roster import Bench, make_contenders
     from deepdiva.evaluation.scoring import EvaluationSettings
-    from deepdiva.evaluation.sources import open_test_set
+    from deepdiva.evaluation.sound_collections import open_test_set
     from deepdiva.parameters import DIVA
     from deepdiva.workers import worker_count
 
@@ -146,8 +146,8 @@ def command(
                 f"{searching.table.name} renders, and contenders answer with presets of Diva: "
                 "leave out --plugin, or name Diva's."
             )
-        bench = Bench(searching, base, settings)
-        taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
+        context = Context(searching, base, settings)
+        taking_part = make_methods(entries or DEFAULT_CONTENDERS, context)
         folder.path.mkdir(parents=True, exist_ok=True)
         _run(screen, folder, collection, taking_part, open_renderer, settings, workers, force)
     except KeyboardInterrupt:
@@ -197,7 +197,7 @@ def _collection(
     seed: int,
 ) -> Collection:
     """The sounds, from wherever they come."""
-    from deepdiva.evaluation.sources import from_presets, from_recordings, from_test_set
+    from deepdiva.evaluation.sound_collections import from_presets, from_recordings, from_test_set
 
     if test_set is not None:
         return from_test_set(test_set)
@@ -220,7 +220,7 @@ def _run(
     screen: Console,
     folder: RunFolder,
     collection: Collection,
-    contenders: list[Contender],
+    contenders: list[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     jobs: int,

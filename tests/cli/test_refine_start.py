@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.models.catalogue import load_predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA

@@ -16,13 +16,13 @@ import pytest
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, RenderError
 from deepdiva.evaluation import metrics
-from deepdiva.evaluation.contender import Contender, Match
 from deepdiva.evaluation.folder import RunFolder
-from deepdiva.evaluation.roster import Bench, make_contenders
+from deepdiva.evaluation.method import Match, Method
+from deepdiva.evaluation.registry import Context, make_methods
 from deepdiva.evaluation.run import check_names, run
 from deepdiva.evaluation.scoring import EvaluationSettings, noise_floor
+from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound, seeds_for
-from deepdiva.evaluation.sources import Collection
 from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
 from deepdiva.preset import Preset
@@ -46,7 +46,7 @@ def changed(**values: float) -> Preset:
     return BASE.with_values(patch)
 
 
-class Detuned(Contender):
+class Detuned(Method):
     """Answers with the truth, its second oscillator and cutoff a little off, at random."""
 
     name = "detuned"
@@ -64,7 +64,7 @@ class Detuned(Contender):
         return Match(BASE.with_values(patch), renders=7)
 
 
-class Choosy(Contender):
+class Choosy(Method):
     """Answers with a given preset, or raises what is given in its place."""
 
     def __init__(self, name: str, answers: Mapping[str, Preset | BaseException]) -> None:
@@ -118,7 +118,7 @@ def collection() -> Collection:
     return played(NOTE)
 
 
-def go(path: Path, collection: Collection, contenders: list[Contender], **options: Any) -> None:
+def go(path: Path, collection: Collection, contenders: list[Method], **options: Any) -> None:
     settings = options.pop("settings", SETTINGS)
     run(RunFolder(path), collection, contenders, open_engine, settings, **options)
 
@@ -238,7 +238,7 @@ def test_a_later_run_answers_around_its_own_base(collection, tmp_path):
     for voicing in (1.0, 2.0):
         base = changed(VCC_Voicing=voicing)
         settings = replace(SETTINGS, space=default_space(base.values()))
-        contenders = make_contenders(["mean"], Bench(EmbeddedRenderer(), base, settings))
+        contenders = make_methods(["mean"], Context(EmbeddedRenderer(), base, settings))
         path = tmp_path / f"voicing {voicing:g}"
         go(path, collection, contenders, settings=settings)
         answer = Preset.read(path / "presets" / "mean" / "dark.h2p")

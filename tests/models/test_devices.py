@@ -15,20 +15,20 @@ from torch.utils._pytree import tree_leaves
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import Mfcc, MfccSettings, Scaler
 from deepdiva.models import devices
-from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.estimation import PosteriorLearner, PosteriorPredictor
 from deepdiva.models.learner import Learner
 from deepdiva.models.posterior import EDGE, probit
 from deepdiva.models.predictor import Predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.regression import (
     MelFeatures,
     MfccFeatures,
     RegressionLearner,
     RegressionPredictor,
 )
-from deepdiva.models.settings import TrainingSettings
-from deepdiva.models.sources import StoredSource
 from deepdiva.models.training import train
+from deepdiva.models.training_batches import StoredSource
+from deepdiva.models.training_settings import TrainingSettings
 from deepdiva.note import Note
 from deepdiva.space import default_space
 
@@ -88,7 +88,7 @@ def test_networks_train_and_answer_where_there_is_no_float64(
     else:
         learner = regressor = regression(name)
     settings = TrainingSettings(epochs=1, batch_size=3)
-    source = StoredSource(SOUNDS, X, learner.listen, learner.encode, 3, 0)
+    source = StoredSource(SOUNDS, X, learner.featurize, learner.encode, 3, 0)
     with Pretended():
         result = train(learner, source, [source.batch(0)], settings, tmp_path, device="meta")
         assert {p.device.type for p in learner.network.parameters()} == {"meta"}

@@ -12,7 +12,7 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import RenderError
 from deepdiva.models.augmentation import Augmentation
 from deepdiva.models.baselines import NearestPredictor
-from deepdiva.models.online import FreshSounds, Variety
+from deepdiva.models.online import DomainRandomization, FreshSounds
 from deepdiva.models.selection import choose
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
@@ -68,7 +68,7 @@ BROKEN = Faulty(lambda patches: np.ones(len(patches), np.bool_))
 
 def fresh(renderer: Renderer, batch_size: int = 16) -> FreshSounds:
     alone = replace(Augmentation(), glide_share=0.0)  # glides begin with another sound
-    variety = Variety(recording=alone, engine_width=0.0, engine_group=5)
+    variety = DomainRandomization(recording=alone, engine_width=0.0, engine_group=5)
     return FreshSounds(lambda _: renderer, SPACE, NOTE, variety, batch_size, seed=3)
 
 

@@ -8,14 +8,19 @@ import torch
 
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.augmentation import NONE, Augmentation, augment, band_limited, white_noise
-from deepdiva.models.online import FreshSounds, OnlineSource, Variety, embedded_renderers
+from deepdiva.models.online import (
+    DomainRandomization,
+    FreshSounds,
+    OnlineSource,
+    embedded_renderers,
+)
 from deepdiva.models.regression import MelFeatures, RegressionLearner
 from deepdiva.note import Note
 from deepdiva.space import default_space
 
 NOTE = Note(render_seconds=0.4)
 SPACE = default_space()
-PLAIN = Variety(settings={}, recording=NONE, engine_width=0.0, engine_group=4)
+PLAIN = DomainRandomization(settings={}, recording=NONE, engine_width=0.0, engine_group=4)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,7 @@ def test_without_variety_a_batch_is_what_the_engine_renders():
 
 
 def test_a_step_is_the_same_whatever_was_asked_before(learner):
-    variety = Variety(engine_group=4)
+    variety = DomainRandomization(engine_group=4)
     first, second = (OnlineSource(fresh(variety), learner, 100) for _ in range(2))
     assert first.steps_per_epoch == 13
     first.batch(0)

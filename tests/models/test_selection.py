@@ -5,7 +5,7 @@ import pytest
 
 from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.models.calibration import coverage, ranks
+from deepdiva.models.interval_coverage import coverage, ranks
 from deepdiva.models.predictor import Candidates
 from deepdiva.models.selection import choose
 from deepdiva.models.spread import spreads

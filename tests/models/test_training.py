@@ -18,9 +18,9 @@ from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameErro
 from deepdiva.models.checkpoint import NAME, read_checkpoint
 from deepdiva.models.learner import Learner
 from deepdiva.models.losses import MEASURES, measure
-from deepdiva.models.settings import TrainingSettings, learning_rate
-from deepdiva.models.sources import Batch, StoredSource, Tensors, ahead
 from deepdiva.models.training import Progress, make_optimizer, train
+from deepdiva.models.training_batches import Batch, StoredSource, Tensors, prefetch
+from deepdiva.models.training_settings import TrainingSettings, learning_rate
 
 
 class Line(Learner):
@@ -32,7 +32,7 @@ class Line(Learner):
         torch.manual_seed(seed)
         self.network = nn.Sequential(nn.Linear(5, 16), nn.ELU(), nn.Dropout(0.1), nn.Linear(16, 2))
 
-    def listen(self, sounds: NDArray[np.float32]) -> Tensors:
+    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:
         return (torch.from_numpy(sounds),)
 
     def encode(self, x: NDArray[np.float64], rng: np.random.Generator) -> Tensors:
@@ -60,12 +60,14 @@ def data(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64
 
 def source(learner: Learner, settings: TrainingSettings, count: int = 200) -> StoredSource:
     rows, x = data(count, 1)
-    return StoredSource(rows, x, learner.listen, learner.encode, settings.batch_size, settings.seed)
+    return StoredSource(
+        rows, x, learner.featurize, learner.encode, settings.batch_size, settings.seed
+    )
 
 
 def test_batches(learner: Learner) -> list[Batch]:
     rows, x = data(50, 2)
-    held = StoredSource(rows, x, learner.listen, learner.encode, 20, 0, shuffle=False)
+    held = StoredSource(rows, x, learner.featurize, learner.encode, 20, 0, shuffle=False)
     return [held.batch(step) for step in range(held.steps_per_epoch)]
 
 
@@ -151,8 +153,8 @@ def test_an_error_in_a_thread_reaches_the_training() -> None:
             return super().batch(step)
 
     learner = Line()
-    broken = Broken(*data(64, 0), learner.listen, learner.encode, 8, 0)
-    with ahead(broken, range(8), 2, 4) as batches:
+    broken = Broken(*data(64, 0), learner.featurize, learner.encode, 8, 0)
+    with prefetch(broken, range(8), 2, 4) as batches:
         assert [len(next(batches).inputs[0]) for _ in range(3)] == [8, 8, 8]
         with pytest.raises(OSError, match="disk gone"):
             next(batches)

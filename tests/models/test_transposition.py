@@ -9,7 +9,7 @@ from deepdiva.distance import AVERAGED, AveragedDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.baselines import MeanPredictor
-from deepdiva.models.catalogue import load_predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.selection import choose
 from deepdiva.models.transposition import TransposedPredictor, for_note
 from deepdiva.note import Note

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from deepdiva.engine import ENGINE_VERSION, EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
-from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.encoder import EncoderSettings
 from deepdiva.models.estimation import PosteriorLearner
 from deepdiva.models.posterior import FlowSettings
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.representation import RepresentationSettings
 from deepdiva.models.weights import (
     DEFAULT_WEIGHTS,

@@ -9,7 +9,7 @@ from deepdiva.audio import write_wav
 from deepdiva.data.testsets.testset import ListedSound, TestSet
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, PresetError, UnknownNameError
-from deepdiva.evaluation.sources import (
+from deepdiva.evaluation.sound_collections import (
     from_presets,
     from_recordings,
     from_test_set,

@@ -14,8 +14,8 @@ from deepdiva.errors import (
     PresetError,
     UnknownNameError,
 )
-from deepdiva.evaluation.contenders import PredictorContender
-from deepdiva.evaluation.roster import KINDS, Bench, make_contenders
+from deepdiva.evaluation.methods import PredictorMethod
+from deepdiva.evaluation.registry import KINDS, Context, make_methods
 from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.models.baselines import MeanPredictor, NearestPredictor
@@ -36,7 +36,7 @@ def stacked_space() -> ParameterSpace:
 
 SPACE = stacked_space()
 SETTINGS = EvaluationSettings(NOTE, SPACE, strikes=1)
-BENCH = Bench(ENGINE, Preset.template().with_values(SPACE.base), SETTINGS)
+BENCH = Context(ENGINE, Preset.template().with_values(SPACE.base), SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def sound() -> Sound:
 
 
 def make(*entries: str):
-    return make_contenders(entries, BENCH)
+    return make_methods(entries, BENCH)
 
 
 def answer(contender, sound):
@@ -67,7 +67,7 @@ def test_another_base_is_another_contender_though_its_values_are_the_same(diva_p
     """Its detune pots change what is heard, and they are no parameters."""
     usual = make("mean", "search:100")
     own = Preset.read(diva_presets[0])
-    other = make_contenders(("mean", "search:100"), Bench(ENGINE, own, SETTINGS))
+    other = make_methods(("mean", "search:100"), Context(ENGINE, own, SETTINGS))
     for one, again in zip(usual, other, strict=True):
         assert "base_sha256" not in one.describe()
         assert {**again.describe(), "base_sha256": None} == {**one.describe(), "base_sha256": None}
@@ -88,7 +88,7 @@ def test_of_several_candidates_the_nearest_by_ear_is_taken(sound):
     def several():
         return NearestPredictor(SPACE, NOTE, ENGINE, 32, 0, answers=8)
 
-    contender = PredictorContender("n", {}, several, ENGINE, BENCH.base, SETTINGS)
+    contender = PredictorMethod("n", {}, several, ENGINE, BENCH.base, SETTINGS)
     match = answer(contender, sound)
     from deepdiva.models.selection import choose
 
@@ -136,7 +136,7 @@ def test_the_network_answers_sounds_of_other_keys(sound):
     patch = SPACE.patches(np.full((1, SPACE.dimensions), 0.3))
     high = Sound("high", ENGINE.render(patch, note, 5)[0])
     settings = EvaluationSettings(note, SPACE, strikes=1)
-    [contender] = make_contenders(["predict:8"], Bench(ENGINE, BENCH.base, settings))
+    [contender] = make_methods(["predict:8"], Context(ENGINE, BENCH.base, settings))
     assert answer(contender, high).renders == 8
     # Of the short note of the other tests it would hear too little.
     with pytest.raises(InvalidValueError, match="and would hear"):
@@ -171,7 +171,7 @@ def test_contenders_travel_to_other_processes(sound):
 @pytest.mark.parametrize(
     ("entry", "error", "message"),
     [
-        ("oracle", UnknownNameError, "no contender 'oracle'"),
+        ("oracle", UnknownNameError, "no method 'oracle'"),
         ("mean:3", InvalidValueError, "takes no argument"),
         ("nearest:many", InvalidValueError, "a number from 1"),
         ("nearest:0", InvalidValueError, "a number from 1"),
@@ -188,4 +188,4 @@ def test_entries_that_mean_nothing_are_refused(entry, error, message):
 
 
 def test_every_kind_is_explained():
-    assert all(text.startswith(kind) for kind, text in KINDS.items())
+    assert all(kind.usage.startswith(name) for name, kind in KINDS.items())

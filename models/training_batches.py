@@ -22,7 +22,7 @@ from torch import Tensor
 from deepdiva.errors import InvalidValueError
 
 Tensors = tuple[Tensor, ...]
-Listen = Callable[[NDArray[np.float32]], Tensors]
+Featurize = Callable[[NDArray[np.float32]], Tensors]
 """Stored rows (sounds or features) of a batch -> the network's inputs."""
 Encode = Callable[[NDArray[np.float64], np.random.Generator], Tensors]
 """Positions (batch, dimensions) -> the network's targets."""
@@ -77,7 +77,7 @@ class StoredSource(Source):
     Args:
         rows: sounds or features, first axis the samples.
         x: positions in the parameter space, shape (samples, dimensions), in [0, 1].
-        listen: makes inputs of rows.
+        featurize: makes inputs of rows.
         encode: makes targets of positions.
         batch_size: rows per batch; the last batch of an epoch may be shorter.
         seed: of the orders.
@@ -93,7 +93,7 @@ class StoredSource(Source):
         self,
         rows: Rows,
         x: Rows,
-        listen: Listen,
+        featurize: Featurize,
         encode: Encode,
         batch_size: int,
         seed: int,
@@ -107,7 +107,7 @@ class StoredSource(Source):
                 ": there must be as many of the one as of the other, and at least one."
             )
         self._rows, self._x = rows, x
-        self._listen, self._encode = listen, encode
+        self._featurize, self._encode = featurize, encode
         self._batch_size, self._seed, self._shuffle = batch_size, seed, shuffle
         self._subset = np.arange(len(x)) if subset is None else subset
         self._origin = origin
@@ -129,14 +129,14 @@ class StoredSource(Source):
         rng = np.random.default_rng([self._seed, epoch, place])
         rows = np.asarray(self._rows[chosen], dtype=np.float32)
         x = np.asarray(self._x[chosen], dtype=np.float64)
-        return Batch(self._listen(rows), self._encode(x, rng))
+        return Batch(self._featurize(rows), self._encode(x, rng))
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "stored", "origin": self._origin, "sounds": len(self._subset)}
 
 
 @contextmanager
-def ahead(source: Source, steps: range, workers: int, depth: int) -> Iterator[Iterator[Batch]]:
+def prefetch(source: Source, steps: range, workers: int, depth: int) -> Iterator[Iterator[Batch]]:
     """The batches of `steps` in order, made ahead of time by threads.
 
     The threads help as far as the source lets go of Python's global lock, which the embedded

@@ -1,6 +1,6 @@
 """The contenders: predictors, the search, and presets that somebody else made.
 
-`deepdiva.evaluation.roster` makes them by name.
+`deepdiva.evaluation.registry` makes them by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepdiva.errors import MissingFileError
-from deepdiva.evaluation.contender import Contender, Match
+from deepdiva.evaluation.method import Match, Method
 from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.preset import Preset
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deepdiva.search.start import Start
 
 
-class PredictorContender(Contender):
+class PredictorMethod(Method):
     """A predictor: its only candidate, or the nearest of its candidates after rendering them all.
 
     Args:
@@ -82,7 +82,7 @@ class PredictorContender(Contender):
         return Match(self._base.with_values(chosen.patch), renders=len(patches))
 
 
-class PresetsContender(Contender):
+class PresetsMethod(Method):
     """A folder of presets, named as the sounds are: `kick.h2p` answers `kick.wav`.
 
     Args:
@@ -122,7 +122,7 @@ class PresetsContender(Contender):
         return Match(Preset.read(self._directory / f"{sound.name}.h2p"), renders=0)
 
 
-class RefineContender(Contender):
+class RefineMethod(Method):
     """The search, with or without a predictor's candidates as its start.
 
     Args:

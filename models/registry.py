@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,6 @@ from deepdiva.space import ParameterSpace
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRAINED = ("posterior", "cnn", "lstm")
-"""Kinds of network that `deepdiva train` makes."""
-
 
 def learner_from(
     model: str,
@@ -32,7 +30,7 @@ def learner_from(
     """An untrained network of a kind, as its descriptions say.
 
     Args:
-        model: one of `TRAINED`.
+        model: a key of `NETWORKS`.
         space: the parameters that are answered.
         note: what sounds are recordings of.
         features: as `Learner.features_description` gave it.
@@ -41,15 +39,9 @@ def learner_from(
     Raises:
         InvalidValueError: a kind that does not exist.
     """
-    if model == "posterior":
-        from deepdiva.models.estimation import PosteriorLearner
-
-        return PosteriorLearner.from_description(space, note, features, network)
-    if model in TRAINED:
-        from deepdiva.models.regression import RegressionLearner, features_from
-
-        return RegressionLearner(model, space, note, features_from(features))
-    raise InvalidValueError(f"There is no model {model!r}: choose {', '.join(TRAINED)}.")
+    if model not in NETWORKS:
+        raise InvalidValueError(f"There is no model {model!r}: choose {', '.join(NETWORKS)}.")
+    return NETWORKS[model].learner(model, space, note, features, network)
 
 
 def load_predictor(
@@ -90,7 +82,7 @@ def load_predictor(
         header.network,
     )
     _fill(learner, tensors, path)
-    return _PREDICTORS[header.model](learner, draws, seed, device), header
+    return NETWORKS[header.model].predictor(learner, draws, seed, device), header
 
 
 def _fill(learner: Learner, tensors: dict[str, Tensor], path: Path) -> None:
@@ -103,10 +95,34 @@ def _fill(learner: Learner, tensors: dict[str, Tensor], path: Path) -> None:
         ) from error
 
 
+def _posterior_learner(
+    model: str,  # noqa: ARG001
+    space: ParameterSpace,
+    note: Note,
+    features: dict[str, Any],
+    network: dict[str, Any],
+) -> Learner:
+    from deepdiva.models.estimation import PosteriorLearner
+
+    return PosteriorLearner.from_description(space, note, features, network)
+
+
 def _posterior(learner: Any, draws: int, seed: int, device: str) -> Predictor:
     from deepdiva.models.estimation import PosteriorPredictor
 
     return PosteriorPredictor(learner, draws, seed, device)
+
+
+def _regression_learner(
+    model: str,
+    space: ParameterSpace,
+    note: Note,
+    features: dict[str, Any],
+    network: dict[str, Any],  # noqa: ARG001
+) -> Learner:
+    from deepdiva.models.regression import RegressionLearner, features_from
+
+    return RegressionLearner(model, space, note, features_from(features))
 
 
 def _regression(learner: Any, draws: int, seed: int, device: str) -> Predictor:  # noqa: ARG001
@@ -115,8 +131,22 @@ def _regression(learner: Any, draws: int, seed: int, device: str) -> Predictor: 
     return RegressionPredictor(learner, device)
 
 
-_PREDICTORS: dict[str, Callable[[Any, int, int, str], Predictor]] = {
-    "posterior": _posterior,
-    "cnn": _regression,
-    "lstm": _regression,
+@dataclass(frozen=True)
+class Network:
+    """A kind of network that `deepdiva train` makes.
+
+    Attributes:
+        learner: the untrained network, of the arguments of `learner_from`.
+        predictor: of a trained learner, the number of draws, a seed and a device.
+    """
+
+    learner: Callable[[str, ParameterSpace, Note, dict[str, Any], dict[str, Any]], Learner]
+    predictor: Callable[[Any, int, int, str], Predictor]
+
+
+NETWORKS: dict[str, Network] = {
+    "posterior": Network(_posterior_learner, _posterior),
+    "cnn": Network(_regression_learner, _regression),
+    "lstm": Network(_regression_learner, _regression),
 }
+"""Networks by name: one row a kind. The name stands in the header of weights files."""

@@ -25,7 +25,7 @@ class Match:
     renders: int
 
 
-class Contender(ABC):
+class Method(ABC):
     """Answers sounds with presets.
 
     A contender can be pickled: worker processes have their own copy. Its answer to a sound is a

@@ -16,8 +16,8 @@ from deepdiva.errors import (
     PresetError,
     UnknownNameError,
 )
-from deepdiva.evaluation.contender import Contender
-from deepdiva.evaluation.contenders import PredictorContender, PresetsContender, RefineContender
+from deepdiva.evaluation.method import Method
+from deepdiva.evaluation.methods import PredictorMethod, PresetsMethod, RefineMethod
 from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer
@@ -31,20 +31,9 @@ STORED_PATCHES = 10_000
 DRAWS = 64
 """Candidates of `predict` and of models, unless told otherwise."""
 
-KINDS = {
-    "mean": "mean: every parameter in its middle",
-    "nearest": "nearest[:N]: the nearest of N stored random patches",
-    "predict": "predict[:K]: the trained default, nearest of K candidates",
-    "model": "model:FILE: weights of one's own",
-    "refine": "refine[:MODE|N]: the search, begun by the trained default; N evaluations",
-    "search": "search[:MODE|N]: the search from nothing",
-    "presets": "presets:DIR: presets of the sounds' names",
-}
-"""What can take part, and how it is written."""
-
 
 @dataclass(frozen=True)
-class Bench:
+class Context:
     """What contenders are made with.
 
     Attributes:
@@ -58,110 +47,127 @@ class Bench:
     settings: EvaluationSettings
 
 
-def make_contenders(entries: Sequence[str], bench: Bench) -> list[Contender]:
+def make_methods(entries: Sequence[str], context: Context) -> list[Method]:
     """The contenders that a user named, in order.
 
     Args:
         entries: `KIND`, `KIND:ARGUMENT` or `NAME=KIND:ARGUMENT`; see `KINDS`. Without NAME the
             entry names the contender: `refine:quick` becomes `refine-quick`. A NAME holds no colon
             and no slash of either kind, so that a path may hold `=`.
-        bench: what they are made with.
+        context: what they are made with.
 
     Raises:
         UnknownNameError: no such kind.
         InvalidValueError: an argument that does not fit the kind, or a model for another note.
         MissingFileError: no such model or folder.
     """
-    return [_make(entry, bench) for entry in entries]
+    return [_make(entry, context) for entry in entries]
 
 
-def _make(entry: str, bench: Bench) -> Contender:
+def _make(entry: str, context: Context) -> Method:
     given, equals, rest = entry.partition("=")
     named = bool(equals) and not re.search(r"[:/\\]", given)
     kind, _, argument = (rest if named else entry).partition(":")
     if kind not in KINDS:
         raise UnknownNameError(
-            f"There is no contender {kind!r}: choose from {'; '.join(KINDS.values())}."
+            f"There is no method {kind!r}: choose from "
+            f"{'; '.join(each.usage for each in KINDS.values())}."
         )
     tail = Path(argument).stem if kind in ("model", "presets") else argument
     name = given if named else f"{kind}-{tail}" if tail else kind
-    return _MAKERS[kind](re.sub(r"[^\w.+-]+", "-", name), argument, bench)
+    return KINDS[kind].make(re.sub(r"[^\w.+-]+", "-", name), argument, context)
 
 
-def _mean(name: str, argument: str, bench: Bench) -> Contender:
+def _mean(name: str, argument: str, context: Context) -> Method:
     if argument:
         raise InvalidValueError(f"mean:{argument}: mean takes no argument.")
-    return _predictor(name, {"kind": "mean"}, partial(_make_mean, bench.settings), bench)
+    return _predictor(name, {"kind": "mean"}, partial(_make_mean, context.settings), context)
 
 
-def _nearest(name: str, argument: str, bench: Bench) -> Contender:
+def _nearest(name: str, argument: str, context: Context) -> Method:
     count = _number(argument, STORED_PATCHES, "nearest")
-    seed = bench.settings.seed
-    make = partial(_make_nearest, bench.settings, bench.renderer, count, seed)
-    return _predictor(name, {"kind": "nearest", "patches": count, "seed": seed}, make, bench)
+    seed = context.settings.seed
+    make = partial(_make_nearest, context.settings, context.renderer, count, seed)
+    return _predictor(name, {"kind": "nearest", "patches": count, "seed": seed}, make, context)
 
 
-def _predict(name: str, argument: str, bench: Bench) -> Contender:
+def _predict(name: str, argument: str, context: Context) -> Method:
     draws = _number(argument, DRAWS, "predict")
-    return _trained(name, None, draws, bench)
+    return _trained(name, None, draws, context)
 
 
-def _model(name: str, argument: str, bench: Bench) -> Contender:
+def _model(name: str, argument: str, context: Context) -> Method:
     if not argument:
         raise InvalidValueError("model: name the weights file, as in model:FILE.")
-    return _trained(name, Path(argument), DRAWS, bench)
+    return _trained(name, Path(argument), DRAWS, context)
 
 
-def _trained(name: str, path: Path | None, draws: int, bench: Bench) -> Contender:
-    make = partial(_load, path, bench, draws)
+def _trained(name: str, path: Path | None, draws: int, context: Context) -> Method:
+    make = partial(_load, path, context, draws)
     make()
     description = {"kind": "model", "draws": draws, "sha256": _digest(path)}
-    return _predictor(name, description, make, bench)
+    return _predictor(name, description, make, context)
 
 
-def _refine(name: str, argument: str, bench: Bench) -> Contender:
+def _refine(name: str, argument: str, context: Context) -> Method:
     path = _weights(None)
     if not path.exists():
         raise MissingFileError(
             f"{path}, the trained default that begins the search, does not exist: take `search`, "
             "which begins from nothing."
         )
-    make = partial(_load, None, bench, DRAWS)
+    make = partial(_load, None, context, DRAWS)
     make()
-    return _search_from(name, argument, make, {"draws": DRAWS, "sha256": _digest(None)}, bench)
+    return _search_from(name, argument, make, {"draws": DRAWS, "sha256": _digest(None)}, context)
 
 
-def _search(name: str, argument: str, bench: Bench) -> Contender:
-    return _search_from(name, argument, None, None, bench)
+def _search(name: str, argument: str, context: Context) -> Method:
+    return _search_from(name, argument, None, None, context)
 
 
-def _presets(name: str, argument: str, bench: Bench) -> Contender:  # noqa: ARG001
+def _presets(name: str, argument: str, context: Context) -> Method:  # noqa: ARG001
     if not argument:
         raise InvalidValueError("presets: name the folder, as in presets:DIR.")
-    return PresetsContender(name, Path(argument))
+    return PresetsMethod(name, Path(argument))
 
 
-_MAKERS: dict[str, Callable[[str, str, Bench], Contender]] = {
-    "mean": _mean,
-    "nearest": _nearest,
-    "predict": _predict,
-    "model": _model,
-    "refine": _refine,
-    "search": _search,
-    "presets": _presets,
+@dataclass(frozen=True)
+class Kind:
+    """A kind of method that can take part.
+
+    Attributes:
+        usage: how it is written, and what it is.
+        make: of a name, an argument (which may be empty) and the context.
+    """
+
+    usage: str
+    make: Callable[[str, str, Context], Method]
+
+
+KINDS: dict[str, Kind] = {
+    "mean": Kind("mean: every parameter in its middle", _mean),
+    "nearest": Kind("nearest[:N]: the nearest of N stored random patches", _nearest),
+    "predict": Kind("predict[:K]: the trained default, nearest of K candidates", _predict),
+    "model": Kind("model:FILE: weights of one's own", _model),
+    "refine": Kind(
+        "refine[:MODE|N]: the search, begun by the trained default; N evaluations", _refine
+    ),
+    "search": Kind("search[:MODE|N]: the search from nothing", _search),
+    "presets": Kind("presets:DIR: presets of the sounds' names", _presets),
 }
+"""What can take part: one row a kind."""
 
 
 def _predictor(
-    name: str, description: dict[str, Any], make: Callable[[], Predictor], bench: Bench
-) -> Contender:
-    return PredictorContender(
+    name: str, description: dict[str, Any], make: Callable[[], Predictor], context: Context
+) -> Method:
+    return PredictorMethod(
         name,
-        {**description, **_kept_by(bench.base)},
+        {**description, **_kept_by(context.base)},
         make,
-        bench.renderer,
-        bench.base,
-        bench.settings,
+        context.renderer,
+        context.base,
+        context.settings,
     )
 
 
@@ -170,8 +176,8 @@ def _search_from(
     argument: str,
     make: Callable[[], Predictor] | None,
     start: dict[str, Any] | None,
-    bench: Bench,
-) -> Contender:
+    context: Context,
+) -> Method:
     from deepdiva.search.settings import DEFAULT_MODE, RefineSettings, mode_evaluations
 
     mode = argument or DEFAULT_MODE
@@ -180,14 +186,14 @@ def _search_from(
     described = {
         key: value for key, value in budget.to_dict().items() if key not in ("seed", "jobs")
     }
-    return RefineContender(
+    return RefineMethod(
         name,
-        {"kind": "refine", "start": start, **described, **_kept_by(bench.base)},
+        {"kind": "refine", "start": start, **described, **_kept_by(context.base)},
         budget,
         make,
-        bench.renderer,
-        bench.base,
-        bench.settings,
+        context.renderer,
+        context.base,
+        context.settings,
     )
 
 
@@ -216,17 +222,17 @@ def _make_nearest(
     return NearestPredictor(settings.space, settings.note, renderer, count, seed)
 
 
-def _load(path: Path | None, bench: Bench, draws: int) -> Predictor:
+def _load(path: Path | None, context: Context, draws: int) -> Predictor:
     """A trained predictor that fits the run.
 
     Raises:
         InvalidValueError: made for a note too different, or for parameters that are not free here.
     """
-    from deepdiva.models.catalogue import load_predictor
+    from deepdiva.models.registry import load_predictor
     from deepdiva.models.transposition import for_note
 
-    settings = bench.settings
-    predictor, _ = load_predictor(path, bench.renderer.info, draws=draws, seed=settings.seed)
+    settings = context.settings
+    predictor, _ = load_predictor(path, context.renderer.info, draws=draws, seed=settings.seed)
     try:
         predictor = for_note(predictor, settings.note, settings.space.base)
     except InvalidValueError as error:
