@@ -13,12 +13,12 @@ from deepdiva.preset import Preset
 
 @dataclass(frozen=True)
 class Match:
-    """A contender's answer to one sound.
+    """A method's answer to one sound.
 
     Attributes:
         preset: what would be loaded into the synthesizer.
         renders: how many candidates were rendered to find it, 0 for an answer without listening.
-            Contenders are on equal terms only where these agree.
+            Methods are on equal terms only where these agree.
     """
 
     preset: Preset
@@ -28,7 +28,7 @@ class Match:
 class Method(ABC):
     """Answers sounds with presets.
 
-    A contender can be pickled: worker processes have their own copy. Its answer to a sound is a
+    A method can be pickled: worker processes have their own copy. Its answer to a sound is a
     function of the sound, the seed and `describe()`, never of the sounds before it.
     """
 

@@ -1,4 +1,4 @@
-"""The contenders: predictors, the search, and presets that somebody else made.
+"""The methods: predictors, the search, and presets that somebody else made.
 
 `deepdiva.evaluation.registry` makes them by name.
 """
@@ -30,7 +30,7 @@ class PredictorMethod(Method):
     """A predictor: its only candidate, or the nearest of its candidates after rendering them all.
 
     Args:
-        name: of the contender.
+        name: of the method.
         description: all that the predictor depends on.
         make: makes or loads the predictor; called in `prepare`.
         renderer: renders the candidates.
@@ -86,7 +86,7 @@ class PresetsMethod(Method):
     """A folder of presets, named as the sounds are: `kick.h2p` answers `kick.wav`.
 
     Args:
-        name: of the contender.
+        name: of the method.
         directory: where the presets lie.
 
     Raises:
@@ -126,7 +126,7 @@ class RefineMethod(Method):
     """The search, with or without a predictor's candidates as its start.
 
     Args:
-        name: of the contender.
+        name: of the method.
         description: all that the search depends on besides seed and target.
         budget: its settings; seed and workers are set here.
         make: makes the predictor that gives the start; None to start from nothing.

@@ -1,4 +1,4 @@
-"""Contenders by what a user types: `mean`, `predict:64`, `refine:thorough`, `presets:DIR` ..."""
+"""Methods by what a user types: `mean`, `predict:64`, `refine:thorough`, `presets:DIR` ..."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DRAWS = 64
 
 @dataclass(frozen=True)
 class Context:
-    """What contenders are made with.
+    """What methods are made with.
 
     Attributes:
         renderer: renders candidates; pickled into each worker.
@@ -48,11 +48,11 @@ class Context:
 
 
 def make_methods(entries: Sequence[str], context: Context) -> list[Method]:
-    """The contenders that a user named, in order.
+    """The methods that a user named, in order.
 
     Args:
         entries: `KIND`, `KIND:ARGUMENT` or `NAME=KIND:ARGUMENT`; see `KINDS`. Without NAME the
-            entry names the contender: `refine:quick` becomes `refine-quick`. A NAME holds no colon
+            entry names the method: `refine:quick` becomes `refine-quick`. A NAME holds no colon
             and no slash of either kind, so that a path may hold `=`.
         context: what they are made with.
 

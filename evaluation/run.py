@@ -1,6 +1,6 @@
-"""The batch run: every contender answers every sound, and every answer is scored.
+"""The batch run: every method answers every sound, and every answer is scored.
 
-A cell is one contender's answer to one sound. Cells are independent: each has its own seeds, its
+A cell is one method's answer to one sound. Cells are independent: each has its own seeds, its
 own files, and a key that says what it depends on. So they run in parallel in any order, a killed
 run goes on where it stopped, and a failure stays in its cell.
 """
@@ -175,7 +175,7 @@ def describe(
 
 
 def evaluate_cell(cell: Cell) -> Result:
-    """Ask one contender about one sound, write its preset, read it back, play it and score it.
+    """Ask one method about one sound, write its preset, read it back, play it and score it.
 
     On one thread, so that no figure depends on how many cells are at work.
     """
@@ -249,7 +249,7 @@ def _is_done(cell: Cell) -> bool:
 
 
 def _ready(cell: Cell) -> Method:
-    """The contender, prepared once in each process."""
+    """The method, prepared once in each process."""
     ready = _prepared(cell.run)
     if cell.contender.name not in ready:
         cell.contender.prepare()
@@ -259,12 +259,12 @@ def _ready(cell: Cell) -> Method:
 
 @lru_cache(maxsize=1)
 def _prepared(run: str) -> dict[str, Method]:  # noqa: ARG001  (another run drops them)
-    """Contenders of a run that are ready to answer in this process, by name."""
+    """Methods of a run that are ready to answer in this process, by name."""
     return {}
 
 
 def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
-    """Results in order of completion; afterwards nothing is left of the contenders' copies."""
+    """Results in order of completion; afterwards nothing is left of the methods' copies."""
     if jobs == 1 or len(cells) < 2:
         try:
             yield from map(evaluate_cell, cells)

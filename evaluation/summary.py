@@ -1,4 +1,4 @@
-"""The figures of a run: means with intervals, noise floors, pairs of contenders, probes."""
+"""The figures of a run: means with intervals, noise floors, pairs of methods, probes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class Average:
-    """One measure of one contender over the sounds.
+    """One measure of one method over the sounds.
 
     Attributes:
         sounds: for how many the measure is defined.
@@ -52,17 +52,17 @@ class Average:
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """One contender over all sounds.
+    """One method over all sounds.
 
     Attributes:
-        name: of the contender.
+        name: of the method.
         description: what it was; see `Method.describe`.
         counts: sounds by status: `ok`, `silent`, `failed`, and `missing` in an unfinished run.
         averages: measure key to average; measures that are never defined are left out.
         at_floor: share of sounds matched no worse than the noise floor; None without floors.
         parameter_errors: free parameter to its mean error; empty where no truth is known.
         exchanged: sounds compared with the oscillators exchanged.
-        probe: None for an unfinished contender, or fewer than two sounds.
+        probe: None for an unfinished method, or fewer than two sounds.
     """
 
     name: str
@@ -77,7 +77,7 @@ class MethodSummary:
 
 @dataclass(frozen=True)
 class PairSummary:
-    """Two contenders on the primary metric; the first is seen against the second.
+    """Two methods on the primary metric; the first is seen against the second.
 
     Attributes:
         first: name of the one with the better median.
@@ -125,13 +125,13 @@ class Summary:
 
     @property
     def measures(self) -> list[Measure]:
-        """Measures that at least one contender has."""
+        """Measures that at least one method has."""
         defined = {key for contender in self.contenders for key in contender.averages}
         return [measure for measure in MEASURES if measure.key in defined]
 
     @property
     def complete(self) -> bool:
-        """Every contender has answered every sound."""
+        """Every method has answered every sound."""
         return not any(contender.counts["missing"] for contender in self.contenders)
 
 

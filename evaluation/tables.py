@@ -50,7 +50,7 @@ def to_json(summary: Summary) -> bytes:
 
 
 def to_csv(summary: Summary) -> bytes:
-    """One line for each sound and contender, for spreadsheets and data frames."""
+    """One line for each sound and method, for spreadsheets and data frames."""
     file = io.StringIO()
     names = [entry["name"] for entry in summary.info.settings["space"]["free"]]
     writer = csv.writer(file)
