@@ -57,7 +57,7 @@ def starts_of(
         )
     if predict is False or (not asked and not synth.info.cheap_to_copy):
         return [known] * len(tasks)
-    from deepdiva.models.catalogue import load_predictor
+    from deepdiva.models.registry import load_predictor
 
     predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
     starts: list[Start | None] = []

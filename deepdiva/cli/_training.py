@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from deepdiva.models.learner import Learner
     from deepdiva.models.regression import Features
-    from deepdiva.models.settings import TrainingSettings
-    from deepdiva.models.sources import Batch, Source
+    from deepdiva.models.training_batches import Batch, Source
+    from deepdiva.models.training_settings import TrainingSettings
     from deepdiva.note import Note
     from deepdiva.space import ParameterSpace
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deepdiva.models.online import FreshSounds, Variety
-    from deepdiva.models.settings import TrainingSettings
+    from deepdiva.models.online import DomainRandomization, FreshSounds
+    from deepdiva.models.training_settings import TrainingSettings
     from deepdiva.space import ParameterSpace
 
 USUAL_VARIETY = tuple(
@@ -109,9 +109,9 @@ class OnlineChoice:
             renderer.info.to_dict(),
         )
 
-    def _variety(self, space: ParameterSpace) -> Variety:
+    def _variety(self, space: ParameterSpace) -> DomainRandomization:
         from deepdiva.models.augmentation import NONE, Augmentation
-        from deepdiva.models.online import Variety
+        from deepdiva.models.online import DomainRandomization
         from deepdiva.space import parse_lock
 
         locked = {parse_lock(space.table, text)[0] for text in self.space.lock}
@@ -137,4 +137,6 @@ class OnlineChoice:
                     f"{parameter.name} cannot vary and be held: leave out its --vary or its --lock."
                 )
             settings[parameter.name] = several
-        return Variety(settings, Augmentation() if self.recording else NONE, self.engine_width)
+        return DomainRandomization(
+            settings, Augmentation() if self.recording else NONE, self.engine_width
+        )

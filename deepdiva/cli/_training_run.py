@@ -23,7 +23,7 @@ from deepdiva.errors import (
     MissingFileError,
 )
 from deepdiva.files import alone_in, atomic_write
-from deepdiva.models.settings import TrainingSettings
+from deepdiva.models.training_settings import TrainingSettings
 from deepdiva.note import Note
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deepdiva.data.dataset import Dataset
+    from deepdiva.data.corpora.dataset import Dataset
     from deepdiva.models.regression import Features
-    from deepdiva.models.settings import TrainingSettings
-    from deepdiva.models.sources import Rows, Source
+    from deepdiva.models.training_batches import Rows, Source
+    from deepdiva.models.training_settings import TrainingSettings
 
 _KIND = {"cnn": "melspectrogram", "lstm": "mfcc"}
 _TARGETS_AT_ONCE = 65536
@@ -79,8 +79,8 @@ class StoredChoice:
         import numpy as np
         import torch
 
-        from deepdiva.data.dataset import Dataset
-        from deepdiva.models.sources import StoredSource
+        from deepdiva.data.corpora.dataset import Dataset
+        from deepdiva.models.training_batches import StoredSource
 
         dataset = Dataset.open(self.train.folder)
         space, note = dataset.space(), dataset.note
@@ -111,7 +111,7 @@ class StoredChoice:
             return StoredSource(
                 of.rows,
                 of.x,
-                (lambda rows: (torch.from_numpy(rows),)) if stored else learner.listen,
+                (lambda rows: (torch.from_numpy(rows),)) if stored else learner.featurize,
                 learner.encode,
                 settings.batch_size,
                 settings.seed,
@@ -133,7 +133,7 @@ class StoredChoice:
 
     def _open_test(self, dataset: Dataset, train: OpenSet, model: str) -> OpenSet:
         """The test set, if it goes with the training set."""
-        from deepdiva.data.dataset import Dataset
+        from deepdiva.data.corpora.dataset import Dataset
 
         assert self.test is not None
         other = Dataset.open(self.test.folder)

@@ -25,8 +25,8 @@ from deepdiva.cli._common import (
     typed,
 )
 from deepdiva.cli.dataset_inspect import counted, inspect_command
-from deepdiva.data.backends import BACKENDS, Workers
-from deepdiva.data.quality import QualityPolicy
+from deepdiva.data.corpora.backends import BACKENDS, Workers
+from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.sampling import AroundPresets
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
@@ -34,7 +34,7 @@ from deepdiva.note import Note
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from deepdiva.data.generate import RunSummary
+    from deepdiva.data.corpora.generate import RunSummary
 
 _QUALITY = {field.name: field.default for field in fields(QualityPolicy)}
 
@@ -189,9 +189,9 @@ def command(
         return
     if sample_size is None:
         raise click.UsageError("Missing option '--sample-size'.", context)
-    from deepdiva.data.generate import generate
+    from deepdiva.data.corpora.dataset_settings import BaseFile, DatasetSettings
+    from deepdiva.data.corpora.generate import generate
     from deepdiva.data.sampling import Sampling, Uniform, preset_files
-    from deepdiva.data.settings import BaseFile, DatasetSettings
     from deepdiva.workers import worker_count
 
     preset = space.preset()

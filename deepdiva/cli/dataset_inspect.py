@@ -12,7 +12,7 @@ from deepdiva.cli._common import force_option, json_option, print_json
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
-    from deepdiva.data.inspection import Inspection, ParameterHistogram
+    from deepdiva.data.corpora.inspection import Inspection, ParameterHistogram
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -45,9 +45,9 @@ def inspect_command(
     as_json: bool,
 ) -> None:
     """Say what is in the data set in FOLDER: counts, levels, parameters, and a picture."""
-    from deepdiva.data.contact_sheet import contact_sheet
-    from deepdiva.data.dataset import Dataset
-    from deepdiva.data.inspection import inspect
+    from deepdiva.data.corpora.contact_sheet import contact_sheet
+    from deepdiva.data.corpora.dataset import Dataset
+    from deepdiva.data.corpora.inspection import inspect
     from deepdiva.errors import InvalidValueError
     from deepdiva.files import atomic_write, check_target
 
@@ -75,7 +75,7 @@ def inspect_command(
 def show(found: Inspection, renderer: dict[str, Any], note: Note) -> None:
     """Print an inspection as tables."""
     from deepdiva.cli._tables import results_console, table_of
-    from deepdiva.data.inspection import LEVELS_DB
+    from deepdiva.data.corpora.inspection import LEVELS_DB
 
     screen = results_console()
     silent = found.kept["silent"] / found.sounds

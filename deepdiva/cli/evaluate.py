@@ -30,12 +30,12 @@ from deepdiva.note import Note
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.data.sound_set import SoundSet
-    from deepdiva.evaluation.contender import Contender
+    from deepdiva.data.testsets.testset import TestSet
     from deepdiva.evaluation.folder import RunFolder
+    from deepdiva.evaluation.method import Method
     from deepdiva.evaluation.result import Result
     from deepdiva.evaluation.scoring import EvaluationSettings, OpenRenderer
-    from deepdiva.evaluation.sources import Collection
+    from deepdiva.evaluation.sound_collections import Collection
     from deepdiva.evaluation.statistics import Interval
     from deepdiva.evaluation.summary import Summary
     from deepdiva.space import ParameterSpace
@@ -121,10 +121,10 @@ def command(
     run later: the same sounds, the same folder, other names with -c.
     """
     from deepdiva.evaluation.folder import RunFolder
+    from deepdiva.evaluation.registry import Context, make_methods
     from deepdiva.evaluation.report import REPORT, write_reports
-    from deepdiva.evaluation.roster import Bench, make_contenders
     from deepdiva.evaluation.scoring import EvaluationSettings
-    from deepdiva.evaluation.sources import open_test_set
+    from deepdiva.evaluation.sound_collections import open_test_set
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
@@ -147,8 +147,8 @@ def command(
                 f"{searching.table.name} renders, and contenders answer with presets of Diva: "
                 "leave out --plugin, or name Diva's."
             )
-        bench = Bench(searching, base, settings)
-        taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
+        context = Context(searching, base, settings)
+        taking_part = make_methods(entries or DEFAULT_CONTENDERS, context)
         folder.path.mkdir(parents=True, exist_ok=True)
         _run(screen, folder, collection, taking_part, open_renderer, settings, workers, force)
     except KeyboardInterrupt:
@@ -165,7 +165,7 @@ def command(
     click.echo(f"Report: {folder.path / REPORT}")
 
 
-def _note(note: Note, test_set: SoundSet | None) -> Note:
+def _note(note: Note, test_set: TestSet | None) -> Note:
     """The test set's note; the user may not ask for another."""
     if test_set is None:
         return note
@@ -177,7 +177,7 @@ def _note(note: Note, test_set: SoundSet | None) -> Note:
     return test_set.note
 
 
-def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, ParameterSpace]:
+def _space(choice: SpaceChoice, test_set: TestSet | None) -> tuple[Preset, ParameterSpace]:
     """Base preset and parameter space: the user's, with the test set's where nothing is said."""
     from deepdiva.synths.diva import DIVA
 
@@ -192,13 +192,13 @@ def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, Para
 
 def _collection(
     source: str,
-    test_set: SoundSet | None,
+    test_set: TestSet | None,
     note: Note,
     open_renderer: OpenRenderer,
     seed: int,
 ) -> Collection:
     """The sounds, from wherever they come."""
-    from deepdiva.evaluation.sources import from_presets, from_recordings, from_test_set
+    from deepdiva.evaluation.sound_collections import from_presets, from_recordings, from_test_set
 
     if test_set is not None:
         return from_test_set(test_set)
@@ -221,7 +221,7 @@ def _run(
     screen: Console,
     folder: RunFolder,
     collection: Collection,
-    contenders: list[Contender],
+    contenders: list[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     jobs: int,

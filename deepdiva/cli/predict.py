@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.audio import Target
-    from deepdiva.models.matching import Answer, Matcher
+    from deepdiva.models.answers import Answer, Matcher
     from deepdiva.models.predictor import Predictor
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
@@ -139,8 +139,8 @@ def command(
     patches lie, and how sure it is: 0 % means that the sound says nothing about the parameter.
     """
     from deepdiva.audio import load_target
-    from deepdiva.models.catalogue import load_predictor
-    from deepdiva.models.matching import Matcher
+    from deepdiva.models.answers import Matcher
+    from deepdiva.models.registry import load_predictor
     from deepdiva.space import parse_lock
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA

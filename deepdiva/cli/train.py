@@ -21,7 +21,7 @@ from deepdiva.cli._common import (
 from deepdiva.cli._training_online import USUAL_VARIETY
 from deepdiva.cli._training_run import FINAL, new_folder, recalled, record, run
 from deepdiva.errors import InvalidValueError
-from deepdiva.models.settings import SCHEDULES, TrainingSettings
+from deepdiva.models.training_settings import SCHEDULES, TrainingSettings
 from deepdiva.note import Note
 
 _DEFAULT = {
