@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,44 +54,30 @@ class _Bench:
     objectives: Objectives
 
 
-class _Work(ABC):
-    """What a worker gets: sounds to play, the objective that scores them, what else to return."""
-
-    objective: str
-    residuals: bool
-
-    @abstractmethod
-    def play(self, bench: _Bench) -> RenderBatch:
-        """Render the sounds."""
-
-
-@final
 @dataclass(frozen=True)
-class _Patches(_Work):
-    """Patches, shape (count, len(table)), in units, each with its seed, shape (count,)."""
+class _Work:
+    """What a worker gets: sounds to play, and the objective that scores them.
+
+    Attributes:
+        patches: shape (count, len(table)), in units.
+        seeds: one for each, shape (count,).
+        objective: that scores the sounds.
+        residuals: whether to return these, too.
+        strikes: shape (count, size): see `StruckRenderer`; None leaves them to the seeds.
+    """
 
     patches: NDArray[np.float64]
     seeds: NDArray[np.int64]
     objective: str
     residuals: bool = False
+    strikes: NDArray[np.float64] | None = None
 
     def play(self, bench: _Bench) -> RenderBatch:
-        return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
-
-
-@final
-@dataclass(frozen=True)
-class _StruckPatches(_Work):
-    """Patches, shape (count, len(table)), with strikes, shape (count, size): `StruckRenderer`."""
-
-    patches: NDArray[np.float64]
-    strikes: NDArray[np.float64]
-    objective: str
-    residuals: bool = False
-
-    def play(self, bench: _Bench) -> RenderBatch:
+        """Render the sounds."""
+        if self.strikes is None:
+            return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
         struck = _struck(bench.renderer)
-        return RenderBatch(struck.render_struck(self.patches, bench.note, self.strikes, bench.seed))
+        return RenderBatch(struck.render_struck(self.patches, bench.note, self.strikes, self.seeds))
 
 
 def _struck(renderer: Renderer) -> StruckRenderer:
@@ -114,6 +99,12 @@ def _score(bench: _Bench, work: _Work) -> Scores:
         residuals[~scored] = np.nan
     failures = tuple(failure.reason for failure in batch.failures)
     return Scores(distances, best, full, failures, residuals)
+
+
+def _piece(work: _Work, span: slice) -> _Work:
+    """Consecutive sounds of some work."""
+    strikes = None if work.strikes is None else work.strikes[span]
+    return replace(work, patches=work.patches[span], seeds=work.seeds[span], strikes=strikes)
 
 
 class Evaluator:
@@ -160,6 +151,21 @@ class Evaluator:
     ) -> None:
         self._pool.close()
 
+    @property
+    def renderer(self) -> Renderer:
+        """What plays the candidates."""
+        return self._bench.renderer
+
+    @property
+    def note(self) -> Note:
+        """What is played."""
+        return self._bench.note
+
+    @property
+    def seed(self) -> int:
+        """Of the renderer, the same for all candidates."""
+        return self._bench.seed
+
     def patches(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The patches that a preset file would hold, shape (batch, len(table)).
 
@@ -175,6 +181,7 @@ class Evaluator:
         points: NDArray[np.float64],
         objective: str,
         seeds: NDArray[np.int64] | None = None,
+        strikes: NDArray[np.float64] | None = None,
         *,
         residuals: bool = False,
     ) -> Scores:
@@ -184,18 +191,22 @@ class Evaluator:
             points: shape (batch, space.dimensions), batch at least 1.
             objective: a key of `deepdiva.search.objective.WEIGHTS`.
             seeds: shape (batch,); None for the seed of the search.
+            strikes: shape (batch, strike size), in [0, 1], of points that all have strikes of this
+                size; None leaves them to the seeds.
             residuals: also return the vectors of `deepdiva.distance.Profile`.
 
         Raises:
+            InvalidValueError: the renderer takes no strikes.
             RenderError: the synthesizer failed.
         """
-        patches = self.patches(points)
-        if seeds is None:
-            seeds = np.full(len(patches), self._bench.seed)
-        pieces = self._pieces(len(patches))
-        return self._gathered(
-            [_Patches(patches[piece], seeds[piece], objective, residuals) for piece in pieces]
-        )
+        work = self._work(points, objective, seeds, strikes, residuals=residuals)
+        return self._gathered([_piece(work, span) for span in self._spans(len(points))])
+
+    def render(
+        self, points: NDArray[np.float64], strikes: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Sounds of points, shape (batch, note.samples); takes and raises what `score` does."""
+        return self._work(points, REPORTED, None, strikes).play(self._bench).audio
 
     def strike_size(self, point: NDArray[np.float64]) -> int:
         """How many numbers a strike of a point, shape (space.dimensions,), has.
@@ -205,42 +216,24 @@ class Evaluator:
         """
         return _struck(self._bench.renderer).strike_size(self.patches(point[None])[0])
 
-    def score_struck(
-        self, points: NDArray[np.float64], strikes: NDArray[np.float64], objective: str
-    ) -> Scores:
-        """Render points with given strikes and score them.
-
-        Args:
-            points: shape (batch, space.dimensions), batch at least 1, all of one strike size.
-            strikes: shape (batch, strike size), in [0, 1].
-            objective: a key of `deepdiva.search.objective.WEIGHTS`.
-
-        Raises:
-            InvalidValueError: the renderer takes no strikes.
-        """
-        patches = self.patches(points)
-        return self._gathered(
-            [
-                _StruckPatches(patches[piece], strikes[piece], objective)
-                for piece in self._pieces(len(patches))
-            ]
-        )
-
-    def render_struck(
-        self, points: NDArray[np.float64], strikes: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        """Sounds of points with given strikes; shapes as in `score_struck`.
-
-        Returns:
-            Shape (batch, note.samples).
-        """
-        return _StruckPatches(self.patches(points), strikes, REPORTED).play(self._bench).audio
-
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
         return self._bench.objectives.score(REPORTED, sounds)
 
-    def _pieces(self, count: int) -> list[slice]:
+    def _work(
+        self,
+        points: NDArray[np.float64],
+        objective: str,
+        seeds: NDArray[np.int64] | None,
+        strikes: NDArray[np.float64] | None,
+        *,
+        residuals: bool = False,
+    ) -> _Work:
+        if seeds is None:
+            seeds = np.full(len(points), self._bench.seed)
+        return _Work(self.patches(points), seeds, objective, residuals, strikes)
+
+    def _spans(self, count: int) -> list[slice]:
         return spans(count, self._pool.jobs, LANES)
 
     def _gathered(self, work: Sequence[_Work]) -> Scores:

@@ -89,21 +89,19 @@ class Explanation:
         }
 
 
-def explain(
-    best: NDArray[np.float64], archive: Archive, evaluator: Evaluator, seed: int
-) -> Explanation:
+def explain(best: NDArray[np.float64], archive: Archive, evaluator: Evaluator) -> Explanation:
     """Look around a match.
 
     Args:
         best: its point, shape (dimensions,).
         archive: candidates of the wide search, among which alternatives are sought.
-        evaluator: of the search.
-        seed: of the strike that counts; others follow it.
+        evaluator: of the search, whose seed counts; others follow it.
     """
     space = archive.space
     # The same point, first as the search struck it, then with other seeds.
     strikes = np.repeat(best[None], 1 + STRIKES, axis=0)
-    distance, *again = evaluator.score(strikes, FORGIVING, seed + np.arange(1 + STRIKES)).distances
+    seeds = evaluator.seed + np.arange(1 + STRIKES)
+    distance, *again = evaluator.score(strikes, FORGIVING, seeds).distances
     # Luck may have been good or bad: chance is how far strikes lie apart.
     chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
     moves = [_moves(best, space, position) for position in range(space.dimensions)]

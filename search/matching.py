@@ -19,7 +19,8 @@ from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.journal import RUN, Journal, check_run, forget_run
-from deepdiva.search.refine import Progress, RefineResult, refine
+from deepdiva.search.loop import Progress
+from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import PatchWriter

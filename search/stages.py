@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deepdiva.search.archive import Archive
 from deepdiva.search.descent import Descents
 from deepdiva.search.differential import MixedDifferentialEvolution
+from deepdiva.search.domain import Domain
 from deepdiva.search.given import Given
 from deepdiva.search.moves import neighbours
 from deepdiva.search.objective import COARSE, FINE
@@ -34,37 +35,61 @@ the finer distance: a generation."""
 Begin = Callable[[Archive, int, np.random.Generator], Strategy]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
-    """One part of a search.
+    """How the candidates of one part of a search are rendered and scored.
+
+    Candidates that are points of the space, rendered with the seed of the search, can be compared
+    with each other: they make up its archive and its history.
 
     Attributes:
         name: what the progress shows.
-        until: share of the whole budget, 0 to 1, at which it ends if its strategy is not done
-            before; what it leaves goes to the stages after it.
         objective: which distance it minimises.
-        begin: makes its strategy from what was scored before by the same objective (the best
-            points, where the stage before had another), the evaluations that it may spend, and
-            its own source of randomness.
-        residuals: whether that strategy learns from residuals and not from distances.
+        residuals: whether its strategy learns from residuals and not from distances.
+        seeds: called for every batch, gives the seeds, shape (any,), with which each candidate is
+            rendered; its strategy learns the mean over them. None for the seed of the search.
+        domain: what the vectors of its strategy mean; None for points of the space.
     """
 
     name: str
-    until: float
     objective: str
-    begin: Begin
     residuals: bool = False
+    seeds: Callable[[], NDArray[np.int64]] | None = None
+    domain: Domain | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its candidates can be compared with those of other such stages."""
+        return self.seeds is None and self.domain is None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a plan.
+
+    Attributes:
+        stage: how its candidates are scored.
+        until: share of the whole budget, 0 to 1, at which it ends if its strategy is not done
+            before; what it leaves goes to the parts after it.
+        begin: makes its strategy from what was scored before by the same objective (the best
+            points, where the part before had another), the evaluations that it may spend, and
+            its own source of randomness.
+    """
+
+    stage: Stage
+    until: float
+    begin: Begin
 
 
 def plan(
     settings: RefineSettings, start: Start, share: float, *, descends: bool = False
-) -> tuple[Stage, ...]:
-    """The stages of a search.
+) -> tuple[Part, ...]:
+    """The parts of a search.
 
     Args:
         settings: of the search.
         start: what is known before.
-        share: part of the budget that the stages may spend.
+        share: part of the budget that they may spend.
         descends: search by least squares, which needs a renderer that plays a patch twice alike.
 
     Raises:
@@ -76,27 +101,27 @@ def plan(
         if settings.evaluations is not None:
             kept = min(kept, settings.population / settings.evaluations)
         return (
-            Stage(name, (1.0 - kept) * share, COARSE, _nevergrad(name, settings, start)),
-            Stage("choice", share, FINE, _nothing_new),
+            Part(Stage(name, COARSE), (1.0 - kept) * share, _nevergrad(name, settings, start)),
+            Part(Stage("choice", FINE), share, _nothing_new),
         )
-    stages = [
-        Stage("survey", 0.4, COARSE, _survey(start)),
-        Stage("race", 0.7, COARSE, _race(start, RACE_ARMS, RACE_STEP)),
-        Stage("jumps", 0.75, COARSE, _jumps(start)),
-        Stage("rematch", 0.85, COARSE, _race(start, REMATCH_ARMS, REMATCH_STEP)),
-        Stage("polish", 1.0, FINE, _race(start, 1, POLISH_STEP)),
+    parts = [
+        Part(Stage("survey", COARSE), 0.4, _survey(start)),
+        Part(Stage("race", COARSE), 0.7, _race(start, RACE_ARMS, RACE_STEP)),
+        Part(Stage("jumps", COARSE), 0.75, _jumps(start)),
+        Part(Stage("rematch", COARSE), 0.85, _race(start, REMATCH_ARMS, REMATCH_STEP)),
+        Part(Stage("polish", FINE), 1.0, _race(start, 1, POLISH_STEP)),
     ]
     if descends and len(start.space.continuous):
-        stages = [
-            Stage("survey", 0.2, COARSE, _survey(start)),
-            Stage("descent", 0.9, COARSE, _descents(start), residuals=True),
-            stages[-1],
+        parts = [
+            Part(Stage("survey", COARSE), 0.2, _survey(start)),
+            Part(Stage("descent", COARSE, residuals=True), 0.9, _descents(start)),
+            parts[-1],
         ]
     if not len(start.space.continuous):
         # With classes alone there is nothing for an arm to search.
-        survey, _, jumps, *_ = stages
-        stages = [replace(survey, until=0.6), replace(jumps, until=1.0)]
-    return tuple(replace(stage, until=stage.until * share) for stage in stages)
+        survey, _, jumps, *_ = parts
+        parts = [replace(survey, until=0.6), replace(jumps, until=1.0)]
+    return tuple(replace(part, until=part.until * share) for part in parts)
 
 
 def _survey(start: Start) -> Begin:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from deepdiva.renderer import Renderer
     from deepdiva.search.explain import Explanation, ParameterRole
+    from deepdiva.search.loop import Progress
     from deepdiva.search.matching import Match
-    from deepdiva.search.refine import Progress
 
 _MOST_SHOWN = 1000  # times as much as chance does
 

@@ -1,4 +1,4 @@
-"""How the note was struck: fitted within its budget, and a judge of waves."""
+"""How the note was played: fitted within its budget, and a judge of waves."""
 
 import numpy as np
 import pytest
@@ -9,10 +9,11 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.history import History
+from deepdiva.search.loop import SearchLoop
+from deepdiva.search.realization import CHOICE_SHARE, LEAST_EVALUATIONS, LEAST_SEEDS, fit_strike
 from deepdiva.search.refine import refine
 from deepdiva.search.settings import RefineSettings
-from deepdiva.search.steady import LEAST_STRIKES
-from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, fit_strike
 from deepdiva.space import ParameterSpace
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
@@ -36,18 +37,13 @@ def known():
 
 def fitted(known, contenders, evaluations, seed=0):
     space, _, target = known
-    count = 0
-
-    def scored(vectors, render):
-        nonlocal count
-        count += len(vectors)
-        return render()
-
     with Evaluator(target, EmbeddedRenderer(), space, NOTE, seed, 1) as evaluator:
         points = np.atleast_2d(contenders)
         steps = np.diag(np.full(space.dimensions, 0.03**2))
-        strike = fit_strike(evaluator, space, points, steps, evaluations, seed, scored)
-    assert strike.evaluations == count <= evaluations
+        loop = SearchLoop(evaluator, RefineSettings(), History(space))
+        strike = fit_strike(loop.drive, evaluator, space, points, steps, evaluations, seed)
+    assert strike.evaluations == loop.budget.evaluations <= evaluations
+    assert loop.history.evaluations == 0, "phases do not compare with the search's seed"
     reported = SpectralDistance(target, NOTE.sample_rate)
     assert strike.distance == reported(strike.sound[None])[0]
     return strike
@@ -78,7 +74,7 @@ def test_with_little_to_spend_the_first_is_fitted_as_it_is(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], int(2 * LEAST_STRIKES / CHOICE_SHARE) - 1)
+    strike = fitted(known, [wrong, point], int(2 * LEAST_SEEDS / CHOICE_SHARE) - 1)
     assert strike.point[WAVE_1] == wrong[WAVE_1]
 
 
