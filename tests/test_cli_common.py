@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli._common import (
-    SpaceChoice,
     collect_files,
     make_output,
     note_options,
@@ -20,6 +19,7 @@ from deepdiva.cli._common import (
 from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
+from deepdiva.pipeline.options import SpaceChoice
 from deepdiva.preset import Preset
 from deepdiva.space import SEED_PROJECT_FREE
 

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.cli._common import RendererChoice
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
+from deepdiva.pipeline.options import RendererChoice
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.search.fidelity import Sketch, start_from

@@ -11,14 +11,13 @@ A group of options is a decorator that hands one object to the command:
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,23 +26,17 @@ from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.hosts.quality import (
     ACCURACIES,
     OFFLINE_ACCURACIES,
-    Accuracy,
     DivaQuality,
-    OfflineAccuracy,
 )
 from deepdiva.note import Note
-from deepdiva.renderers import RENDERERS, make_renderer
+from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+from deepdiva.pipeline.outputs import output_folder
+from deepdiva.renderers import RENDERERS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.parameters import ParameterTable
-    from deepdiva.preset import Preset
-    from deepdiva.renderer import Renderer
-    from deepdiva.space import ParameterSpace
-
 PRESET_SUFFIX = ".h2p"
-STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -133,68 +126,6 @@ note_options = gathered(
 """Options for the note; the command gets `note: Note`."""
 
 
-@dataclass(frozen=True)
-class SpaceChoice:
-    """What the user said about the parameters that are searched.
-
-    Attributes:
-        base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
-            preset file; None for the built-in one, or for the plug-in as it loads.
-        free: names or indices as typed; None for the default ones, of another plug-in all.
-        lock: `NAME=VALUE` as typed.
-    """
-
-    base: Path | None
-    free: str | None
-    lock: tuple[str, ...]
-
-    @property
-    def state(self) -> Path | None:
-        """The base preset, if it is of another plug-in than Diva."""
-        is_state = self.base is not None and self.base.suffix.lower() in STATE_SUFFIXES
-        return self.base if is_state else None
-
-    def preset(self) -> Preset:
-        """The base preset, or the built-in one if it is of another plug-in.
-
-        Raises:
-            MissingFileError: it does not exist.
-            PresetError: it is no preset of Diva.
-        """
-        from deepdiva.preset import Preset
-
-        if self.base is None or self.state is not None:
-            return Preset.template()
-        return Preset.read(self.base)
-
-    def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
-        """The parameter space around a base preset.
-
-        Args:
-            preset: of Diva; another table's defaults stand for it.
-            table: of the renderer, which holds the values of `state` as its defaults.
-
-        Raises:
-            UnknownNameError: a parameter that the table does not have.
-            InvalidValueError: a value outside its range, nothing left free, or a base preset of
-                another synthesizer.
-        """
-        from deepdiva.parameters import DIVA
-        from deepdiva.space import SEED_PROJECT_FREE, ParameterSpace, parse_free, parse_lock
-
-        is_diva = table == DIVA
-        if self.base is not None and is_diva != (self.state is None):
-            raise InvalidValueError(
-                f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
-                "that renders."
-            )
-        usual = SEED_PROJECT_FREE if is_diva else table.names
-        free = usual if self.free is None else parse_free(table, self.free)
-        locks = dict(parse_lock(table, text) for text in self.lock)
-        values = preset.values() if is_diva else table.defaults()
-        return ParameterSpace(table, values, free).locked(locks)
-
-
 space_options = gathered(
     "space",
     SpaceChoice,
@@ -225,65 +156,6 @@ space_options = gathered(
     },
 )
 """Options for the free parameters; the command gets `space: SpaceChoice`."""
-
-
-@dataclass(frozen=True)
-class RendererChoice:
-    """What the user said about the synthesizer that renders.
-
-    Attributes:
-        name: one of `RENDERERS`; None for the usual one.
-        plugin: path of a plug-in; None for the embedded engine, or for Diva where it is installed.
-        diva_accuracy: of Diva itself, for the three see `DivaQuality`.
-        diva_offline: of Diva itself.
-        diva_multicore: of Diva itself.
-    """
-
-    name: str | None
-    plugin: Path | None
-    diva_accuracy: Accuracy = DivaQuality.accuracy
-    diva_offline: OfflineAccuracy = DivaQuality.offline
-    diva_multicore: bool = DivaQuality.multicore
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the embedded engine renders."""
-        return self.name == "embedded" or (self.name is None and self.plugin is None)
-
-    def open(
-        self,
-        preset: Preset,
-        *,
-        workers: int = 1,
-        mode: Literal["reuse", "fresh"] = "reuse",
-        state: Path | None = None,
-    ) -> Renderer:
-        """A renderer for patches of a preset, for the caller to close.
-
-        Takes and raises what `make_renderer` does.
-        """
-        return make_renderer(
-            self.name,
-            self.plugin,
-            workers=workers,
-            mode=mode,
-            preset=preset,
-            state=state,
-            quality=self.quality,
-        )
-
-    @property
-    def quality(self) -> DivaQuality:
-        """What was asked of Diva itself."""
-        return DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
-
-    def ignored(self, preset: Preset) -> dict[str, str]:
-        """What a preset asks for and the renderer does not do: reasons by parameter."""
-        if not self.is_embedded:
-            return {}
-        from deepdiva.engine.honoured import ignored
-
-        return {entry.parameter: entry.reason for entry in ignored(preset.values())}
 
 
 renderer_options = gathered(
@@ -363,23 +235,7 @@ def make_output(folder: Path) -> None:
     Raises:
         InvalidValueError: a file, or a link to nothing, is in its place.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InvalidValueError(
-            f"{error.filename} is no folder: name another with --output."
-        ) from error
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.call_on_close(functools.partial(_remove_empty, made))
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders, the innermost first, up to the first that holds something."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
+    click.get_current_context().with_resource(output_folder(folder))
 
 
 def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
@@ -420,12 +276,27 @@ def console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def grouped(reasons: dict[str, str]) -> str:
-    """Parameters in a sentence, those of one reason together."""
-    names: dict[str, list[str]] = {}
-    for parameter, reason in reasons.items():
-        names.setdefault(reason, []).append(parameter)
-    return "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
+def warn(screen: Console, sentence: str) -> None:
+    """Print what the user should know, on stderr."""
+    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
+
+
+def say(screen: Console, sentence: str) -> None:
+    """Print what the user may want to know, on stderr."""
+    screen.print(sentence, style="dim", markup=False, soft_wrap=True)
+
+
+def listener(screen: Console) -> Listener:
+    """Shows what is said along the way, on stderr."""
+    return Listener(functools.partial(say, screen), functools.partial(warn, screen))
+
+
+hear_pitch_option = click.option(
+    "--hear-pitch",
+    is_flag=True,
+    help="Take the key from each recording's pitch; --note-pitch is for those that hold none.",
+)
+"""For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
 
 
 def print_json(result: object) -> None:

@@ -61,16 +61,6 @@ class Bar:
         )
 
 
-def warn(screen: Console, sentence: str) -> None:
-    """Print what the user should know, on stderr."""
-    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
-
-
-def say(screen: Console, sentence: str) -> None:
-    """Print what the user may want to know, on stderr."""
-    screen.print(sentence, style="dim", markup=False, soft_wrap=True)
-
-
 def show(match: Match) -> None:
     """What the match rests on, as a table on stdout."""
     from rich.table import Table

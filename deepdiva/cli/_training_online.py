@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deepdiva.cli._common import RendererChoice, SpaceChoice
 from deepdiva.cli._training import TrainingData, make_learner, usual_features
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

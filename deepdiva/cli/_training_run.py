@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva import __version__
-from deepdiva.cli._common import RendererChoice, SpaceChoice, console
+from deepdiva.cli._common import console
 from deepdiva.cli._training_online import OnlineChoice
 from deepdiva.cli._training_stored import SetChoice, StoredChoice
 from deepdiva.errors import (
@@ -25,6 +25,7 @@ from deepdiva.errors import (
 from deepdiva.files import alone_in, atomic_write
 from deepdiva.models.settings import TrainingSettings
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from torch import Tensor

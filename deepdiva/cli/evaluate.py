@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
     collect_files,
     console,
     force_option,
@@ -26,6 +24,7 @@ from deepdiva.cli._common import (
 )
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,8 +9,6 @@ from typing import Any
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
     jobs_option,
     note_options,
     renderer_options,
@@ -23,6 +21,7 @@ from deepdiva.cli._training_run import FINAL, new_folder, recalled, record, run
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.settings import SCHEDULES, TrainingSettings
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 _DEFAULT = {
     field.name: field.default for field in fields(TrainingSettings) if field.default is not MISSING

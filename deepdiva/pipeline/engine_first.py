@@ -1,4 +1,4 @@
-"""What `deepdiva refine` does before it plays Diva as a plug-in: search the embedded engine."""
+"""What goes before a search with Diva as a plug-in: one of the embedded engine."""
 
 from __future__ import annotations
 
