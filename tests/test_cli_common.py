@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli._common import (
-    collect_files,
     make_output,
     note_options,
     print_json,
@@ -17,6 +16,7 @@ from deepdiva.cli._common import (
     space_options,
 )
 from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
+from deepdiva.files import collect_files
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.pipeline.options import SpaceChoice

@@ -14,15 +14,14 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepdiva.cli._key import key
-from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.hosts.quality import (
     ACCURACIES,
     OFFLINE_ACCURACIES,
@@ -220,6 +219,31 @@ jobs_option = click.option(
     metavar="N",
     help="Workers side by side.  [default: one for each core]",
 )
+
+
+@dataclass(frozen=True)
+class WorkChoice:
+    """What the user said about the work.
+
+    Attributes:
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core.
+    """
+
+    seed: int
+    jobs: int | None
+
+
+work_options = gathered(
+    "work",
+    WorkChoice,
+    {
+        "seed": seed_option,
+        "jobs": jobs_option,
+    },
+)
+"""Options for the work; the command gets `work: WorkChoice`."""
+
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -236,37 +260,6 @@ def make_output(folder: Path) -> None:
         InvalidValueError: a file, or a link to nothing, is in its place.
     """
     click.get_current_context().with_resource(output_folder(folder))
-
-
-def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
-    """Files named by arguments; a folder stands for the files below it (`files_below`).
-
-    Args:
-        paths: files, taken whatever their suffix, and folders.
-        suffixes: in lower case with the dot; what is taken from a folder.
-
-    Returns:
-        In the order of the arguments, those of a folder sorted; none twice.
-
-    Raises:
-        MissingFileError: a path that does not exist.
-        InvalidValueError: a folder without any such file.
-    """
-    from deepdiva.files import files_below
-
-    wanted = frozenset(suffixes)
-    files: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = files_below(path, wanted)
-            if not inside:
-                raise InvalidValueError(f"{path} holds no {' or '.join(sorted(wanted))} file.")
-            files.update(dict.fromkeys(inside))
-        elif path.exists():
-            files[path] = None
-        else:
-            raise MissingFileError(f"{path} does not exist.")
-    return list(files)
 
 
 def console() -> Console:

@@ -10,18 +10,18 @@ from typing import Any
 import click
 
 from deepdiva.cli._common import (
+    WorkChoice,
     console,
     force_option,
     gathered,
     hear_pitch_option,
-    jobs_option,
     json_option,
     listener,
     make_output,
     print_json,
     renderer_options,
     say,
-    seed_option,
+    work_options,
 )
 from deepdiva.cli._key import key
 from deepdiva.errors import InvalidValueError
@@ -110,8 +110,7 @@ network_options = gathered(
 @network_options
 @click.option("--picture", is_flag=True, help="Also draw both sounds, as NAME.png.")
 @renderer_options
-@seed_option
-@jobs_option
+@work_options
 @force_option
 @json_option
 def command(
@@ -120,8 +119,7 @@ def command(
     network: NetworkChoice,
     picture: bool,
     renderer: RendererChoice,
-    seed: int,
-    jobs: int | None,
+    work: WorkChoice,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -140,8 +138,8 @@ def command(
         network.hear_pitch,
         renderer,
         network.device,
-        seed,
-        jobs,
+        work.seed,
+        work.jobs,
     )
     todo = plan(sounds, output, picture=picture, force=force)
     screen = console()

@@ -11,20 +11,20 @@ import click
 
 from deepdiva.cli import EXIT_INTERRUPTED
 from deepdiva.cli._common import (
+    WorkChoice,
     console,
     force_option,
     gathered,
     hear_pitch_option,
-    jobs_option,
     json_option,
     listener,
     note_options,
     plugin_mode_option,
     print_json,
     renderer_options,
-    seed_option,
     space_options,
     warn,
+    work_options,
 )
 from deepdiva.cli._refine_report import Bar, line, show, summary
 from deepdiva.note import Note
@@ -58,19 +58,6 @@ class ResultChoice:
     resume: bool
     force: bool
     as_json: bool
-
-
-@dataclass(frozen=True)
-class WorkChoice:
-    """What the user said about the work.
-
-    Attributes:
-        seed: of everything that is drawn at random.
-        jobs: workers; None for one for each core.
-    """
-
-    seed: int
-    jobs: int | None
 
 
 search_options = gathered(
@@ -165,16 +152,6 @@ recording_options = gathered(
     },
 )
 """Options for the recordings; the command gets `recording: RecordingChoice`."""
-
-work_options = gathered(
-    "work",
-    WorkChoice,
-    {
-        "seed": seed_option,
-        "jobs": jobs_option,
-    },
-)
-"""Options for the work; the command gets `work: WorkChoice`."""
 
 result_options = gathered(
     "result",

@@ -11,7 +11,6 @@ import click
 
 from deepdiva.cli._common import (
     PRESET_SUFFIX,
-    collect_files,
     console,
     force_option,
     json_option,
@@ -22,6 +21,7 @@ from deepdiva.cli._common import (
     seed_option,
 )
 from deepdiva.errors import InvalidValueError
+from deepdiva.files import collect_files
 from deepdiva.note import Note
 from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
 
