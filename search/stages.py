@@ -17,6 +17,7 @@ from deepdiva.search.moves import neighbours
 from deepdiva.search.objective import COARSE, FINE
 from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
 from deepdiva.search.race import Race
+from deepdiva.search.registry import OPTIMIZERS
 from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
@@ -101,7 +102,7 @@ def plan(
         if settings.evaluations is not None:
             kept = min(kept, settings.population / settings.evaluations)
         return (
-            Part(Stage(name, COARSE), (1.0 - kept) * share, _nevergrad(name, settings, start)),
+            Part(Stage(name, COARSE), (1.0 - kept) * share, _alone(name, settings, start)),
             Part(Stage("choice", FINE), share, _nothing_new),
         )
     parts = [
@@ -171,10 +172,12 @@ def _descents(start: Start) -> Begin:
     return begin
 
 
-def _nevergrad(name: str, settings: RefineSettings, start: Start) -> Begin:
-    """One of Nevergrad's optimizers."""
+def _alone(name: str, settings: RefineSettings, start: Start) -> Begin:
+    """An optimizer from beginning to end: one of `OPTIMIZERS`, or of Nevergrad."""
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+        if name in OPTIMIZERS:
+            return OPTIMIZERS[name].make(start, evaluations, settings.population, rng)
         seed = int(rng.integers(2**31))
         return NevergradSearch(name, start.space, start, evaluations, settings.population, seed)
 

@@ -36,7 +36,8 @@ from deepdiva.pipeline.options import (
     SearchChoice,
     SpaceChoice,
 )
-from deepdiva.search.settings import DEFAULT_MODE, MODES, PARTS, RENDERS, RefineSettings
+from deepdiva.search.registry import DISTANCES, OPTIMIZERS
+from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +85,9 @@ search_options = gathered(
             default=RefineSettings.optimizer,
             show_default=True,
             metavar="NAME",
-            help="auto, or any optimizer of Nevergrad: CMA, DE, TwoPointsDE, PSO, NGOpt ...",
+            help="auto, "
+            + "".join(f"{name} ({kind.description}), " for name, kind in OPTIMIZERS.items())
+            + "or any optimizer of Nevergrad: CMA, DE, TwoPointsDE, PSO, NGOpt ...",
         ),
         "target_distance": click.option(
             "--target-distance",
@@ -103,7 +106,7 @@ search_options = gathered(
             multiple=True,
             metavar="DISTANCE=WEIGHT",
             help="Minimise a weighted sum of your own; may be given again. "
-            + ", ".join(f"{name}: {what}" for name, what in PARTS.items())
+            + ", ".join(f"{name}: {kind.description}" for name, kind in DISTANCES.items())
             + ".  [default: the measured best]",
         ),
     },
