@@ -23,7 +23,7 @@ from deepdiva.note import Note
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
 # The waveforms stay: two of them are noise, of which no two renders are alike.

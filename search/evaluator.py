@@ -63,26 +63,30 @@ class _Work:
         seeds: one for each, shape (count,).
         objective: that scores the sounds.
         residuals: whether to return these, too.
-        strikes: shape (count, size): see `StruckRenderer`; None leaves them to the seeds.
+        realizations: shape (count, size): see `StruckRenderer`; None leaves them to the seeds.
     """
 
     patches: NDArray[np.float64]
     seeds: NDArray[np.int64]
     objective: str
     residuals: bool = False
-    strikes: NDArray[np.float64] | None = None
+    realizations: NDArray[np.float64] | None = None
 
     def play(self, bench: _Bench) -> RenderBatch:
         """Render the sounds."""
-        if self.strikes is None:
+        if self.realizations is None:
             return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
-        struck = _struck(bench.renderer)
-        return RenderBatch(struck.render_struck(self.patches, bench.note, self.strikes, self.seeds))
+        taking = _taking(bench.renderer)
+        return RenderBatch(
+            taking.render_struck(self.patches, bench.note, self.realizations, self.seeds)
+        )
 
 
-def _struck(renderer: Renderer) -> StruckRenderer:
+def _taking(renderer: Renderer) -> StruckRenderer:
     if not isinstance(renderer, StruckRenderer):
-        raise InvalidValueError(f"{renderer.info.name} takes no strikes: leave them to chance.")
+        raise InvalidValueError(
+            f"{renderer.info.name} takes no realizations: leave them to chance."
+        )
     return renderer
 
 
@@ -103,8 +107,10 @@ def _score(bench: _Bench, work: _Work) -> Scores:
 
 def _piece(work: _Work, span: slice) -> _Work:
     """Consecutive sounds of some work."""
-    strikes = None if work.strikes is None else work.strikes[span]
-    return replace(work, patches=work.patches[span], seeds=work.seeds[span], strikes=strikes)
+    realizations = None if work.realizations is None else work.realizations[span]
+    return replace(
+        work, patches=work.patches[span], seeds=work.seeds[span], realizations=realizations
+    )
 
 
 class Evaluator:
@@ -181,7 +187,7 @@ class Evaluator:
         points: NDArray[np.float64],
         objective: str,
         seeds: NDArray[np.int64] | None = None,
-        strikes: NDArray[np.float64] | None = None,
+        realizations: NDArray[np.float64] | None = None,
         *,
         residuals: bool = False,
     ) -> Scores:
@@ -191,30 +197,30 @@ class Evaluator:
             points: shape (batch, space.dimensions), batch at least 1.
             objective: a key of `deepdiva.search.objective.WEIGHTS`.
             seeds: shape (batch,); None for the seed of the search.
-            strikes: shape (batch, strike size), in [0, 1], of points that all have strikes of this
-                size; None leaves them to the seeds.
+            realizations: shape (batch, realization size), in [0, 1], of points that all have
+                realizations of this size; None leaves them to the seeds.
             residuals: also return the vectors of `deepdiva.distance.Profile`.
 
         Raises:
-            InvalidValueError: the renderer takes no strikes.
+            InvalidValueError: the renderer takes no realizations.
             RenderError: the synthesizer failed.
         """
-        work = self._work(points, objective, seeds, strikes, residuals=residuals)
+        work = self._work(points, objective, seeds, realizations, residuals=residuals)
         return self._gathered([_piece(work, span) for span in self._spans(len(points))])
 
     def render(
-        self, points: NDArray[np.float64], strikes: NDArray[np.float64] | None = None
+        self, points: NDArray[np.float64], realizations: NDArray[np.float64] | None = None
     ) -> NDArray[np.float32]:
         """Sounds of points, shape (batch, note.samples); takes and raises what `score` does."""
-        return self._work(points, REPORTED, None, strikes).play(self._bench).audio
+        return self._work(points, REPORTED, None, realizations).play(self._bench).audio
 
-    def strike_size(self, point: NDArray[np.float64]) -> int:
-        """How many numbers a strike of a point, shape (space.dimensions,), has.
+    def realization_size(self, point: NDArray[np.float64]) -> int:
+        """How many numbers a realization of a point, shape (space.dimensions,), has.
 
         Raises:
-            InvalidValueError: the renderer takes no strikes.
+            InvalidValueError: the renderer takes no realizations.
         """
-        return _struck(self._bench.renderer).strike_size(self.patches(point[None])[0])
+        return _taking(self._bench.renderer).strike_size(self.patches(point[None])[0])
 
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
@@ -225,13 +231,13 @@ class Evaluator:
         points: NDArray[np.float64],
         objective: str,
         seeds: NDArray[np.int64] | None,
-        strikes: NDArray[np.float64] | None,
+        realizations: NDArray[np.float64] | None,
         *,
         residuals: bool = False,
     ) -> _Work:
         if seeds is None:
             seeds = np.full(len(points), self._bench.seed)
-        return _Work(self.patches(points), seeds, objective, residuals, strikes)
+        return _Work(self.patches(points), seeds, objective, residuals, realizations)
 
     def _spans(self, count: int) -> list[slice]:
         return spans(count, self._pool.jobs, LANES)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from deepdiva.errors import InvalidValueError
 from deepdiva.search.archive import Archive
 from deepdiva.search.budget import Budget
+from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.evaluator import Evaluator, Scores
-from deepdiva.search.given import Given
-from deepdiva.search.history import Generation, History
 from deepdiva.search.journal import Journal
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.search_history import Generation, History
 from deepdiva.search.stages import Part, Stage
 from deepdiva.search.strategy import Strategy
 
@@ -173,7 +173,7 @@ class SearchLoop:
         self._archive = Archive(self.history.space)
         self._objective = part.stage.objective
         if len(best):
-            self.drive(Given(best, self._settings.population), part.stage, part.until)
+            self.drive(EnqueuedPoints(best, self._settings.population), part.stage, part.until)
 
     def _keep(self, points: NDArray[np.float64], scores: Scores, stage: Stage) -> bool:
         """Store a generation; whether it brought a better match."""
@@ -207,11 +207,11 @@ class SearchLoop:
             rows, seeds = np.repeat(batch, count, axis=0), np.tile(drawn, len(batch))
 
         def render() -> Scores:
-            points, strikes = rows, None
+            points, realizations = rows, None
             if stage.domain is not None:
-                points, strikes = stage.domain.points(rows), stage.domain.realizations(rows)
+                points, realizations = stage.domain.points(rows), stage.domain.realizations(rows)
             return self._evaluator.score(
-                points, stage.objective, seeds, strikes, residuals=stage.residuals
+                points, stage.objective, seeds, realizations, residuals=stage.residuals
             )
 
         scores = self._recorded(rows, render)

@@ -28,11 +28,11 @@ FORGIVING: Final = "forgiving"
 """For questions about parameters: what only chance changed counts least."""
 
 STEADY: Final = "steady"
-"""For the mean over several strikes: which lines and bands are how strong, whatever chance does to
+"""For the mean over several seeds: which lines and bands are how strong, whatever chance does to
 single frames."""
 
 SETTLED: Final = "settled"
-"""For the last steps, over several strikes: single frames count too, as in what is reported."""
+"""For the last steps, over several seeds: single frames count too, as in what is reported."""
 
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""

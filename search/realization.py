@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 
 from deepdiva.search.averaging import POPULATION, NoiseAveragedDescent
 from deepdiva.search.domain import Domain
+from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.evaluator import Evaluator
-from deepdiva.search.given import Given
 from deepdiva.search.objective import FRAMES, REPORTED, SETTLED, STEADY
 from deepdiva.search.phases import PhaseDescent, PhaseDraws
 from deepdiva.search.stages import Stage
 from deepdiva.search.strategy import Strategy
 from deepdiva.space import ParameterSpace
 
-STRIKE_SHARE = 0.2
+REALIZATION_SHARE = 0.2
 """Part of a search's budget that the fit takes, where the renderer takes phases."""
 
 LEAST_EVALUATIONS = 64
@@ -53,7 +53,7 @@ SEEDS = 32
 LEAST_SEEDS = 4
 """Fewer tell nothing."""
 
-NAME = "strike"
+NAME = "realization"
 """What the progress shows."""
 
 _FIT_SHARE, _SETTLING_SHARE = 0.55, 0.3
@@ -72,7 +72,7 @@ Drive = Callable[[Strategy, Stage], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Strike:
+class Realization:
     """A match with start phases of its own.
 
     Attributes:
@@ -88,7 +88,7 @@ class Strike:
     evaluations: int
 
 
-def fit_strike(
+def fit_realization(
     drive: Drive,
     evaluator: Evaluator,
     space: ParameterSpace,
@@ -96,7 +96,7 @@ def fit_strike(
     steps: NDArray[np.float64],
     evaluations: int,
     seed: int,
-) -> Strike:
+) -> Realization:
     """Fit start phases and noise to the target, and the ordered parameters with them.
 
     The parameters then settle in the mean over many seeds, and the phases are fitted once more, to
@@ -125,7 +125,7 @@ def fit_strike(
     count = min(SEEDS, settling // _SEEDS_PART)
     # With too few seeds nothing would show whether another patch is nearer in the mean.
     if count < LEAST_SEEDS or not len(moving):
-        return fit.strike(*fit.phases(point, moving[:0], left))
+        return fit.realization(*fit.phases(point, moving[:0], left))
     domain, vector = fit.phases(point, moving, round(_FIT_SHARE * left))
     [bent] = domain.points(vector[None])
     point = fit.nearest(np.stack([point, bent]), SETTLED, count)
@@ -133,20 +133,20 @@ def fit_strike(
     settled = fit.settled(point, moving, steps, generations)
     point = fit.nearest(np.stack([point, settled]), SETTLED, count)
     tried = vector[len(moving) :]
-    return fit.strike(*fit.phases(point, moving[:0], evaluations - fit.spent, tried))
+    return fit.realization(*fit.phases(point, moving[:0], evaluations - fit.spent, tried))
 
 
 def _moving(
     evaluator: Evaluator, space: ParameterSpace, point: NDArray[np.float64]
 ) -> NDArray[np.intp]:
     """Positions of the ordered parameters that do not decide how many phases a patch has."""
-    size = evaluator.strike_size(point)
+    size = evaluator.realization_size(point)
 
     def decides(position: int) -> bool:
         parameter = space.parameters[position]
         others = np.tile(point, (len(parameter.choices) or 2, 1))
         others[:, position] = parameter.choice_positions if parameter.choices else (0.0, 1.0)
-        return any(evaluator.strike_size(other) != size for other in others)
+        return any(evaluator.realization_size(other) != size for other in others)
 
     ordered = space.continuous
     return ordered[[not decides(position) for position in ordered]]
@@ -177,7 +177,7 @@ class _Fit:
         None of them is the search's.
         """
         seeds = self._seed + 1 + np.arange(count)
-        choice = Given(points, len(points))
+        choice = EnqueuedPoints(points, len(points))
         self._drive(choice, Stage(NAME, objective, seeds=lambda: seeds))
         self.spent += len(points) * count
         return choice.best
@@ -211,7 +211,7 @@ class _Fit:
         Returns:
             The vector, and the domain that says what it means.
         """
-        domain = Domain(point, moving, self._evaluator.strike_size(point))
+        domain = Domain(point, moving, self._evaluator.realization_size(point))
         by_frames = Stage(NAME, FRAMES, domain=domain)
         as_reported = Stage(NAME, REPORTED, domain=domain)
         draws = PhaseDraws(point[moving], domain.latents, evaluations, self._rng, tried)
@@ -227,9 +227,9 @@ class _Fit:
         self.spent += spent + finer.spent
         return domain, finer.best
 
-    def strike(self, domain: Domain, vector: NDArray[np.float64]) -> Strike:
+    def realization(self, domain: Domain, vector: NDArray[np.float64]) -> Realization:
         """A vector as a match."""
         points, phases = domain.points(vector[None]), domain.realizations(vector[None])
         [sound] = self._evaluator.render(points, phases)
         distance = float(self._evaluator.full(sound[None])[0])
-        return Strike(points[0], sound, distance, self.spent)
+        return Realization(points[0], sound, distance, self.spent)

@@ -15,7 +15,6 @@ from deepdiva.renderer import Renderer, StruckRenderer
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.explain import Explanation, explain
-from deepdiva.search.history import History
 from deepdiva.search.journal import Journal
 from deepdiva.search.loop import End, Progress, SearchLoop
 from deepdiva.search.optimizers import AUTO
@@ -23,11 +22,12 @@ from deepdiva.search.pitch import with_pitches
 from deepdiva.search.realization import (
     COMBINATIONS,
     LEAST_EVALUATIONS,
-    STRIKE_SHARE,
-    Strike,
-    fit_strike,
+    REALIZATION_SHARE,
+    Realization,
+    fit_realization,
 )
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.search_history import History
 from deepdiva.search.stages import POLISH_STEP, plan
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
@@ -43,8 +43,8 @@ class RefineResult:
         sound: what it sounds like, shape (note.samples,), float32.
         distance: reported distance of `sound` to the target.
         silence: reported distance of silence to the target, for scale.
-        strike: the match with start phases fitted to the target; None for a renderer that takes
-            none, and where the search ended before.
+        realization: the match with start phases fitted to the target; None for a renderer that
+            takes none, and where the search ended before.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
         explanation: what the match rests on; None if it was not asked for.
@@ -61,7 +61,7 @@ class RefineResult:
     sound: NDArray[np.float32]
     distance: float
     silence: float
-    strike: Strike | None
+    realization: Realization | None
     noise: NoiseFloor | None
     explanation: Explanation | None
     failures: Mapping[str, int]
@@ -72,13 +72,13 @@ class RefineResult:
 
     @property
     def preview(self) -> NDArray[np.float32]:
-        """The match as it is best compared with the target: struck like it, where that is known."""
-        return self.sound if self.strike is None else self.strike.sound
+        """The match as it is best compared with the target: with fitted phases, where known."""
+        return self.sound if self.realization is None else self.realization.sound
 
     @property
     def preview_distance(self) -> float:
         """Reported distance of `preview` to the target."""
-        return self.distance if self.strike is None else self.strike.distance
+        return self.distance if self.realization is None else self.realization.distance
 
 
 def refine(
@@ -120,15 +120,15 @@ def refine(
     _check(target, renderer, space, note, start)
     if settings.optimizer.casefold() == AUTO:
         start = with_pitches(start, target, note.sample_rate, note)
-    fits_strike = isinstance(renderer, StruckRenderer) and (
+    fits_realization = isinstance(renderer, StruckRenderer) and (
         settings.evaluations is None
         # The stages before may need a generation more than their share.
-        or settings.evaluations * STRIKE_SHARE >= LEAST_EVALUATIONS + settings.population
+        or settings.evaluations * REALIZATION_SHARE >= LEAST_EVALUATIONS + settings.population
     )
     parts = plan(
         settings,
         start,
-        1.0 - STRIKE_SHARE if fits_strike else 1.0,
+        1.0 - REALIZATION_SHARE if fits_realization else 1.0,
         descends=not isinstance(renderer, StruckRenderer),
     )
     with Evaluator(
@@ -142,11 +142,13 @@ def refine(
         points = loop.leaders(CONTENDERS)
         if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
-        strike = None
-        if fits_strike and end in ("budget", "done"):
-            strike = _strike(loop, evaluator, points[0], POLISH_STEP**2 * start.steps, settings)
-        if strike is not None:
-            points[0] = strike.point
+        realization = None
+        if fits_realization and end in ("budget", "done"):
+            realization = _realization(
+                loop, evaluator, points[0], POLISH_STEP**2 * start.steps, settings
+            )
+        if realization is not None:
+            points[0] = realization.point
         patches = evaluator.patches(points)
         match = exact_match(evaluator, points)
         point = points[match.row]
@@ -161,7 +163,7 @@ def refine(
             explanation=explanation,
             failures=loop.failures,
             silence=silence,
-            strike=strike,
+            realization=realization,
             evaluations=loop.budget.evaluations,
             seconds=loop.budget.seconds,
             end="interrupted" if loop.interrupted else end,
@@ -193,14 +195,14 @@ def _check(
         raise InvalidValueError("The start belongs to another parameter space.")
 
 
-def _strike(
+def _realization(
     loop: SearchLoop,
     evaluator: Evaluator,
     point: NDArray[np.float64],
     steps: NDArray[np.float64],
     settings: RefineSettings,
-) -> Strike | None:
-    """Spend the rest of the budget on how the match was struck; None if that is too little.
+) -> Realization | None:
+    """Spend the rest of the budget on how the match was played; None if that is too little.
 
     Args:
         loop: of the search.
@@ -209,17 +211,17 @@ def _strike(
         steps: covariance of its last steps, shape (dimensions, dimensions).
         settings: of the search.
     """
-    share = STRIKE_SHARE / (1.0 - STRIKE_SHARE)
+    share = REALIZATION_SHARE / (1.0 - REALIZATION_SHARE)
     left = min(loop.budget.until(1.0), round(share * loop.budget.evaluations))
     if left < LEAST_EVALUATIONS:
         return None
     space = loop.history.space
     points = _combinations(loop.history, point)
     try:
-        return fit_strike(loop.drive, evaluator, space, points, steps, left, settings.seed)
+        return fit_realization(loop.drive, evaluator, space, points, steps, left, settings.seed)
     except KeyboardInterrupt:
         loop.interrupted = True
-        return None  # the match is there; only its strike stays unknown
+        return None  # the match is there; only its realization stays unknown
 
 
 def _combinations(history: History, point: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,22 +12,22 @@ from deepdiva.search.archive import Archive
 from deepdiva.search.descent import Descents
 from deepdiva.search.differential import MixedDifferentialEvolution
 from deepdiva.search.domain import Domain
-from deepdiva.search.given import Given
+from deepdiva.search.enqueued import EnqueuedPoints
+from deepdiva.search.halving import SuccessiveHalving
 from deepdiva.search.moves import neighbours
 from deepdiva.search.objective import COARSE, FINE
 from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
-from deepdiva.search.race import Race
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.registry import OPTIMIZERS
-from deepdiva.search.settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
 
 SURVEY_POPULATION = 48
-ARM_POPULATION = 12
+BRANCH_POPULATION = 12
 JUMP_POPULATION = 48
-RACE_ARMS, REMATCH_ARMS = 8, 4
+FIRST_BRANCHES, SECOND_BRANCHES = 8, 4
 RACE_STEP, REMATCH_STEP, POLISH_STEP = 0.4, 0.25, 0.1
-"""First steps of the arms, as parts of the start's."""
+"""First steps of the branches, as parts of the start's."""
 
 CHOICE_SHARE = 0.05
 """Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
@@ -107,9 +107,9 @@ def plan(
         )
     parts = [
         Part(Stage("survey", COARSE), 0.4, _survey(start)),
-        Part(Stage("race", COARSE), 0.7, _race(start, RACE_ARMS, RACE_STEP)),
+        Part(Stage("race", COARSE), 0.7, _race(start, FIRST_BRANCHES, RACE_STEP)),
         Part(Stage("jumps", COARSE), 0.75, _jumps(start)),
-        Part(Stage("rematch", COARSE), 0.85, _race(start, REMATCH_ARMS, REMATCH_STEP)),
+        Part(Stage("rematch", COARSE), 0.85, _race(start, SECOND_BRANCHES, REMATCH_STEP)),
         Part(Stage("polish", FINE), 1.0, _race(start, 1, POLISH_STEP)),
     ]
     if descends and len(start.space.continuous):
@@ -119,7 +119,7 @@ def plan(
             parts[-1],
         ]
     if not len(start.space.continuous):
-        # With classes alone there is nothing for an arm to search.
+        # With classes alone there is nothing for a branch to search.
         survey, _, jumps, *_ = parts
         parts = [replace(survey, until=0.6), replace(jumps, until=1.0)]
     return tuple(replace(part, until=part.until * share) for part in parts)
@@ -134,13 +134,13 @@ def _survey(start: Start) -> Begin:
     return begin
 
 
-def _race(start: Start, arms: int, step: float) -> Begin:
+def _race(start: Start, branches: int, step: float) -> Begin:
     """The best combinations of classes against each other."""
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:
-        points = archive.ranked(arms, per_combination=1)
+        points = archive.ranked(branches, per_combination=1)
         steps = step**2 * start.steps
-        return Race(start.space, points, steps, evaluations, ARM_POPULATION, rng)
+        return SuccessiveHalving(start.space, points, steps, evaluations, BRANCH_POPULATION, rng)
 
     return begin
 
@@ -150,14 +150,14 @@ def _jumps(start: Start) -> Begin:
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
         best = archive.ranked(1)[0]
-        return Given(neighbours(best, start)[:evaluations], JUMP_POPULATION)
+        return EnqueuedPoints(neighbours(best, start)[:evaluations], JUMP_POPULATION)
 
     return begin
 
 
 def _nothing_new(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
     """The best points before, which a change of the distance scores again, and no others."""
-    return Given(np.empty((0, archive.space.dimensions)), 1)
+    return EnqueuedPoints(np.empty((0, archive.space.dimensions)), 1)
 
 
 def _descents(start: Start) -> Begin:

@@ -19,9 +19,9 @@ from deepdiva.note import Note
 from deepdiva.parameters import DIVA, ParameterTable
 from deepdiva.preset import Preset
 from deepdiva.search.explain import Explanation, ParameterRole
-from deepdiva.search.matching import Match, Outputs, Task
 from deepdiva.search.refine import Progress, refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.sound_match import Match, Outputs, Task
 from deepdiva.search.writing import DivaWriter
 from deepdiva.space import ParameterSpace, default_space
 

@@ -7,12 +7,12 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.parameters import DIVA
 from deepdiva.search.averaging import POPULATION, NoiseAveragedDescent
+from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.evaluator import Evaluator
-from deepdiva.search.given import Given
-from deepdiva.search.history import History
 from deepdiva.search.loop import SearchLoop
 from deepdiva.search.objective import SETTLED, STEADY
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.search_history import History
 from deepdiva.search.stages import Stage
 from deepdiva.space import ParameterSpace
 
@@ -62,7 +62,7 @@ def test_one_seed_may_flatter_what_many_do_not(beating):
     assert other.min() < right.max(), "chance is greater than the difference"
     for points in ([point, wrong], [wrong, point]):
         loop = loop_of(space, evaluator)
-        choice = Given(np.stack(points), 2)
+        choice = EnqueuedPoints(np.stack(points), 2)
         loop.drive(choice, Stage("choice", STEADY, seeds=lambda: seeds))
         assert np.array_equal(choice.best, point)
         assert loop.budget.evaluations == 64
@@ -74,7 +74,7 @@ def test_a_strategy_learns_the_mean_over_the_seeds_of_its_stage(beating):
     seeds = np.array([3, 11, 200])
     learnt = []
 
-    class Listening(Given):
+    class Listening(EnqueuedPoints):
         def tell(self, batch, distances):
             learnt.append(distances)
             super().tell(batch, distances)
@@ -90,7 +90,7 @@ def test_only_what_the_seed_of_the_search_rendered_is_compared(beating):
     space, point, evaluator = beating
     for seeds, kept in ((None, 1), (lambda: np.array([5]), 0)):
         loop = loop_of(space, evaluator)
-        loop.drive(Given(point[None], 1), Stage("", STEADY, seeds=seeds))
+        loop.drive(EnqueuedPoints(point[None], 1), Stage("", STEADY, seeds=seeds))
         assert loop.budget.evaluations == 1
         assert loop.history.evaluations == kept
 

@@ -20,9 +20,9 @@ from deepdiva.pipeline.options import RendererChoice
 from deepdiva.preset import Preset
 from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.search.fidelity import Sketch, start_from
-from deepdiva.search.matching import Outputs, Task, match_sound
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RENDERS, RefineSettings
+from deepdiva.search.refine_settings import RENDERS, RefineSettings
+from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.search.writing import DivaWriter
 from deepdiva.space import ParameterSpace, default_space

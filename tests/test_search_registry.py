@@ -9,11 +9,11 @@ from deepdiva.cli import main
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import UnknownNameError
 from deepdiva.note import Note
-from deepdiva.search.given import Given
+from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.objective import WEIGHTS
 from deepdiva.search.refine import refine
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS, DistanceKind, OptimizerKind
-from deepdiva.search.settings import RefineSettings
 from deepdiva.space import default_space
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
@@ -44,7 +44,7 @@ def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
 
     def given(start, evaluations, population, rng):
         del start, evaluations, rng
-        return Given(points, population)
+        return EnqueuedPoints(points, population)
 
     monkeypatch.setitem(OPTIMIZERS, "Listed", OptimizerKind("points of a list", given))
     result = search(target, optimizer="listed")

@@ -36,14 +36,14 @@ from deepdiva.pipeline.options import (
     SearchChoice,
     SpaceChoice,
 )
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.pipeline.match import MatchRun
-    from deepdiva.search.matching import Match
+    from deepdiva.search.sound_match import Match
 
 
 @dataclass(frozen=True)

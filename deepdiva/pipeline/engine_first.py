@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from deepdiva.preset import Preset

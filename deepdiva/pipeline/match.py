@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.loop import Progress
-    from deepdiva.search.matching import Match, Outputs, Task
     from deepdiva.search.refine import RefineResult
+    from deepdiva.search.sound_match import Match, Outputs, Task
     from deepdiva.search.start import Start
     from deepdiva.search.writing import PatchWriter
     from deepdiva.space import ParameterSpace
@@ -87,19 +87,19 @@ class MatchRun:
     @property
     def side_by_side(self) -> bool:
         """Whether the sounds had better be matched in processes, each alone in one."""
-        from deepdiva.search.batch import worth_processes
+        from deepdiva.search.many_sounds import worth_processes
 
         return worth_processes(self.tasks, self.renderer, self.workers)
 
     def all(self) -> Iterator[Match]:
         """Match all sounds in processes, and write each as soon as it and those before are done."""
-        from deepdiva.search.batch import match_sounds
+        from deepdiva.search.many_sounds import match_sounds
 
         return match_sounds(self.tasks, self.starts, self.renderer, self.workers)
 
     def one(self, number: int, on_progress: Callable[[Progress], None]) -> Match:
         """Match one sound, counted from 0, and write what was found."""
-        from deepdiva.search.matching import match_sound
+        from deepdiva.search.sound_match import match_sound
 
         return match_sound(
             self.tasks[number], self.renderer, self.starts[number], on_progress, self.sketch
@@ -139,7 +139,7 @@ def prepared(
     from deepdiva.pipeline.outputs import output_folder
     from deepdiva.pipeline.prior import starts_of
     from deepdiva.pipeline.recordings import heard_note, remarks
-    from deepdiva.search.matching import Outputs, Task
+    from deepdiva.search.sound_match import Outputs, Task
     from deepdiva.workers import worker_count
 
     search, recording, note = options.search, options.recording, options.note
@@ -310,7 +310,7 @@ class MatchResult:
         """
         from deepdiva.files import alone_in
         from deepdiva.search.journal import forget_run
-        from deepdiva.search.matching import LOCK_NAME, Outputs, write_match
+        from deepdiva.search.sound_match import LOCK_NAME, Outputs, write_match
 
         sound = self._task.target.source
         outputs = Outputs.of(sound, Path(folder), self._task.writer)
@@ -382,7 +382,7 @@ def match(
 def _matched(
     run: MatchRun, said: Sequence[str], on_progress: Callable[[Progress], None] | None
 ) -> MatchResult:
-    from deepdiva.search.matching import search_sound
+    from deepdiva.search.sound_match import search_sound
     from deepdiva.search.writing import DivaWriter
 
     if len(run.tasks) != 1:

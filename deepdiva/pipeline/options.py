@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.quality import Accuracy, DivaQuality, OfflineAccuracy
 from deepdiva.renderers import make_renderer
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 
 if TYPE_CHECKING:
     from deepdiva.parameters import ParameterTable
@@ -226,7 +226,7 @@ class SearchChoice:
 
     def _limit(self) -> int | None:
         """The limit in evaluations: as given, of the mode, or the default where nothing is."""
-        from deepdiva.search.settings import mode_evaluations
+        from deepdiva.search.refine_settings import mode_evaluations
 
         if self.evaluations is not None or self.mode is not None:
             given = math.inf if self.evaluations is None else self.evaluations

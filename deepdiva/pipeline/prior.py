@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor
     from deepdiva.pipeline.options import Listener, PriorChoice
     from deepdiva.renderer import Renderer
-    from deepdiva.search.matching import Task
+    from deepdiva.search.sound_match import Task
     from deepdiva.search.start import Start
 
 

@@ -19,7 +19,7 @@ from types import FrameType
 
 from deepdiva.renderer import Renderer
 from deepdiva.search.loop import Progress
-from deepdiva.search.matching import Match, Task, match_sound
+from deepdiva.search.sound_match import Match, Task, match_sound
 from deepdiva.search.start import Start
 
 WORTH_EVALUATIONS = 5000

@@ -22,7 +22,7 @@ from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.journal import RUN, Journal, check_run, forget_run
 from deepdiva.search.loop import Progress
 from deepdiva.search.refine import RefineResult, refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.search.writing import PatchWriter
 from deepdiva.space import ParameterSpace

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deepdiva.search.strategy import Strategy
 
 
-class Given(Strategy):
+class EnqueuedPoints(Strategy):
     """Proposes given points once, in batches.
 
     Args:
