@@ -35,7 +35,7 @@ from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import TransposedPredictor, for_note
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.workers import single_thread
 

@@ -22,7 +22,7 @@ from deepdiva.synths.diva.preset import Preset
 
 if TYPE_CHECKING:
     from deepdiva.models.predictor import Predictor
-    from deepdiva.search.settings import RefineSettings
+    from deepdiva.search.refine_settings import RefineSettings
     from deepdiva.search.start import Start
 
 

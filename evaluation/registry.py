@@ -178,7 +178,7 @@ def _search_from(
     start: dict[str, Any] | None,
     context: Context,
 ) -> Method:
-    from deepdiva.search.settings import DEFAULT_MODE, RefineSettings, mode_evaluations
+    from deepdiva.search.refine_settings import DEFAULT_MODE, RefineSettings, mode_evaluations
 
     mode = argument or DEFAULT_MODE
     evaluations = int(mode) if mode.isdecimal() else mode_evaluations(mode)

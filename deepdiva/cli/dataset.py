@@ -10,8 +10,6 @@ import click
 
 from deepdiva.cli._common import (
     Option,
-    RendererChoice,
-    SpaceChoice,
     console,
     gathered,
     jobs_option,
@@ -30,6 +28,7 @@ from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.sampling import AroundPresets
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
     console,
     force_option,
     json_option,
@@ -22,6 +20,7 @@ from deepdiva.cli._common import (
 )
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from deepdiva.data.testsets.make_testset import PlannedSound

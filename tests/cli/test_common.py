@@ -9,8 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli._common import (
-    SpaceChoice,
-    collect_files,
     make_output,
     note_options,
     print_json,
@@ -18,7 +16,9 @@ from deepdiva.cli._common import (
     space_options,
 )
 from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
+from deepdiva.files import collect_files
 from deepdiva.note import Note
+from deepdiva.pipeline.options import SpaceChoice
 from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE
 from deepdiva.synths.diva.preset import Preset
 

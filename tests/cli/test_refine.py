@@ -57,7 +57,7 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     played = EmbeddedRenderer().render(preset.values()[None], NOTE, 0)[0]
     target, _ = soundfile.read(sounds / "bass.wav", dtype="float32")
     distance = SpectralDistance(target, NOTE.sample_rate)(np.stack([preview, played]))
-    assert f"{distance[0]:.4f} struck alike" in result.stdout
+    assert f"{distance[0]:.4f} with fitted phases" in result.stdout
     assert f"distance {distance[1]:.4f} " in result.stdout
     assert (tmp_path / "bass.png").read_bytes().startswith(b"\x89PNG")
     assert Preset.read(tmp_path / "bass.run" / "best.h2p")

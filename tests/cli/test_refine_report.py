@@ -19,9 +19,9 @@ from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.search.explain import Explanation, ParameterRole
-from deepdiva.search.matching import Match, Outputs, Task
 from deepdiva.search.refine import Progress, refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.sound_match import Match, Outputs, Task
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.preset import Preset

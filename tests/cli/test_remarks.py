@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepdiva.audio import Target
-from deepdiva.cli._remarks import heard_note, remarks
 from deepdiva.note import Note
+from deepdiva.pipeline.recordings import heard_note, remarks
 
 NOTE = Note(render_seconds=0.5)
 

@@ -127,7 +127,7 @@ def test_trainings_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch
         def now(cls, tz=None):
             return cls(2026, 5, 1, 10, 30, 0, tzinfo=tz)
 
-    monkeypatch.setattr("deepdiva.cli._training_run.datetime", Stopped)
+    monkeypatch.setattr("deepdiva.pipeline.train.datetime", Stopped)
     for _ in range(3):  # nothing but training.json comes of them
         run(*TINY, "--vary", "VCC.Voicing", "--model-path", tmp_path, expect=2)
     name = "training_2026-05-01_10-30-00"

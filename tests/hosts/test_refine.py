@@ -14,7 +14,7 @@ from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import Limits, PluginSettings
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)

@@ -19,9 +19,9 @@ from deepdiva.errors import FileExistsAlreadyError
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.renderer import RendererInfo
-from deepdiva.search.batch import WORTH_EVALUATIONS, match_sounds, worth_processes
-from deepdiva.search.matching import Outputs, Task, match_sound
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.many_sounds import WORTH_EVALUATIONS, match_sounds, worth_processes
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import default_space
 from deepdiva.synths.diva.preset import Preset
@@ -171,7 +171,7 @@ def test_ctrl_c_writes_the_best_of_all_sounds_under_way(folder_search, tmp_path)
 
 
 def test_the_command_matches_a_folder_in_processes(sounds, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepdiva.search.batch.WORTH_EVALUATIONS", 300)
+    monkeypatch.setattr("deepdiva.search.many_sounds.WORTH_EVALUATIONS", 300)
     options = [*NOTE_OPTIONS, "--no-predict", "--evaluations", "300", "--json"]
     pair = [str(sounds / f"{name}.wav") for name in NAMES[:2]]
     run = CliRunner().invoke(

@@ -38,7 +38,7 @@ def looked_around():
     for points in (best[None], deaf, space.random(rng, 60)):
         archive.add(points, np.full(len(points), 0.5) + rng.random(len(points)))
     with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
-        explanation = explain(best, archive, evaluator, 0)
+        explanation = explain(best, archive, evaluator)
     return explanation, space, target, base
 
 
@@ -65,7 +65,7 @@ def role_and_growth(name, moved, **knobs):
     target = engine.render(base[None], NOTE, 5)[0]
     with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
         best = space.normalised(base[None])[0]
-        explanation = explain(best, Archive(space), evaluator, 0)
+        explanation = explain(best, Archive(space), evaluator)
     others = np.repeat(base[None], len(moved), axis=0)
     others[:, DIVA.index(name)] = moved
     judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)

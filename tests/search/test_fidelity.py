@@ -10,18 +10,18 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.cli._common import RendererChoice
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
+from deepdiva.pipeline.options import RendererChoice
 from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.search.fidelity import Sketch, start_from
-from deepdiva.search.matching import Outputs, Task, match_sound
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RENDERS, RefineSettings
+from deepdiva.search.refine_settings import RENDERS, RefineSettings
+from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepdiva.search.evaluator import Scores
-from deepdiva.search.history import Generation, History
 from deepdiva.search.plot import history_picture
+from deepdiva.search.search_history import Generation, History
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space
 

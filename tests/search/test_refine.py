@@ -8,7 +8,7 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import AudioError, InvalidValueError, RenderError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
@@ -101,13 +101,13 @@ def test_a_budget_in_evaluations_is_kept_to_the_one(engine, target, evaluations)
         result = search(engine, target, evaluations=evaluations, optimizer=optimizer)
         assert result.evaluations == evaluations == len(points(result))
         assert result.end == "budget"
-        assert result.strike is None, "too little to fit one"
+        assert result.realization is None, "too little to fit one"
 
 
 def test_a_budget_in_seconds_ends_in_time(engine, target):
     result = search(engine, target, evaluations=None, seconds=0.5)
     assert result.end in ("budget", "done")
-    # What is left when the stages end may be too little for the fit of the strike.
+    # What is left when the stages end may be too little for the fit of the realization.
     assert result.seconds >= 0.7 * 0.5
     assert result.history.generations[-2].seconds < 0.5, "only the last generation is over"
     stages = {generation.stage for generation in result.history.generations}
@@ -154,7 +154,7 @@ def test_an_interrupt_leaves_the_best_so_far(engine, target):
     assert broken.distance < broken.silence
 
 
-@pytest.mark.parametrize("moment", ["strike", "explanation"])
+@pytest.mark.parametrize("moment", ["realization", "explanation"])
 def test_an_interrupt_after_the_search_leaves_the_match(engine, target, monkeypatch, moment):
     def interrupt(progress):
         if progress.stage == moment:
@@ -169,7 +169,7 @@ def test_an_interrupt_after_the_search_leaves_the_match(engine, target, monkeypa
     result = refine(target, engine, SPACE, NOTE, settings, on_progress=interrupt, explained=True)
     assert result.end == "interrupted"
     assert result.explanation is None
-    assert (result.strike is None) == (moment == "strike")
+    assert (result.realization is None) == (moment == "realization")
     assert result.distance == SpectralDistance(target, NOTE.sample_rate)(result.sound[None])[0]
 
 
@@ -203,16 +203,16 @@ def test_how_the_target_was_struck_is_fitted_and_not_written(engine):
     target = engine.render(patch[None], NOTE, 1234)[0]
     seen = []
     result = search(engine, target, space=space, evaluations=1500, on_progress=seen.append)
-    assert result.strike.distance < 0.85 * result.distance
-    assert result.strike.distance == SpectralDistance(target, NOTE.sample_rate)(
-        result.strike.sound[None]
+    assert result.realization.distance < 0.85 * result.distance
+    assert result.realization.distance == SpectralDistance(target, NOTE.sample_rate)(
+        result.realization.sound[None]
     )
-    assert np.array_equal(result.preview, result.strike.sound)
+    assert np.array_equal(result.preview, result.realization.sound)
     assert np.array_equal(engine.render(result.patch[None], NOTE, 0)[0], result.sound)
     assert 1500 - 32 < result.evaluations <= 1500
-    assert seen[-1].stage == "strike"
+    assert seen[-1].stage == "realization"
     assert seen[-1].evaluations == result.evaluations
-    assert result.strike.evaluations == result.evaluations - len(points(result))
+    assert result.realization.evaluations == result.evaluations - len(points(result))
 
 
 def test_candidates_of_a_start_come_first(engine, target):

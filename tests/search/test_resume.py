@@ -11,7 +11,7 @@ from deepdiva.note import Note
 from deepdiva.renderer import Failure, PartialRenderError, RenderBatch, Renderer
 from deepdiva.search.journal import GENERATIONS, RUN, Journal
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.synths.diva import default_space
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
@@ -137,11 +137,11 @@ def test_what_is_recalled_is_said_to_be(target, tmp_path):
 @pytest.mark.parametrize("evaluations", [300, 900])
 def test_recorded_generations_are_not_rendered_again(target, tmp_path, evaluations):
     whole = search(target, tmp_path, evaluations=evaluations)
-    assert (whole.strike is not None) == (evaluations == 900)
+    assert (whole.realization is not None) == (evaluations == 900)
     CountingEngine.rendered = 0
     again = search(target, tmp_path, evaluations=evaluations, resume=True)
     same(again, whole)
-    assert CountingEngine.rendered <= 16, "one to compile, the match, and its strike"
+    assert CountingEngine.rendered <= 16, "one to compile, the match, and its realization"
 
 
 def test_a_fit_of_start_phases_that_was_broken_off_goes_on(target, tmp_path):
@@ -149,11 +149,11 @@ def test_a_fit_of_start_phases_that_was_broken_off_goes_on(target, tmp_path):
     assert whole.evaluations > 600
     broken = search(target, tmp_path, stop_after=620)
     assert broken.end == "interrupted"
-    assert broken.strike is None
+    assert broken.realization is None
     resumed = search(target, tmp_path, resume=True)
     same(resumed, whole)
-    assert resumed.strike.distance == whole.strike.distance
-    assert np.array_equal(resumed.strike.sound, whole.strike.sound)
+    assert resumed.realization.distance == whole.realization.distance
+    assert np.array_equal(resumed.realization.sound, whole.realization.sound)
 
 
 def test_a_budget_in_seconds_counts_the_time_before_the_break(target, tmp_path):

@@ -5,9 +5,9 @@ import pytest
 
 from deepdiva.search.archive import Archive
 from deepdiva.search.differential import MixedDifferentialEvolution
-from deepdiva.search.given import Given
+from deepdiva.search.enqueued import EnqueuedPoints
+from deepdiva.search.halving import SuccessiveHalving
 from deepdiva.search.moves import neighbours
-from deepdiva.search.race import Race
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
@@ -84,7 +84,7 @@ def test_the_race_goes_on_with_the_right_combination():
     points = SPACE.random(rng, 16)
     points[11, CLASSES] = goal[CLASSES]
     points[:, SPACE.continuous] = 0.5
-    race = Race(SPACE, points, 0.09 * np.eye(11), 3000, 12, rng)
+    race = SuccessiveHalving(SPACE, points, 0.09 * np.eye(11), 3000, 12, rng)
     best, point, spent = drive(race, distance, 3000)
     assert np.array_equal(point[CLASSES], goal[CLASSES])
     assert best < 1e-4
@@ -94,7 +94,7 @@ def test_the_race_goes_on_with_the_right_combination():
 def test_a_race_halves_its_arms_at_equal_cost():
     _, distance = landscape(4)
     points = SPACE.random(np.random.default_rng(0), 8)
-    race = Race(SPACE, points, 0.09 * np.eye(11), 1920, 12, np.random.default_rng(0))
+    race = SuccessiveHalving(SPACE, points, 0.09 * np.eye(11), 1920, 12, np.random.default_rng(0))
     sizes = []
     for _ in range(60):
         batch = race.ask()
@@ -106,7 +106,7 @@ def test_a_race_halves_its_arms_at_equal_cost():
 
 def test_a_race_with_little_to_spend_starts_with_fewer_arms():
     points = SPACE.random(np.random.default_rng(0), 8)
-    race = Race(SPACE, points, 0.09 * np.eye(11), 100, 12, np.random.default_rng(0))
+    race = SuccessiveHalving(SPACE, points, 0.09 * np.eye(11), 100, 12, np.random.default_rng(0))
     assert len(race.ask()) == 2 * 12
 
 
@@ -162,7 +162,7 @@ def test_spaces_without_classes_or_without_anything_else_work():
 
 def test_given_points_are_proposed_once_in_order():
     points = np.random.default_rng(0).random((25, 3))
-    strategy = Given(points, 10)
+    strategy = EnqueuedPoints(points, 10)
     sizes = []
     seen = []
     while not strategy.done:
@@ -172,7 +172,7 @@ def test_given_points_are_proposed_once_in_order():
         strategy.tell(batch, np.zeros(len(batch)))
     assert sizes == [10, 10, 5]
     assert np.array_equal(np.concatenate(seen), points)
-    assert Given(points[:0], 10).done
+    assert EnqueuedPoints(points[:0], 10).done
 
 
 def test_an_archive_ranks_without_repeating():

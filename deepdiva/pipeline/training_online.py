@@ -1,14 +1,14 @@
-"""Fresh sounds for `deepdiva train --online`."""
+"""Fresh sounds to train a network on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deepdiva.cli._common import RendererChoice, SpaceChoice
-from deepdiva.cli._training import TrainingData, make_learner, usual_features
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
+from deepdiva.pipeline.training_data import TrainingData, make_learner, usual_features
 from deepdiva.synths.diva.space import USUAL_VARIETY as _VARIETY
 
 if TYPE_CHECKING:

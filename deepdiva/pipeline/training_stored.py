@@ -1,4 +1,4 @@
-"""Data sets on disk for `deepdiva train`."""
+"""Data sets on disk to train a network on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdiva.cli._training import TrainingData, make_learner, usual_features
 from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.pipeline.training_data import TrainingData, make_learner, usual_features
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import FrameType
 
 from deepdiva.renderer import Renderer
-from deepdiva.search.matching import Match, Task, match_sound
-from deepdiva.search.refine import Progress
+from deepdiva.search.loop import Progress
+from deepdiva.search.sound_match import Match, Task, match_sound
 from deepdiva.search.start import Start
 
 WORTH_EVALUATIONS = 5000

@@ -1,4 +1,4 @@
-"""How the note was struck: fitted within its budget, and a judge of waves."""
+"""How the note was played: fitted within its budget, and a judge of waves."""
 
 import numpy as np
 import pytest
@@ -9,10 +9,16 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.loop import SearchLoop
+from deepdiva.search.realization import (
+    CHOICE_SHARE,
+    LEAST_EVALUATIONS,
+    LEAST_SEEDS,
+    fit_realization,
+)
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
-from deepdiva.search.steady import LEAST_STRIKES
-from deepdiva.search.strike import CHOICE_SHARE, LEAST_EVALUATIONS, fit_strike
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.search_history import History
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA
 
@@ -37,21 +43,18 @@ def known():
 
 def fitted(known, contenders, evaluations, seed=0):
     space, _, target = known
-    count = 0
-
-    def scored(vectors, render):
-        nonlocal count
-        count += len(vectors)
-        return render()
-
     with Evaluator(target, EmbeddedRenderer(), space, NOTE, seed, 1) as evaluator:
         points = np.atleast_2d(contenders)
         steps = np.diag(np.full(space.dimensions, 0.03**2))
-        strike = fit_strike(evaluator, space, points, steps, evaluations, seed, scored)
-    assert strike.evaluations == count <= evaluations
+        loop = SearchLoop(evaluator, RefineSettings(), History(space))
+        realization = fit_realization(
+            loop.drive, evaluator, space, points, steps, evaluations, seed
+        )
+    assert realization.evaluations == loop.budget.evaluations <= evaluations
+    assert loop.history.evaluations == 0, "phases do not compare with the search's seed"
     reported = SpectralDistance(target, NOTE.sample_rate)
-    assert strike.distance == reported(strike.sound[None])[0]
-    return strike
+    assert realization.distance == reported(realization.sound[None])[0]
+    return realization
 
 
 def test_start_phases_of_a_known_patch_are_found(known):
@@ -59,9 +62,9 @@ def test_start_phases_of_a_known_patch_are_found(known):
     luck = SpectralDistance(target, NOTE.sample_rate)(
         EmbeddedRenderer().render(np.repeat(space.base[None], 32, axis=0), NOTE, np.arange(32))
     )
-    strike = fitted(known, point, 800)
-    assert strike.distance < min(luck.min(), 0.4 * np.median(luck))
-    found = space.patches(strike.point[None])[0]
+    realization = fitted(known, point, 800)
+    assert realization.distance < min(luck.min(), 0.4 * np.median(luck))
+    found = space.patches(realization.point[None])[0]
     assert found[DIVA.index("OSC.Tune2")] == pytest.approx(0.05, abs=0.02)
     assert found[DIVA.index("VCF1.Freq")] == pytest.approx(100.0, abs=2.0)
 
@@ -70,28 +73,28 @@ def test_a_wrong_wave_gives_itself_away(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], 600)
-    assert strike.point[WAVE_1] == point[WAVE_1]
-    assert strike.distance < fitted(known, wrong, 600).distance
+    realization = fitted(known, [wrong, point], 600)
+    assert realization.point[WAVE_1] == point[WAVE_1]
+    assert realization.distance < fitted(known, wrong, 600).distance
 
 
 def test_with_little_to_spend_the_first_is_fitted_as_it_is(known):
     _, point, _ = known
     wrong = point.copy()
     wrong[WAVE_1] = known[0].classes[0].positions[2]
-    strike = fitted(known, [wrong, point], int(2 * LEAST_STRIKES / CHOICE_SHARE) - 1)
-    assert strike.point[WAVE_1] == wrong[WAVE_1]
+    realization = fitted(known, [wrong, point], int(2 * LEAST_SEEDS / CHOICE_SHARE) - 1)
+    assert realization.point[WAVE_1] == wrong[WAVE_1]
 
 
 @pytest.mark.parametrize("evaluations", [LEAST_EVALUATIONS, 65, 100, 257])
 def test_a_small_budget_is_kept_and_nearly_spent(known, evaluations):
-    strike = fitted(known, known[1], evaluations)
-    assert strike.evaluations > evaluations - 16 - 11
+    realization = fitted(known, known[1], evaluations)
+    assert realization.evaluations > evaluations - 16 - 11
 
 
 def test_a_patch_that_cannot_be_compared_stays(known):
-    strike = fitted(known, known[1], 100)
-    assert np.array_equal(strike.point, known[1])
+    realization = fitted(known, known[1], 100)
+    assert np.array_equal(realization.point, known[1])
 
 
 def test_the_same_seed_is_the_same_strike(known):
@@ -115,23 +118,23 @@ def stacked(known):
 def test_as_many_voices_play_as_before(stacked, voicing, evaluations):
     point = stacked[1].copy()
     point[0] = voicing
-    strike = fitted(stacked, point, evaluations)
-    assert strike.point[0] == voicing
+    realization = fitted(stacked, point, evaluations)
+    assert realization.point[0] == voicing
 
 
 def test_of_other_numbers_of_voices_the_nearest_plays(stacked):
     _, point, _ = stacked
     more = point.copy()
     more[0] = 0.6
-    strike = fitted(stacked, [more, point], 600)
-    assert strike.point[0] == point[0]
+    realization = fitted(stacked, [more, point], 600)
+    assert realization.point[0] == point[0]
 
 
 def test_where_only_the_number_of_voices_is_free_the_strike_is_fitted(known):
     space, _, target = known
     alone = ParameterSpace(DIVA, space.base, ("VCC.Voicing",))
-    strike = fitted((alone, None, target), np.array([0.09]), 250)
-    assert strike.point == [0.09]
+    realization = fitted((alone, None, target), np.array([0.09]), 250)
+    assert realization.point == [0.09]
 
 
 @pytest.mark.parametrize("seed", [0, 3, 6])
@@ -141,7 +144,7 @@ def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
     settings = RefineSettings(evaluations=700, seed=seed, jobs=1)
     searched = ParameterSpace(DIVA, space.base, free)
     found = refine(target, EmbeddedRenderer(), searched, NOTE, settings)
-    assert found.strike is not None
+    assert found.realization is not None
     assert found.distance < found.silence
 
 
@@ -157,4 +160,4 @@ def test_a_renderer_that_takes_no_strikes_is_refused(known):
         Evaluator(target, Other(), space, NOTE, 0, 1) as evaluator,
         pytest.raises(InvalidValueError, match="takes no realizations"),
     ):
-        evaluator.strike_size(point)
+        evaluator.realization_size(point)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
+from deepdiva.search.registry import DISTANCES
 
 MODES = {"quick": 1000, "standard": 6000, "thorough": 20000}
 """Named budgets, in evaluations. An evaluation is one candidate, rendered and scored."""
@@ -16,18 +17,6 @@ RENDERS = {"quick": 100, "standard": 300, "thorough": 1000}
 """Evaluations of the same modes on a plug-in, where the embedded engine was searched before."""
 
 DEFAULT_MODE = "standard"
-
-
-PARTS = {
-    "averaged": "averaged spectra",
-    "lines": "averaged spectra, fine enough for single lines",
-    "level": "level over time",
-    "frames": "STFT, two sizes",
-    "scales": "STFT, all sizes, half as many frames as are reported",
-    "full": "STFT, all sizes, as it is reported",
-}
-"""Distances that an objective may be the weighted sum of."""
-
 
 MOST_SEED = 2**32 - 1
 """The highest seed: others are counted on from it, in 64 bits."""
@@ -41,7 +30,8 @@ class RefineSettings:
     the number of workers; with a budget in seconds also on the machine.
 
     Attributes:
-        optimizer: `auto`, this project's own search, or any optimizer of Nevergrad by name.
+        optimizer: `auto`, this project's own search, one of `OPTIMIZERS`, or any optimizer of
+            Nevergrad by name.
         evaluations: candidates that are rendered and scored at most; None for no limit.
         seconds: how long the search may run; None for no limit. One of the two limits must stand.
         target_distance: the search ends when the best match is at most this far from the target;
@@ -52,8 +42,8 @@ class RefineSettings:
             number of workers.
         seed: of everything that is drawn at random, start phases in the renderer included.
         jobs: workers side by side; None for one for each core. Does not change the result.
-        weights: of distances, by their names in `PARTS`; the search minimises their weighted sum
-            from beginning to end. None for the measured best, which changes on the way.
+        weights: of distances, by their names in `DISTANCES`; the search minimises their weighted
+            sum from beginning to end. None for the measured best, which changes on the way.
 
     Raises:
         InvalidValueError: a value outside its range, or no limit.
@@ -90,9 +80,9 @@ class RefineSettings:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InvalidValueError(f"{name} is {value}: it must be a number above 0.")
         for name, weight in (self.weights or {}).items():
-            if name not in PARTS:
+            if name not in DISTANCES:
                 raise UnknownNameError(
-                    f"There is no distance {name!r}: choose from {', '.join(PARTS)}."
+                    f"There is no distance {name!r}: choose from {', '.join(DISTANCES)}."
                 )
             if not (math.isfinite(weight) and weight > 0):
                 raise InvalidValueError(

@@ -1,10 +1,10 @@
-"""Arms, one for each combination of classes, and a race in which the better half goes on.
+"""Branches, one for each combination of classes, and a race in which the better half goes on.
 
-Each arm searches the ordered parameters with a CMA-ES of its own. Budgets follow successive
+Each branch searches the ordered parameters with a CMA-ES of its own. Budgets follow successive
 halving (K. Jamieson and A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
 Optimization", AISTATS 2016, algorithm 1): every round costs about the same, and after it half of
-the arms is left. Arms differ in their classes but hear the same target, so at the start of a round
-every arm is also given the ordered parameters of the leader.
+the branches is left. Branches differ in their classes but hear the same target, so at the start of
+a round every branch is also given the ordered parameters of the leader.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deepdiva.space import ParameterSpace
 
 
 @dataclass(eq=False)
-class _Arm:
+class _Branch:
     """One combination of classes.
 
     Attributes:
@@ -35,15 +35,15 @@ class _Arm:
     search: CmaEs
 
 
-class Race(Strategy):
-    """Successive halving over arms; the last one left runs until it converges.
+class SuccessiveHalving(Strategy):
+    """Successive halving over branches; the last one left runs until it converges.
 
     Args:
         space: the parameter space.
-        points: where each arm starts, shape (arms, space.dimensions), the best first.
+        points: where each branch starts, shape (branches, space.dimensions), the best first.
         steps: covariance of first steps, shape (space.dimensions, space.dimensions).
         evaluations: what the whole race may cost.
-        population: points of each arm in a generation.
+        population: points of each branch in a generation.
         rng: source of all randomness.
     """
 
@@ -58,12 +58,12 @@ class Race(Strategy):
     ) -> None:
         self._ordered = space.continuous
         self._population = population
-        # An arm that cannot have a few generations of its own is no arm.
+        # An branch that cannot have a few generations of its own is no branch.
         chosen = points[: max(1, evaluations // (4 * population))]
         own_steps = steps[np.ix_(self._ordered, self._ordered)]
         rounds = 1 + math.ceil(math.log2(len(chosen)))
-        self._arms = [
-            _Arm(
+        self._branches = [
+            _Branch(
                 point.copy(),
                 math.inf,
                 CmaEs(point[self._ordered], own_steps, source, population),
@@ -75,31 +75,31 @@ class Race(Strategy):
         self._share()
 
     def ask(self) -> NDArray[np.float64]:
-        batch = np.repeat([arm.point for arm in self._arms], self._population, axis=0)
-        batch[:, self._ordered] = np.concatenate([arm.search.ask() for arm in self._arms])
+        batch = np.repeat([branch.point for branch in self._branches], self._population, axis=0)
+        batch[:, self._ordered] = np.concatenate([branch.search.ask() for branch in self._branches])
         return batch
 
     def tell(self, batch: NDArray[np.float64], distances: NDArray[np.float64]) -> None:
-        for number, arm in enumerate(self._arms):
+        for number, branch in enumerate(self._branches):
             own = slice(number * self._population, (number + 1) * self._population)
             points, scores = batch[own], distances[own]
-            arm.search.tell(points[:, self._ordered], scores)
+            branch.search.tell(points[:, self._ordered], scores)
             best = int(scores.argmin())
-            if scores[best] < arm.distance:
-                arm.point, arm.distance = points[best].copy(), float(scores[best])
+            if scores[best] < branch.distance:
+                branch.point, branch.distance = points[best].copy(), float(scores[best])
         self._left -= len(batch)
-        if self._left <= 0 and len(self._arms) > 1:
-            self._arms.sort(key=lambda arm: arm.distance)
-            del self._arms[math.ceil(len(self._arms) / 2) :]
+        if self._left <= 0 and len(self._branches) > 1:
+            self._branches.sort(key=lambda branch: branch.distance)
+            del self._branches[math.ceil(len(self._branches) / 2) :]
             self._left = self._round_cost
             self._share()
 
     def _share(self) -> None:
-        """Start every arm's generation with its own best point and the leader's parameters."""
-        leader = self._arms[0].point[self._ordered]
-        for arm in self._arms:
-            arm.search.inject(np.stack([arm.point[self._ordered], leader]))
+        """Start every branch's generation with its own best point and the leader's parameters."""
+        leader = self._branches[0].point[self._ordered]
+        for branch in self._branches:
+            branch.search.inject(np.stack([branch.point[self._ordered], leader]))
 
     @property
     def done(self) -> bool:
-        return len(self._arms) == 1 and self._arms[0].search.done
+        return len(self._branches) == 1 and self._branches[0].search.done

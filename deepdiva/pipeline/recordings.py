@@ -1,11 +1,9 @@
-"""What a command hears in a recording before it matches it, and says of it."""
+"""What is heard in a recording before it is matched, and what is said of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import click
 
 if TYPE_CHECKING:
     from deepdiva.audio import Target
@@ -15,13 +13,6 @@ OUT_OF_TUNE = 0.6
 """Semitones from the key and all its octaves beyond which a recording seems to be of another."""
 
 _OCTAVE = 12
-
-hear_pitch_option = click.option(
-    "--hear-pitch",
-    is_flag=True,
-    help="Take the key from each recording's pitch; --note-pitch is for those that hold none.",
-)
-"""For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
 
 
 def heard_note(target: Target, note: Note, transposed: float = 0.0) -> Note:

@@ -1,30 +1,26 @@
-"""What `deepdiva refine` knows of each sound before it searches: a network's answer, a preset."""
+"""What is known of each sound before it is searched: a network's answer, a preset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepdiva.cli._refine_report import say
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from deepdiva.models.predictor import Predictor
+    from deepdiva.pipeline.options import Listener, PriorChoice
     from deepdiva.renderer import Renderer
-    from deepdiva.search.matching import Task
+    from deepdiva.search.sound_match import Task
     from deepdiva.search.start import Start
 
 
 def starts_of(
     tasks: Sequence[Task],
     synth: Renderer,
-    screen: Console,
+    prior: PriorChoice,
+    listener: Listener,
     *,
-    predict: bool | None,
-    weights: Path | None,
     near: bool,
 ) -> list[Start | None]:
     """What is known of each sound; None where nothing is.
@@ -35,10 +31,9 @@ def starts_of(
     Args:
         tasks: sounds to be matched, all in one space.
         synth: renders the candidates.
-        screen: is told why nothing is predicted.
-        predict: whether to ask the network; None: if the embedded engine renders and the network
-            knows the note and some of the parameters.
-        weights: of the network; None for those that come with the package.
+        prior: whether to ask the network, and which; where nothing is said: if the embedded
+            engine renders and the network knows the note and some of the parameters.
+        listener: is told why nothing is predicted.
         near: whether the base preset, too, is believed to be near.
 
     Raises:
@@ -48,7 +43,7 @@ def starts_of(
     """
     from deepdiva.search.start import Start
 
-    space = tasks[0].space
+    space, predict, weights = tasks[0].space, prior.predict, prior.model_file
     known = Start.near(space, space.base) if near else None
     asked = bool(predict) or weights is not None
     if predict is False and weights is not None:
@@ -75,7 +70,7 @@ def starts_of(
         else:
             starts.append(heard.led_by(space.base) if near else heard)
     for reason in reasons:
-        say(screen, f"{reason}: the search starts without it.")
+        listener.say(f"{reason}: the search starts without it.")
     return starts
 
 

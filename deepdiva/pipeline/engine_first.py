@@ -1,11 +1,11 @@
-"""What `deepdiva refine` does before it plays Diva as a plug-in: search the embedded engine."""
+"""What goes before a search with Diva as a plug-in: one of the embedded engine."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 
 if TYPE_CHECKING:
     from deepdiva.renderer import Renderer

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from deepdiva.patch_writer import PatchWriter
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.journal import RUN, Journal, check_run, forget_run
-from deepdiva.search.refine import Progress, RefineResult, refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.loop import Progress
+from deepdiva.search.refine import RefineResult, refine
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 
@@ -203,27 +205,33 @@ def match_sound(
     overwrite = task.outputs.check(task.target.source, force=task.force, resume=task.resume)
     task.outputs.run.mkdir(exist_ok=True)
     with alone_in(task.outputs.run, LOCK_NAME, "search: wait for it, or choose another folder."):
-        result = _search(task, renderer, start, on_progress, sketch)
-        return _write(task, result, force=overwrite)
+        keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
+        result = search_sound(task, renderer, start, keeper, sketch, recorded=True)
+        return write_match(task, result, force=overwrite)
 
 
-def _search(
+def search_sound(
     task: Task,
     renderer: Renderer,
-    start: Start | None,
-    on_progress: Callable[[Progress], None] | None,
-    sketch: Sketch | None,
+    start: Start | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    sketch: Sketch | None = None,
+    *,
+    recorded: bool = False,
 ) -> RefineResult:
-    """The search itself, recorded in the run folder."""
-    keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
+    """Search for a sound's patch; takes and raises what `match_sound` does.
+
+    Args:
+        task: what is to be matched; without a record, its outputs do not matter.
+        renderer: plays the candidates.
+        start: what is known before the search; nothing if None.
+        on_progress: called after every generation.
+        sketch: a cheap search that goes first.
+        recorded: keep a record in the run folder, or go on with the one that is there.
+    """
     if sketch is not None:
-        start = _sketched(task, sketch, start, keeper)
-    with Journal(
-        task.outputs.run,
-        _description(task, renderer, start),
-        resume=task.resume,
-        force=task.force,
-    ) as journal:
+        start = _sketched(task, sketch, start, on_progress, recorded=recorded)
+    with _journal(task, task.outputs.run, renderer, start, recorded=recorded) as journal:
         return refine(
             task.target.audio,
             renderer,
@@ -232,28 +240,39 @@ def _search(
             task.settings,
             start=start,
             journal=journal,
-            on_progress=keeper,
+            on_progress=on_progress,
             explained=True,
         )
 
 
+def _journal(
+    task: Task, folder: Path, renderer: Renderer, start: Start | None, *, recorded: bool
+) -> AbstractContextManager[Journal | None]:
+    """The record of a search; none where it is not recorded."""
+    if not recorded:
+        return contextlib.nullcontext()
+    return Journal(
+        folder, _description(task, renderer, start), resume=task.resume, force=task.force
+    )
+
+
 def _sketched(
-    task: Task, sketch: Sketch, start: Start | None, on_progress: Callable[[Progress], None]
+    task: Task,
+    sketch: Sketch,
+    start: Start | None,
+    on_progress: Callable[[Progress], None] | None,
+    *,
+    recorded: bool,
 ) -> Start:
     """What a cheap search finds, as the start of the dear one."""
     space = sketch.space(task.space)
     cheap = replace(task, space=space, settings=sketch.settings)
     start = None if start is None else start.within(space)
     folder = task.outputs.sketch
-    if task.force and not task.resume:
+    if recorded and task.force and not task.resume:
         # An older search with the renderer would be in the way of resuming this one.
         forget_run(task.outputs.run)
-    with Journal(
-        folder,
-        _description(cheap, sketch.renderer, start),
-        resume=task.resume,
-        force=task.force,
-    ) as journal:
+    with _journal(cheap, folder, sketch.renderer, start, recorded=recorded) as journal:
         result = refine(
             task.target.audio,
             sketch.renderer,
@@ -267,7 +286,8 @@ def _sketched(
         )
     if result.end == "interrupted":
         raise KeyboardInterrupt
-    atomic_write(folder / "history.csv", result.history.csv().encode(), force=True)
+    if recorded:
+        atomic_write(folder / "history.csv", result.history.csv().encode(), force=True)
     return start_from(result, task.space)
 
 
@@ -314,8 +334,17 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
     }
 
 
-def _write(task: Task, result: RefineResult, *, force: bool) -> Match:
-    """Write all results, the preset first."""
+def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
+    """Write all results, the preset first.
+
+    Args:
+        task: what was asked for; its run folder exists.
+        result: of the search.
+        force: overwrite files that exist.
+
+    Raises:
+        FileExistsAlreadyError: a result exists, without `force`.
+    """
     from deepdiva.picture import match_picture
     from deepdiva.search.plot import history_picture
 
