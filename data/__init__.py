@@ -3,6 +3,7 @@
 | module | what it holds |
 |---|---|
 | `sampling` | how patches are drawn |
+| `prior` | distributions of whole patches: human, uniform, around a folder of presets |
 | `quality`, `sound_kernel` | silent, clipping and broken sounds: found, counted, redrawn |
 | `settings` | all that decides the bytes of a data set |
 | `batch` | the sounds of one batch, block by block |
