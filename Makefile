@@ -1,5 +1,6 @@
 # make demo   installs into .venv and matches the example sound: preset, preview, picture in demo/
 # make test   installs the test extras and runs what continuous integration runs
+# make docs   builds the documentation into site/
 #
 # Without make (Windows): see "Install" in README.md.
 
@@ -8,10 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOUND := examples/amsynth_brass.flac
+# Processes that test at most; fewer where there are fewer processors.
+JOBS ?= 8
 NAME := $(basename $(notdir $(SOUND)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check clean
+.PHONY: help demo test lint types check docs clean
 
 help:
 	@sed -n '/^# make/s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -32,10 +35,13 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 check: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --durations=20
+	$(BIN)/python -m pytest -n logical --maxprocesses $(JOBS) --dist worksteal --durations=20
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The environment is made again only when it is missing, and filled again only when what it is
 # filled from has changed. pip leaves alone what is installed already.
@@ -54,3 +60,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@

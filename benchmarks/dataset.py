@@ -34,11 +34,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from deepdiva.data.backends import Workers
-from deepdiva.data.generate import RunSummary, generate
+from deepdiva.data.corpora.backends import Workers
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.generate import RunSummary, generate
 from deepdiva.data.npy import NpyFile
 from deepdiva.data.sampling import BLOCK, Uniform, draw_block, stream
-from deepdiva.data.settings import DatasetSettings
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.synths.diva import default_space
 from deepdiva.workers import worker_count

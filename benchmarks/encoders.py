@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from deepdiva.models.encoder import Encoder, EncoderSettings
 from deepdiva.models.estimation import PosteriorLearner
-from deepdiva.models.online import FreshSounds, Variety, embedded_renderers
+from deepdiva.models.online import DomainRandomization, FreshSounds, embedded_renderers
 from deepdiva.models.representation import Representation, Views
-from deepdiva.models.sources import Tensors
+from deepdiva.models.training_batches import Tensors
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
 
@@ -86,17 +86,23 @@ ENCODERS: dict[str, Callable[[Representation], nn.Module]] = {
 }
 
 
-def listen(
+def featurize(
     learner: PosteriorLearner, count: int, seed: int, stream: int
 ) -> tuple[Tensors, Tensors]:
     """Views and targets of `count` fresh sounds, rounded up to whole batches."""
     fresh = FreshSounds(
-        embedded_renderers(0.4), learner.space, learner.note, Variety(), BATCH, seed, stream
+        embedded_renderers(0.4),
+        learner.space,
+        learner.note,
+        DomainRandomization(),
+        BATCH,
+        seed,
+        stream,
     )
     views, targets = [], []
     for step in range(-(-count // BATCH)):
         sounds, x = fresh.sounds(step)
-        views.append(learner.listen(sounds))
+        views.append(learner.featurize(sounds))
         targets.append(learner.encode(x, fresh.rng(step, purpose=1)))
     joined = [tuple(map(torch.cat, zip(*parts, strict=True))) for parts in (views, targets)]
     return joined[0], joined[1]
@@ -151,8 +157,8 @@ def main() -> None:
 
     space, note = default_space(), Note()
     plain = PosteriorLearner(space, note)
-    views, targets = listen(plain, options.sounds, options.seed, stream=0)
-    test_views, test_targets = listen(plain, TEST_SOUNDS, options.seed, stream=1)
+    views, targets = featurize(plain, options.sounds, options.seed, stream=0)
+    test_views, test_targets = featurize(plain, TEST_SOUNDS, options.seed, stream=1)
     print(
         f"{len(views[0]):,} sounds, {options.epochs} epochs, {len(test_views[0]):,} test sounds\n"
     )
@@ -161,7 +167,7 @@ def main() -> None:
     for name, make in ENCODERS.items():
         torch.manual_seed(options.seed)
         learner = PosteriorLearner(space, note)
-        learner.network.encoder = make(learner.hear)  # type: ignore[assignment]
+        learner.network.encoder = make(learner.representation)  # type: ignore[assignment]
         seconds = train(learner, views, targets, options.epochs, options.seed)
         found = judge(learner, test_views, test_targets)
         weights = sum(p.numel() for p in learner.network.encoder.parameters())

@@ -31,7 +31,7 @@ from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
 FREE = (

@@ -30,12 +30,12 @@ from search_runs import Record, Sound, known_sounds, side_by_side, struck_again,
 from deepdiva.distance import AVERAGED, AveragedDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
-from deepdiva.models.catalogue import load_predictor
 from deepdiva.models.predictor import Predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import TransposedPredictor, for_note
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.workers import single_thread
 

@@ -20,9 +20,10 @@ from deepdiva.distance import SpectralDistance
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
+from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.space import ParameterSpace
 
 # The waveforms stay: two of them are noise, of which no two renders are alike.
@@ -68,10 +69,11 @@ def main() -> None:
     for number, target in enumerate(targets):
         distance = SpectralDistance(target, note.sample_rate)
         rng = np.random.default_rng(number)
-        candidates = space.patches(space.random(rng, arguments.evaluations))
-        tried = renderer.render_checked(candidates, note)
+        points = space.random(rng, arguments.evaluations)
+        tried = renderer.render_checked(space.patches(points), note)
         order = np.argsort(np.where(tried.played, distance(tried.audio), np.inf))
-        best = exact_match(renderer, candidates[order[:CONTENDERS]], note, 0, distance)
+        with Evaluator(target, renderer, space, note, 0, 1) as evaluator:
+            best = exact_match(evaluator, points[order[:CONTENDERS]])
 
         settings = RefineSettings(
             evaluations=arguments.evaluations, seed=number, jobs=arguments.jobs

@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 from deepdiva.audio import load_target, sound_files
 from deepdiva.distance import AveragedDistance, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
+from deepdiva.models.answers import Matcher
 from deepdiva.models.baselines import MeanPredictor, NearestPredictor
-from deepdiva.models.calibration import coverage, ranks
-from deepdiva.models.catalogue import load_predictor
-from deepdiva.models.matching import Matcher
+from deepdiva.models.interval_coverage import coverage, ranks
 from deepdiva.models.predictor import Predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space

@@ -61,7 +61,7 @@ from deepdiva.models.baselines import NearestPredictor
 from deepdiva.note import Note
 from deepdiva.search.optimizers import AUTO
 from deepdiva.search.refine import RefineResult, refine
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 

@@ -38,7 +38,7 @@ from deepdiva.engine.constants import table as constants
 from deepdiva.note import Note
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import MODES, RefineSettings
+from deepdiva.search.refine_settings import MODES, RefineSettings
 
 SEED = 3
 

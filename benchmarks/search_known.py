@@ -48,7 +48,7 @@ from deepdiva.distance import AVERAGED, FULL, AveragedDistance, SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ClassDimension
 

@@ -30,8 +30,8 @@ from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.objective import FINE
 from deepdiva.search.refine import refine
-from deepdiva.search.settings import RefineSettings
-from deepdiva.search.stages import ARM_POPULATION, POLISH_STEP
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.stages import BRANCH_POPULATION, POLISH_STEP
 from deepdiva.search.start import HINT_SPREAD, UNIFORM_SPREAD
 from deepdiva.search.strategy import Strategy, reflect
 
@@ -125,7 +125,9 @@ def polished(task: Polish) -> list[Record]:
     with Evaluator(task.sound.audio, EmbeddedRenderer(), space, note, 0, 1) as evaluator:
         distance = float(evaluator.score(match.point[None], FINE).distances[0])
         ways: dict[str, Strategy] = {
-            "CMA-ES": CmaEs(match.point[ordered], step, np.random.default_rng(0), ARM_POPULATION),
+            "CMA-ES": CmaEs(
+                match.point[ordered], step, np.random.default_rng(0), BRANCH_POPULATION
+            ),
             "differences": Differences(match.point[ordered], distance, step),
         }
         for way, strategy in ways.items():

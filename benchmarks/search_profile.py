@@ -28,14 +28,14 @@ from deepdiva.audio import Target, load_target
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
-from deepdiva.search import matching
+from deepdiva.search import sound_match
 from deepdiva.search.differential import MixedDifferentialEvolution
-from deepdiva.search.given import Given
+from deepdiva.search.enqueued import EnqueuedPoints
+from deepdiva.search.halving import SuccessiveHalving
 from deepdiva.search.journal import Journal
-from deepdiva.search.matching import Match, Outputs, Task, match_sound
 from deepdiva.search.objective import Objectives
-from deepdiva.search.race import Race
-from deepdiva.search.settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.sound_match import Match, Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import default_space
 from deepdiva.synths.diva.preset import Preset
@@ -45,11 +45,11 @@ PARTS: dict[str, tuple[tuple[type | ModuleType, str], ...]] = {
     "scoring": ((Objectives, "score"),),
     "strategies": tuple(
         (strategy, function)
-        for strategy in (MixedDifferentialEvolution, Race, Given)
+        for strategy in (MixedDifferentialEvolution, SuccessiveHalving, EnqueuedPoints)
         for function in ("ask", "tell")
     ),
     "journal": ((Journal, "record"),),
-    "presets, pictures, history": ((matching, "_write"),),
+    "presets, pictures, history": ((sound_match, "write_match"),),
 }
 """Functions that stand for each part. None of them calls another part's."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deepdiva.audio import load_target, sound_files
 from deepdiva.distance import Distance
 from deepdiva.engine import EmbeddedRenderer
-from deepdiva.models.catalogue import load_predictor
+from deepdiva.models.registry import load_predictor
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import Renderer, RendererInfo, Seeds

@@ -2,18 +2,12 @@
 
 | module | what it holds |
 |---|---|
+| `corpora` | data sets of many sounds with known patches, and their features |
+| `testsets` | named sounds with a note and, where known, their patches |
 | `sampling` | how patches are drawn |
-| `quality`, `sound_kernel` | silent, clipping and broken sounds: found, counted, redrawn |
-| `settings` | all that decides the bytes of a data set |
-| `batch` | the sounds of one batch, block by block |
+| `prior_sampling` | patches from a prior of `deepdiva.synths.diva.prior` |
 | `npy`, `checksum` | `.npy` files that are written in pieces and appear whole |
-| `description` | `dataset.json`, by which a data set describes itself and a run resumes |
-| `generate`, `backends` | a whole data set, on threads, processes or a cluster |
-| `dataset` | reading a data set |
-| `inspection`, `contact_sheet` | what is in it, as numbers and as a picture |
-| `feature_files` | the features of a data set, on disk |
-| `sound_set`, `test_sets`, `known_set` | named sounds with a note and, where known, their patches |
-| `diva50`, `embedded50`, `rendered_set` | where the sounds of a test set come from |
+| `sound_kernel` | levels and checksums of many sounds, compiled |
 
 Importing this package loads nothing.
 """

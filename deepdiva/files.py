@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,32 @@ def page_aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     memory = np.empty(size + PAGE, np.uint8)
     start = -memory.ctypes.data % PAGE
     return memory[start : start + size].view(cell).reshape(shape)
+
+
+def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
+    """Files named by arguments; a folder stands for the files below it (`files_below`).
+
+    Args:
+        paths: files, taken whatever their suffix, and folders.
+        suffixes: in lower case with the dot; what is taken from a folder.
+
+    Returns:
+        In the order of the arguments, those of a folder sorted; none twice.
+
+    Raises:
+        MissingFileError: a path that does not exist.
+        InvalidValueError: a folder without any such file.
+    """
+    wanted = frozenset(suffixes)
+    files: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = files_below(path, wanted)
+            if not inside:
+                raise InvalidValueError(f"{path} holds no {' or '.join(sorted(wanted))} file.")
+            files.update(dict.fromkeys(inside))
+        elif path.exists():
+            files[path] = None
+        else:
+            raise MissingFileError(f"{path} does not exist.")
+    return list(files)

@@ -1,1 +1,1 @@
-"""Evaluation: metrics, contenders, the batch run, its statistics and its report."""
+"""Evaluation: metrics, methods, the batch run, its statistics and its report."""

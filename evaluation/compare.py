@@ -52,13 +52,13 @@ class Comparison:
     """Two runs.
 
     Attributes:
-        changes: of all contenders and measures that both runs have, in the new run's order.
+        changes: of all methods and measures that both runs have, in the new run's order.
         sounds: how many both have.
         other_targets: of these, how many are not the same samples in both: another recording of
             the same name, or the same preset played by another version of the engine.
-        only_old: contenders that the new run lacks.
-        only_new: contenders that the old run lacks.
-        failures: contender to failed sounds, old and new.
+        only_old: methods that the new run lacks.
+        only_new: methods that the old run lacks.
+        failures: method to failed sounds, old and new.
         other_parameters: whether other parameters were free; then those are not compared.
     """
 
@@ -102,7 +102,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
 
     Raises:
         InvalidValueError: runs that cannot be compared: other definitions of the metrics, another
-            note or renderer, no sound or contender in common.
+            note or renderer, no sound or method in common.
     """
     _check(old["run"], new["run"])
     shared_sounds = _shared_sounds(old["run"], new["run"])

@@ -1,9 +1,9 @@
 """The folder of a run: where everything lies, and what the run was.
 
-run.json                             settings, renderer, sounds, contenders
+run.json                             settings, renderer, sounds, methods
 targets/SOUND.wav                    what had to be matched
 results/CONTENDER/SOUND.json         scores, values, errors
-presets/CONTENDER/SOUND.h2p          what the contender answered
+presets/CONTENDER/SOUND.h2p          what the method answered
 previews/CONTENDER/SOUND.wav         what that sounds like
 report.html summary.json summary.md results.csv
 """
@@ -131,7 +131,7 @@ class RunFolder:
     path: Path
 
     def result_path(self, contender: str, sound: str) -> Path:
-        """Where the result of a contender on a sound lies."""
+        """Where the result of a method on a sound lies."""
         return self.path / "results" / contender / f"{sound}.json"
 
     def preset_path(self, contender: str, sound: str) -> Path:
@@ -170,7 +170,7 @@ class RunFolder:
         self.result_path(contender, sound).unlink(missing_ok=True)
 
     def results(self, info: RunInfo) -> dict[str, dict[str, Result]]:
-        """The stored results of a run: contender to sound to result, in the run's order.
+        """The stored results of a run: method to sound to result, in the run's order.
 
         What an earlier run with other settings has left is none of them.
         """
@@ -234,7 +234,7 @@ class RunFolder:
                 them, and are no results of the run.
 
         Returns:
-            `info`, with the contenders that the folder held before it in front; with `force` those
+            `info`, with the methods that the folder held before it in front; with `force` those
             that have results of the run.
 
         Raises:

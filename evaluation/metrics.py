@@ -13,9 +13,9 @@ Conventions:
   unless `Metric.symmetric` says otherwise.
 - A silent target (peak below -80 dB) is refused: nothing can be said of a match to it.
 - A silent match gets what the function gives, or `Metric.silence` where that would flatter it. A
-  match that failed is scored as silence. So every sound has a score for every contender.
+  match that failed is scored as silence. So every sound has a score for every method.
 - A metric may be undefined for a *target* (the pitch of noise): then it is None for every
-  contender, and reports count the sounds for which it is defined.
+  method, and reports count the sounds for which it is defined.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """How close the patch of a match is to the patch that made the target.
 
-Goal: figures that say whether a contender found the *settings* and not only a similar sound. They
+Goal: figures that say whether a method found the *settings* and not only a similar sound. They
 exist only where the truth is known, and they are secondary: several patches make the same sound
 (a volume of 0 hides wave and pitch of its oscillator), so an error is not always a fault.
 
 Conventions: only the run's free parameters count. Continuous parameters are compared on the
 normalised scale, 0 to 1, as an absolute difference; classes are right or wrong, never a distance.
-A contender that failed has an error of 1 and no class right.
+A method that failed has an error of 1 and no class right.
 
 **Exchanged oscillators.** Where a synthesizer has two oscillators that can play each other's parts
 (`Synthesizer.exchange`), a match may be the truth with its oscillators exchanged. The version that
@@ -131,7 +131,7 @@ def _is_another(
 
 
 def failed(space: ParameterSpace) -> ParameterErrors:
-    """What a contender gets that gave no patch."""
+    """What a method gets that gave no patch."""
     classes = any(parameter.is_class for parameter in space.parameters)
     continuous = any(not parameter.is_class for parameter in space.parameters)
     return ParameterErrors(

@@ -23,7 +23,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8
 """Okabe and Ito's colours, which colour-blind readers can tell apart; yellow is left out."""
 
 MARKERS = "osD^vP*X"
-"""Beyond the colours, shapes tell contenders apart."""
+"""Beyond the colours, shapes tell methods apart."""
 
 EXTREMES = 8
 """How many of the best and of the worst sounds are plotted."""
@@ -37,12 +37,12 @@ _DISTANCE = metrics.PANEL[0].measure.label.lower()
 
 
 def colour(place: int) -> str:
-    """Colour of the contender at a place of the summary."""
+    """Colour of the method at a place of the summary."""
     return COLOURS[place % len(COLOURS)]
 
 
 def marker(place: int) -> str:
-    """Shape of the contender at a place of the summary."""
+    """Shape of the method at a place of the summary."""
     return MARKERS[place // len(COLOURS) % len(MARKERS)]
 
 
@@ -92,7 +92,7 @@ def distance_against_time(summary: Summary) -> str:
 
 
 def extremes(summary: Summary) -> str:
-    """The sounds that the leading contender matches best and worst, with everybody's distance."""
+    """The sounds that the leading method matches best and worst, with everybody's distance."""
     leader = summary.contenders[0].name
     cells = summary.results[leader]
     ranked = sorted(cells, key=lambda sound: cells[sound].scores[metrics.PRIMARY] or 0.0)
@@ -180,7 +180,7 @@ def _figure(height_inches: float) -> tuple[Figure, Axes]:
 
 
 def _legend(figure: Figure) -> None:
-    """Names of the contenders above the plot."""
+    """Names of the methods above the plot."""
     figure.legend(
         loc="outside upper center", ncols=3, frameon=False, labelcolor=_TEXT, handletextpad=0.2,
         columnspacing=1.0, fontsize=9,

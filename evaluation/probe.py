@@ -17,7 +17,7 @@ MOST_SOUNDS = 100
 """The probe costs the square of it; longer test sets are probed by their first sounds."""
 
 
-def probe_contenders(
+def probe_methods(
     folder: RunFolder, sounds: Sequence[str], contenders: Sequence[str], *, jobs: int, seed: int
 ) -> dict[str, ShuffleProbe]:
     """Probe contenders that have a result for all of the sounds.
@@ -33,7 +33,7 @@ def probe_contenders(
         seed: of the intervals.
 
     Returns:
-        Contender to probe, empty with fewer than two sounds.
+        Method to probe, empty with fewer than two sounds.
     """
     names = list(sounds)[:MOST_SOUNDS]
     if len(names) < 2:

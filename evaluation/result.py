@@ -1,4 +1,4 @@
-"""What is kept of one contender's answer to one sound."""
+"""What is kept of one method's answer to one sound."""
 
 from __future__ import annotations
 

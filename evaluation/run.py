@@ -1,6 +1,6 @@
-"""The batch run: every contender answers every sound, and every answer is scored.
+"""The batch run: every method answers every sound, and every answer is scored.
 
-A cell is one contender's answer to one sound. Cells are independent: each has its own seeds, its
+A cell is one method's answer to one sound. Cells are independent: each has its own seeds, its
 own files, and a key that says what it depends on. So they run in parallel in any order, a killed
 run goes on where it stopped, and a failure stays in its cell.
 """
@@ -23,8 +23,8 @@ from deepdiva import __version__
 from deepdiva.audio import write_wav
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import metrics
-from deepdiva.evaluation.contender import Contender, Match
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
+from deepdiva.evaluation.method import Match, Method
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.scoring import (
     EvaluationSettings,
@@ -34,8 +34,8 @@ from deepdiva.evaluation.scoring import (
     score_failure,
     score_match,
 )
+from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound
-from deepdiva.evaluation.sources import Collection
 from deepdiva.files import name_key
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva.preset import Preset
@@ -59,7 +59,7 @@ class Cell:
     run: str
     key: str
     sound: Sound
-    contender: Contender
+    contender: Method
     open_renderer: OpenRenderer
     settings: EvaluationSettings
     folder: RunFolder
@@ -68,7 +68,7 @@ class Cell:
 def run(
     folder: RunFolder,
     collection: Collection,
-    contenders: Sequence[Contender],
+    contenders: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     *,
@@ -137,7 +137,7 @@ def run(
 
 def describe(
     collection: Collection,
-    contenders: Sequence[Contender],
+    contenders: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
 ) -> RunInfo:
@@ -175,7 +175,7 @@ def describe(
 
 
 def evaluate_cell(cell: Cell) -> Result:
-    """Ask one contender about one sound, write its preset, read it back, play it and score it.
+    """Ask one method about one sound, write its preset, read it back, play it and score it.
 
     On one thread, so that no figure depends on how many cells are at work.
     """
@@ -248,8 +248,8 @@ def _is_done(cell: Cell) -> bool:
     return result is not None and result.key == cell.key and result.status != "failed"
 
 
-def _ready(cell: Cell) -> Contender:
-    """The contender, prepared once in each process."""
+def _ready(cell: Cell) -> Method:
+    """The method, prepared once in each process."""
     ready = _prepared(cell.run)
     if cell.contender.name not in ready:
         cell.contender.prepare()
@@ -258,13 +258,13 @@ def _ready(cell: Cell) -> Contender:
 
 
 @lru_cache(maxsize=1)
-def _prepared(run: str) -> dict[str, Contender]:  # noqa: ARG001  (another run drops them)
-    """Contenders of a run that are ready to answer in this process, by name."""
+def _prepared(run: str) -> dict[str, Method]:  # noqa: ARG001  (another run drops them)
+    """Methods of a run that are ready to answer in this process, by name."""
     return {}
 
 
 def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
-    """Results in order of completion; afterwards nothing is left of the contenders' copies."""
+    """Results in order of completion; afterwards nothing is left of the methods' copies."""
     if jobs == 1 or len(cells) < 2:
         try:
             yield from map(evaluate_cell, cells)

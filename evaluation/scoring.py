@@ -26,12 +26,12 @@ class EvaluationSettings:
 
     Attributes:
         note: what is played.
-        space: free parameters, and the patch that holds the others. Contenders search in it, and
+        space: free parameters, and the patch that holds the others. Methods search in it, and
             parameter errors are over it.
         strikes: how often each match is played for its score, at least 1, with other start
             phases, drift and noise each time. They stand in no preset: a match that was fitted to
             one draw of them is not what the user hears.
-        seed: of strikes, contenders and statistics.
+        seed: of strikes, methods and statistics.
     """
 
     note: Note
@@ -118,7 +118,7 @@ def score_match(
 
 
 def score_failure(sound: Sound, settings: EvaluationSettings) -> Score:
-    """What a contender gets that gave no playable preset: the score of silence."""
+    """What a method gets that gave no playable preset: the score of silence."""
     errors = parameters.failed(settings.space) if sound.preset is not None else None
     silence = np.zeros((1, settings.note.samples), np.float32)
     return _score(sound, silence, settings, errors)

@@ -8,7 +8,7 @@ from html import escape
 from deepdiva.evaluation import metrics, plots
 from deepdiva.evaluation.measure import Measure
 from deepdiva.evaluation.statistics import FEWEST_SOUNDS, Interval
-from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, ContenderSummary, Summary
+from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, MethodSummary, Summary
 from deepdiva.evaluation.tables import number, percent
 
 EXPLANATION = """
@@ -53,7 +53,7 @@ def introduction(summary: Summary) -> str:
 
 
 def result(summary: Summary) -> str:
-    """The table of contenders, and how to read it."""
+    """The table of methods, and how to read it."""
     primary = metrics.PANEL[0].measure
     others = [m for m in summary.measures if m not in (primary, SECONDS, RENDERS)]
     figures = [primary, SECONDS, RENDERS, *others]
@@ -135,18 +135,18 @@ def pictures(summary: Summary) -> str:
 
 
 def comparisons(summary: Summary) -> str:
-    """Contenders in pairs, the shuffle probe, and errors by parameter, as far as there are any."""
+    """Methods in pairs, the shuffle probe, and errors by parameter, as far as there are any."""
     parts = [_pairs(summary), _probes(summary), _parameters(summary)]
     return "\n".join(part for part in parts if part)
 
 
 def dot(place: int) -> str:
-    """The colour of a contender."""
+    """The colour of a method."""
     return f'<span class="dot" style="background:{plots.colour(place)}" aria-hidden="true"></span>'
 
 
 def contender_headers(names: Sequence[str]) -> str:
-    """Column headings that carry the contenders' colours."""
+    """Column headings that carry the methods' colours."""
     return "".join(
         f'<th scope="col" class="plain" style="border-top-color:{plots.colour(place)}">'
         f"{escape(name)}</th>"
@@ -282,7 +282,7 @@ def _measure_header(measure: Measure) -> str:
 
 
 def _average_cell(
-    contender: ContenderSummary, measure: Measure, best: dict[tuple[str, str], float]
+    contender: MethodSummary, measure: Measure, best: dict[tuple[str, str], float]
 ) -> str:
     average = contender.averages.get(measure.key)
     if average is None:

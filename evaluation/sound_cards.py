@@ -20,7 +20,7 @@ LEAD_COLUMNS = 2
 """Columns of the index before the contenders: name and noise floor."""
 
 MOST_CARDS = 150
-"""A card takes 50 kB for each contender; of larger runs the best and the worst sounds have one."""
+"""A card takes 50 kB for each method; of larger runs the best and the worst sounds have one."""
 
 _TICKS_HZ = ((100.0, "100 Hz"), (1000.0, "1 kHz"), (10000.0, "10 kHz"))
 
@@ -38,7 +38,7 @@ def shown(summary: Summary) -> list[int]:
 
 
 def index(summary: Summary) -> str:
-    """Controls, the table of sounds and contenders, and the place for the cards."""
+    """Controls, the table of sounds and methods, and the place for the cards."""
     header = [
         '<th scope="col"><button type="button">Sound</button></th>',
         '<th scope="col" data-first="descending"><button type="button">Noise floor</button></th>',
@@ -174,7 +174,7 @@ def _cells(summary: Summary) -> list[dict[str, Result]]:
 
 
 def _read(folder: RunFolder, contender: str | None, sound: str) -> tuple[NDArray[np.float32], int]:
-    """Samples and rate of a target (no contender) or a preview."""
+    """Samples and rate of a target (no method) or a preview."""
     path = folder.target_path(sound) if contender is None else folder.preview_path(contender, sound)
     audio, rate = read_audio(path)
     return audio[:, 0], rate

@@ -13,7 +13,7 @@ from deepdiva.synths.diva.preset import Preset
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """One sound that contenders have to match.
+    """One sound that methods have to match.
 
     Attributes:
         name: unique in the run, usable as a file name.

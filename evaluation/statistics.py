@@ -105,7 +105,7 @@ Verdict = Literal["better", "worse", "unclear"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two contenders on the same sounds, the second seen against the first.
+    """Two methods on the same sounds, the second seen against the first.
 
     Attributes:
         sounds: how many sounds both have a value for.
@@ -128,10 +128,10 @@ class Pairing:
 
 
 def compare_paired(first: ArrayLike, second: ArrayLike, *, sign: int, seed: int = 0) -> Pairing:
-    """Compare two contenders sound by sound.
+    """Compare two methods sound by sound.
 
     Args:
-        first: values of one contender, shape (sounds,).
+        first: values of one method, shape (sounds,).
         second: values of the other on the same sounds, in the same order.
         sign: 1 if lower values are better, -1 if higher ones are (`Measure.sign`).
         seed: of the resampling.
@@ -161,7 +161,7 @@ def compare_paired(first: ArrayLike, second: ArrayLike, *, sign: int, seed: int 
 
 @dataclass(frozen=True)
 class ShuffleProbe:
-    """Whether a contender answers the sound it was asked about.
+    """Whether a method answers the sound it was asked about.
 
     Attributes:
         own: mean distance of the matches to their own targets.

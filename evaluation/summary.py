@@ -1,4 +1,4 @@
-"""The figures of a run: means with intervals, noise floors, pairs of contenders, probes."""
+"""The figures of a run: means with intervals, noise floors, pairs of methods, probes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from deepdiva.evaluation import metrics, parameters
 from deepdiva.evaluation.folder import RunFolder, RunInfo
 from deepdiva.evaluation.measure import Measure
-from deepdiva.evaluation.probe import probe_contenders
+from deepdiva.evaluation.probe import probe_methods
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.statistics import (
     Interval,
@@ -37,7 +37,7 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class Average:
-    """One measure of one contender over the sounds.
+    """One measure of one method over the sounds.
 
     Attributes:
         sounds: for how many the measure is defined.
@@ -51,18 +51,18 @@ class Average:
 
 
 @dataclass(frozen=True)
-class ContenderSummary:
-    """One contender over all sounds.
+class MethodSummary:
+    """One method over all sounds.
 
     Attributes:
-        name: of the contender.
-        description: what it was; see `Contender.describe`.
+        name: of the method.
+        description: what it was; see `Method.describe`.
         counts: sounds by status: `ok`, `silent`, `failed`, and `missing` in an unfinished run.
         averages: measure key to average; measures that are never defined are left out.
         at_floor: share of sounds matched no worse than the noise floor; None without floors.
         parameter_errors: free parameter to its mean error; empty where no truth is known.
         exchanged: sounds compared with the oscillators exchanged.
-        probe: None for an unfinished contender, or fewer than two sounds.
+        probe: None for an unfinished method, or fewer than two sounds.
     """
 
     name: str
@@ -77,7 +77,7 @@ class ContenderSummary:
 
 @dataclass(frozen=True)
 class PairSummary:
-    """Two contenders on the primary metric; the first is seen against the second.
+    """Two methods on the primary metric; the first is seen against the second.
 
     Attributes:
         first: name of the one with the better median.
@@ -120,18 +120,18 @@ class Summary:
     info: RunInfo
     results: dict[str, dict[str, Result]]
     floors: dict[str, Floor]
-    contenders: list[ContenderSummary]
+    contenders: list[MethodSummary]
     pairs: list[PairSummary]
 
     @property
     def measures(self) -> list[Measure]:
-        """Measures that at least one contender has."""
+        """Measures that at least one method has."""
         defined = {key for contender in self.contenders for key in contender.averages}
         return [measure for measure in MEASURES if measure.key in defined]
 
     @property
     def complete(self) -> bool:
-        """Every contender has answered every sound."""
+        """Every method has answered every sound."""
         return not any(contender.counts["missing"] for contender in self.contenders)
 
 
@@ -152,7 +152,7 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     seed = int(info.settings["seed"])
     floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
     finished = [name for name, cells in results.items() if len(cells) == len(sounds)]
-    probes = probe_contenders(folder, sounds, finished, jobs=jobs, seed=seed)
+    probes = probe_methods(folder, sounds, finished, jobs=jobs, seed=seed)
     contenders = [
         _contender(name, info, cells, floors, probes.get(name), seed)
         for name, cells in results.items()
@@ -197,7 +197,7 @@ def _contender(
     floors: dict[str, Floor],
     probe: ShuffleProbe | None,
     seed: int,
-) -> ContenderSummary:
+) -> MethodSummary:
     averages = {}
     for measure in MEASURES:
         figures = [f for result in cells.values() if (f := value(result, measure)) is not None]
@@ -219,7 +219,7 @@ def _contender(
         and (distance := result.scores[metrics.PRIMARY]) is not None
     ]
     errors = [result.errors for result in cells.values() if result.errors]
-    return ContenderSummary(
+    return MethodSummary(
         name=name,
         description=info.contenders[name],
         counts=counts,

@@ -16,7 +16,7 @@ from deepdiva.evaluation.summary import (
     MEASURES,
     RENDERS,
     SECONDS,
-    ContenderSummary,
+    MethodSummary,
     Summary,
     value,
 )
@@ -50,7 +50,7 @@ def to_json(summary: Summary) -> bytes:
 
 
 def to_csv(summary: Summary) -> bytes:
-    """One line for each sound and contender, for spreadsheets and data frames."""
+    """One line for each sound and method, for spreadsheets and data frames."""
     file = io.StringIO()
     names = [entry["name"] for entry in summary.info.settings["space"]["free"]]
     writer = csv.writer(file)
@@ -178,11 +178,11 @@ def percent(share: Interval | None) -> str:
     return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
 
 
-def _mean(contender: ContenderSummary, key: str) -> float | None:
+def _mean(contender: MethodSummary, key: str) -> float | None:
     average = contender.averages.get(key)
     return average.mean.value if average else None
 
 
-def _median(contender: ContenderSummary, key: str) -> float | None:
+def _median(contender: MethodSummary, key: str) -> float | None:
     average = contender.averages.get(key)
     return average.median.value if average else None

@@ -30,7 +30,7 @@ def check_device(device: str) -> None:
         )
 
 
-def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: str | torch.device) -> Tensor:
     """A tensor on a device; float64 becomes float32 where the device has none."""
     if tensor.dtype == torch.float64 and torch.device(device).type in WITHOUT_FLOAT64:
         tensor = tensor.float()

@@ -14,8 +14,8 @@ from deepdiva.models.learner import Learner
 from deepdiva.models.posterior import FlowSettings, Noise, PosteriorNetwork
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.models.representation import Representation, RepresentationSettings, Views
-from deepdiva.models.sources import Tensors
 from deepdiva.models.targets import TargetCode
+from deepdiva.models.training_batches import Tensors
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 
@@ -53,9 +53,9 @@ class PosteriorLearner(Learner):
         self._encoder = encoder or EncoderSettings()
         self._flow = flow or FlowSettings()
         self._precision = precision
-        self.hear = Representation(note, self._representation)
+        self.representation = Representation(note, self._representation)
         self.network = PosteriorNetwork(
-            self.hear,
+            self.representation,
             self.code.class_counts,
             len(self.code.continuous_names),
             self._encoder,
@@ -63,9 +63,9 @@ class PosteriorLearner(Learner):
         )
 
     @torch.no_grad()
-    def listen(self, sounds: NDArray[np.float32]) -> Tensors:
+    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:
         parts = [
-            self.hear(torch.from_numpy(sounds[start : start + _SOUNDS_AT_ONCE]))
+            self.representation(torch.from_numpy(sounds[start : start + _SOUNDS_AT_ONCE]))
             for start in range(0, len(sounds), _SOUNDS_AT_ONCE)
         ]
         return tuple(torch.cat(part) for part in zip(*parts, strict=True))
@@ -148,7 +148,7 @@ class PosteriorPredictor(Predictor):
 
     def _predict_few(self, sounds: NDArray[np.float32]) -> list[Candidates]:
         code = self._learner.code
-        heard = self._learner.listen(np.ascontiguousarray(sounds))
+        heard = self._learner.featurize(np.ascontiguousarray(sounds))
         views = Views(*(view.to(self._device) for view in heard))
         encoding = self._network.encoder(views)
         noise = Noise.draw(

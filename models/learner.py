@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepdiva.models.sources import Tensors
+from deepdiva.models.training_batches import Tensors
 
 
 class Learner(ABC):
-    """A network, what it hears, what it is told, and what it is judged by.
+    """A network, its input features, its targets, and its loss.
 
     Attributes:
         name: `cnn`, `lstm` or `posterior`.
@@ -24,7 +24,7 @@ class Learner(ABC):
     network: nn.Module
 
     @abstractmethod
-    def listen(self, sounds: NDArray[np.float32]) -> Tensors:
+    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:
         """Sounds -> the network's inputs. May be called from any thread.
 
         Args:

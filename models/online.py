@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepdiva.errors import RenderError
 from deepdiva.models.augmentation import Augmentation, augment, white_noise
 from deepdiva.models.learner import Learner
-from deepdiva.models.sources import Batch, Source
+from deepdiva.models.training_batches import Batch, Source
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
@@ -41,7 +41,7 @@ def embedded_renderers(width: float, detune_pots: ArrayLike | None = None) -> Dr
 
 
 @dataclass(frozen=True)
-class Variety:
+class DomainRandomization:
     """What differs between two recordings of one patch. Drawn for each sound, never predicted.
 
     A network that is to know the patch behind a recording must have met all that the recording may
@@ -87,7 +87,7 @@ class FreshSounds:
         draw_renderer: DrawRenderer,
         space: ParameterSpace,
         note: Note,
-        variety: Variety,
+        variety: DomainRandomization,
         batch_size: int,
         seed: int,
         stream: int = 0,
@@ -169,7 +169,7 @@ class OnlineSource(Source):
     def batch(self, step: int) -> Batch:
         sounds, x = self._fresh.sounds(step)
         targets = self._learner.encode(x, self._fresh.rng(step, purpose=1))
-        return Batch(self._learner.listen(sounds), targets)
+        return Batch(self._learner.featurize(sounds), targets)
 
     def describe(self) -> dict[str, Any]:
         return {

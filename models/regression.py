@@ -17,7 +17,7 @@ from deepdiva.models.learner import Learner
 from deepdiva.models.losses import measure
 from deepdiva.models.lstm import RecurrentNetwork
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
-from deepdiva.models.sources import Tensors
+from deepdiva.models.training_batches import Tensors
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 
@@ -143,7 +143,7 @@ class RegressionLearner(Learner):
         self._metrics = dict(measure(metric) for metric in metrics)
         self._precision = precision
 
-    def listen(self, sounds: NDArray[np.float32]) -> Tensors:
+    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:
         return (self.features(sounds),)
 
     def encode(self, x: NDArray[np.float64], rng: np.random.Generator) -> Tensors:  # noqa: ARG002
@@ -188,7 +188,7 @@ class RegressionPredictor(Predictor):
         check_sounds(sounds, note, self.note)
         answers = []
         for start in range(0, len(sounds), 64):
-            (heard,) = self._learner.listen(np.ascontiguousarray(sounds[start : start + 64]))
+            (heard,) = self._learner.featurize(np.ascontiguousarray(sounds[start : start + 64]))
             points = self._network(heard.to(self._device)).cpu().double().numpy()
             answers += [point_candidate(point, self.space) for point in points]
         return answers

@@ -1,4 +1,4 @@
-"""What the posterior network hears: three compact views of one sound.
+"""The input features of the posterior network: three compact views of one sound.
 
 A patch shows itself in three ways that no single spectrogram resolves together, so there are three
 views, all in decibels of a full-scale sine and scaled to about [-1, 1]:
@@ -66,7 +66,7 @@ class RepresentationSettings:
 
 
 class Views(NamedTuple):
-    """A batch of sounds as the network hears them.
+    """A batch of input features.
 
     Attributes:
         lines: shape (batch, line_windows, line bands).

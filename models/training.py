@@ -21,11 +21,11 @@ from torch import Tensor
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from deepdiva.models.devices import moved
-from deepdiva.models.history import write_curve, write_table
+from deepdiva.models.devices import to_device
 from deepdiva.models.learner import Learner
-from deepdiva.models.settings import TrainingSettings, learning_rate
-from deepdiva.models.sources import Batch, Source, Tensors, ahead
+from deepdiva.models.loss_history import write_curve, write_table
+from deepdiva.models.training_batches import Batch, Source, Tensors, prefetch
+from deepdiva.models.training_settings import TrainingSettings, learning_rate
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def train(
     steps = source.steps_per_epoch
     todo = range(run.state.epoch * steps, settings.epochs * steps)
     try:
-        with ahead(source, todo, workers, 2 * workers) as batches:
+        with prefetch(source, todo, workers, 2 * workers) as batches:
             while run.state.epoch < settings.epochs and not run.out_of_patience():
                 losses = []
                 for step, loss, size in run.epoch(batches):
@@ -314,8 +314,8 @@ class _Run:
         return {f"test_{name}": total / sounds for name, total in sums.items()}
 
     def _on_device(self, batch: Batch) -> tuple[Tensors, Tensors]:
-        inputs = tuple(moved(tensor, self._device) for tensor in batch.inputs)
-        return inputs, tuple(moved(tensor, self._device) for tensor in batch.targets)
+        inputs = tuple(to_device(tensor, self._device) for tensor in batch.inputs)
+        return inputs, tuple(to_device(tensor, self._device) for tensor in batch.targets)
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

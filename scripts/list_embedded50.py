@@ -5,7 +5,7 @@ The list is fixed; this shows where it came from, and a test holds that it still
 
 from pathlib import Path
 
-from deepdiva.data.embedded50 import NAME, draw, to_csv
+from deepdiva.data.testsets.embedded50 import NAME, draw, to_csv
 
 if __name__ == "__main__":
     path = Path(__file__).parents[1] / "data" / "testsets" / f"{NAME}.csv"

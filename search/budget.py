@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 
 _FIRST_GUESS = 500.0
 """Evaluations per second that are expected before any was seen."""

@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 from deepdiva.search.strategy import Strategy
 from deepdiva.space import ParameterSpace
 
-ARMS = 8
+BRANCHES = 8
 """Points that go down in the first race."""
 
-LATER_ARMS = 6
+LATER_BRANCHES = 6
 """Points that go down in each later one."""
 
 NEAR = 3e-4
@@ -74,7 +74,7 @@ _SLOW, _PATIENCE = 0.01, 3
 """A descent ends after so many iterations that shorten the residuals by less than this part."""
 
 _LEAST_ITERATIONS = 3
-"""A first race has no more arms than can have so many iterations each."""
+"""A first race has no more branches than can have so many iterations each."""
 
 _FIRST_SHARE, _LATER_SHARE = 0.6, 0.5
 """Part of what is left that the first race, and every later one may spend."""
@@ -135,21 +135,23 @@ class Descents(Strategy):
         The last race that is begun may cost a little more than what is left.
         """
         most = max(1, self._left // (_LEAST_ITERATIONS * self._cost))
-        arms = [_Descent(point, self._ordered) for point in self._firsts(min(ARMS, most))]
-        starts = [arm.point for arm in arms]
-        yield from self._race(arms, _FIRST_SHARE * self._left)
+        branches = [_Descent(point, self._ordered) for point in self._firsts(min(BRANCHES, most))]
+        starts = [branch.point for branch in branches]
+        yield from self._race(branches, _FIRST_SHARE * self._left)
         idle = 0
         jumping = True
         while self._left >= 2 * self._cost and idle < 2:
-            leader = min(arms, key=lambda arm: arm.length)
+            leader = min(branches, key=lambda branch: branch.length)
             if leader.arrived:
                 return
             evaluations = max(_LATER_SHARE * self._left, 2 * self._cost)
-            places = min(LATER_ARMS, max(2, int(evaluations / (_LEAST_ITERATIONS * self._cost))))
+            places = min(
+                LATER_BRANCHES, max(2, int(evaluations / (_LEAST_ITERATIONS * self._cost)))
+            )
             # Who dropped out may have been slow, not wrong.
             rivals = sorted(
-                (arm for arm in arms if not arm.done and arm is not leader),
-                key=lambda arm: arm.length,
+                (branch for branch in branches if not branch.done and branch is not leader),
+                key=lambda branch: branch.length,
             )[: places // 2]
             places -= len(rivals)
             if jumping:
@@ -161,7 +163,7 @@ class Descents(Strategy):
             starts.extend(fresh)
             newcomers = [_Descent(point, self._ordered) for point in fresh]
             yield from self._race([leader, *rivals, *newcomers], evaluations)
-            arms += newcomers
+            branches += newcomers
 
     def _firsts(self, count: int) -> list[NDArray[np.float64]]:
         """The best point of each combination of classes, then others that are far from these."""
@@ -200,30 +202,32 @@ class Descents(Strategy):
         self._jumped.update(point.tobytes() for point in chosen)
         return chosen
 
-    def _race(self, arms: Sequence[_Descent], evaluations: float) -> Search:
+    def _race(self, branches: Sequence[_Descent], evaluations: float) -> Search:
         """Let descents go on side by side; after every round the worse half stops.
 
         All rounds have about as many iterations.
         """
-        racing = [arm for arm in arms if not arm.done]
+        racing = [branch for branch in branches if not branch.done]
         if not racing:
             return
-        arms = list(racing)
-        sizes = [len(arms)]
+        branches = list(racing)
+        sizes = [len(branches)]
         while sizes[-1] > 1:
             sizes.append(math.ceil(sizes[-1] / 2))
         stop = float(self._left)
         for size in sizes:
             stop -= evaluations * size / sum(sizes)
-            while self._left > stop and (racing := [arm for arm in arms if not arm.done]):
-                residuals = yield np.concatenate([arm.batch for arm in racing])
-                edges = np.cumsum([len(arm.batch) for arm in racing])[:-1]
-                for arm, own in zip(racing, np.split(residuals, edges), strict=True):
-                    arm.tell(own)
-            arms.sort(key=lambda arm: arm.length)
-            del arms[math.ceil(len(arms) / 2) :]
-            for arm in arms[1:]:
-                arm.visit(arms[0].point)
+            while self._left > stop and (
+                racing := [branch for branch in branches if not branch.done]
+            ):
+                residuals = yield np.concatenate([branch.batch for branch in racing])
+                edges = np.cumsum([len(branch.batch) for branch in racing])[:-1]
+                for branch, own in zip(racing, np.split(residuals, edges), strict=True):
+                    branch.tell(own)
+            branches.sort(key=lambda branch: branch.length)
+            del branches[math.ceil(len(branches) / 2) :]
+            for branch in branches[1:]:
+                branch.visit(branches[0].point)
 
 
 class _Descent:

@@ -7,7 +7,7 @@ takes it from one of its parents or, now and then, from what was known before th
 hinted parameters: a point between two pitches is no better pitch than either.
 
 All combinations of classes share one population, so what one has learnt of the envelope serves the
-others. That is what makes this stage cheap, and why separate arms come only after it.
+others. That is what makes this stage cheap, and why separate branches come only after it.
 """
 
 from __future__ import annotations

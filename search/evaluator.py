@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,44 +49,31 @@ class _Bench:
     objectives: Objectives
 
 
-class _Work(ABC):
-    """What a worker gets: sounds to play, the objective that scores them, what else to return."""
-
-    objective: str
-    residuals: bool
-
-    @abstractmethod
-    def play(self, bench: _Bench) -> RenderBatch:
-        """Render the sounds."""
-
-
-@final
 @dataclass(frozen=True)
-class _Patches(_Work):
-    """Patches, shape (count, len(table)), in units, each with its seed, shape (count,)."""
+class _Work:
+    """What a worker gets: sounds to play, and the objective that scores them.
+
+    Attributes:
+        patches: shape (count, len(table)), in units.
+        seeds: one for each, shape (count,).
+        objective: that scores the sounds.
+        residuals: whether to return these, too.
+        realizations: shape (count, size): see `Renderer.render_realizations`;
+            None leaves them to the seeds.
+    """
 
     patches: NDArray[np.float64]
     seeds: NDArray[np.int64]
     objective: str
     residuals: bool = False
+    realizations: NDArray[np.float64] | None = None
 
     def play(self, bench: _Bench) -> RenderBatch:
-        return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
-
-
-@final
-@dataclass(frozen=True)
-class _StruckPatches(_Work):
-    """Patches, shape (count, len(table)), with strikes, shape (count, size)."""
-
-    patches: NDArray[np.float64]
-    strikes: NDArray[np.float64]
-    objective: str
-    residuals: bool = False
-
-    def play(self, bench: _Bench) -> RenderBatch:
+        """Render the sounds."""
+        if self.realizations is None:
+            return bench.renderer.render_checked(self.patches, bench.note, self.seeds)
         play = bench.renderer.render_realizations
-        return RenderBatch(play(self.patches, bench.note, self.strikes, bench.seed))
+        return RenderBatch(play(self.patches, bench.note, self.realizations, self.seeds))
 
 
 def _score(bench: _Bench, work: _Work) -> Scores:
@@ -103,6 +89,14 @@ def _score(bench: _Bench, work: _Work) -> Scores:
         residuals[~scored] = np.nan
     failures = tuple(failure.reason for failure in batch.failures)
     return Scores(distances, best, full, failures, residuals)
+
+
+def _piece(work: _Work, span: slice) -> _Work:
+    """Consecutive sounds of some work."""
+    realizations = None if work.realizations is None else work.realizations[span]
+    return replace(
+        work, patches=work.patches[span], seeds=work.seeds[span], realizations=realizations
+    )
 
 
 class Evaluator:
@@ -149,6 +143,21 @@ class Evaluator:
     ) -> None:
         self._pool.close()
 
+    @property
+    def renderer(self) -> Renderer:
+        """What plays the candidates."""
+        return self._bench.renderer
+
+    @property
+    def note(self) -> Note:
+        """What is played."""
+        return self._bench.note
+
+    @property
+    def seed(self) -> int:
+        """Of the renderer, the same for all candidates."""
+        return self._bench.seed
+
     def patches(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The patches that a preset file would hold, shape (batch, len(table)).
 
@@ -164,6 +173,7 @@ class Evaluator:
         points: NDArray[np.float64],
         objective: str,
         seeds: NDArray[np.int64] | None = None,
+        realizations: NDArray[np.float64] | None = None,
         *,
         residuals: bool = False,
     ) -> Scores:
@@ -173,63 +183,49 @@ class Evaluator:
             points: shape (batch, space.dimensions), batch at least 1.
             objective: a key of `deepdiva.search.objective.WEIGHTS`.
             seeds: shape (batch,); None for the seed of the search.
+            realizations: shape (batch, realization size), in [0, 1], of points that all have
+                realizations of this size; None leaves them to the seeds.
             residuals: also return the vectors of `deepdiva.distance.Profile`.
 
         Raises:
+            InvalidValueError: the renderer takes no realizations.
             RenderError: the synthesizer failed.
         """
-        patches = self.patches(points)
-        if seeds is None:
-            seeds = np.full(len(patches), self._bench.seed)
-        pieces = self._pieces(len(patches))
-        return self._gathered(
-            [_Patches(patches[piece], seeds[piece], objective, residuals) for piece in pieces]
-        )
+        work = self._work(points, objective, seeds, realizations, residuals=residuals)
+        return self._gathered([_piece(work, span) for span in self._spans(len(points))])
 
-    def strike_size(self, point: NDArray[np.float64]) -> int:
-        """How many numbers a strike of a point, shape (space.dimensions,), has.
+    def render(
+        self, points: NDArray[np.float64], realizations: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Sounds of points, shape (batch, note.samples); takes and raises what `score` does."""
+        return self._work(points, REPORTED, None, realizations).play(self._bench).audio
+
+    def realization_size(self, point: NDArray[np.float64]) -> int:
+        """How many numbers a realization of a point, shape (space.dimensions,), has.
 
         Raises:
-            InvalidValueError: the renderer takes no strikes.
+            InvalidValueError: the renderer takes no realizations.
         """
         return self._bench.renderer.realization_size(self.patches(point[None])[0])
-
-    def score_struck(
-        self, points: NDArray[np.float64], strikes: NDArray[np.float64], objective: str
-    ) -> Scores:
-        """Render points with given strikes and score them.
-
-        Args:
-            points: shape (batch, space.dimensions), batch at least 1, all of one strike size.
-            strikes: shape (batch, strike size), in [0, 1].
-            objective: a key of `deepdiva.search.objective.WEIGHTS`.
-
-        Raises:
-            InvalidValueError: the renderer takes no strikes.
-        """
-        patches = self.patches(points)
-        return self._gathered(
-            [
-                _StruckPatches(patches[piece], strikes[piece], objective)
-                for piece in self._pieces(len(patches))
-            ]
-        )
-
-    def render_struck(
-        self, points: NDArray[np.float64], strikes: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        """Sounds of points with given strikes; shapes as in `score_struck`.
-
-        Returns:
-            Shape (batch, note.samples).
-        """
-        return _StruckPatches(self.patches(points), strikes, REPORTED).play(self._bench).audio
 
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
         return self._bench.objectives.score(REPORTED, sounds)
 
-    def _pieces(self, count: int) -> list[slice]:
+    def _work(
+        self,
+        points: NDArray[np.float64],
+        objective: str,
+        seeds: NDArray[np.int64] | None,
+        realizations: NDArray[np.float64] | None,
+        *,
+        residuals: bool = False,
+    ) -> _Work:
+        if seeds is None:
+            seeds = np.full(len(points), self._bench.seed)
+        return _Work(self.patches(points), seeds, objective, residuals, realizations)
+
+    def _spans(self, count: int) -> list[slice]:
         return spans(count, self._pool.jobs, self._bench.renderer.info.preferred_batch)
 
     def _gathered(self, work: Sequence[_Work]) -> Scores:

@@ -9,7 +9,6 @@ best few candidates; and the noise floor says how much of a distance may be luck
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +16,7 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import RenderError
 from deepdiva.hosts.noise_floor import NoiseFloor, noise_floor
-from deepdiva.note import Note
-from deepdiva.renderer import Renderer
+from deepdiva.search.evaluator import Evaluator
 
 CONTENDERS = 8
 """So many of the best candidates are rendered exactly, where candidates are not."""
@@ -42,29 +40,22 @@ class ExactMatch:
     noise: NoiseFloor | None
 
 
-def exact_match(
-    renderer: Renderer,
-    patches: NDArray[np.float64],
-    note: Note,
-    seed: int,
-    reported: Callable[[NDArray[np.float32]], NDArray[np.float64]],
-) -> ExactMatch:
+def exact_match(evaluator: Evaluator, points: NDArray[np.float64]) -> ExactMatch:
     """Render the best candidates of a search exactly, and choose.
 
     Args:
-        renderer: of the search.
-        patches: shape (candidates, len(table)), the best first. Only that one is rendered if the
+        evaluator: of the search.
+        points: shape (candidates, dimensions), the best first. Only that one is rendered if the
             renderer is exact as it is.
-        note: of the search.
-        seed: of the search.
-        reported: distances to the target, shape (batch,), of sounds.
 
     Raises:
         RenderError: none of them can be rendered.
     """
+    renderer, note, seed = evaluator.renderer, evaluator.note, evaluator.seed
     exact = renderer.exact()
     if exact is renderer:
-        patches = patches[:1]
+        points = points[:1]
+    patches = evaluator.patches(points)
     try:
         batch = exact.render_checked(patches, note, seed)
         if not batch.played.any():
@@ -73,7 +64,7 @@ def exact_match(
     finally:
         if exact is not renderer:
             exact.close()
-    distances = np.where(batch.played, reported(batch.audio), np.inf)
+    distances = np.where(batch.played, evaluator.full(batch.audio), np.inf)
     row = int(distances.argmin())
     noise = None
     if not renderer.info.repeatable:

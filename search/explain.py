@@ -1,7 +1,7 @@
 """What a match rests on: which parameters matter, which are uncertain, what would do as well.
 
 Distances here are those of the forgiving judge, and their yardstick is what the best match itself
-shows when it is struck again: a difference below that is no difference.
+shows when it is rendered with another seed: a difference below that is no difference.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.objective import FORGIVING
 from deepdiva.space import ParameterSpace
 
-STRIKES = 16
-"""So often the best match is struck again, to know how far chance reaches."""
+SEEDS = 16
+"""The best match is rendered with so many other seeds, to know how far chance reaches."""
 
 OFFSETS = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
 """How far an ordered parameter is moved, as parts of its range."""
@@ -69,7 +69,7 @@ class Explanation:
 
     Attributes:
         distance: of the best match, by the forgiving judge.
-        chance: how much that grows, in nine strikes of ten, when the match is struck again.
+        chance: how much that grows, in nine of ten renders with another seed.
         roles: of all free parameters, in their order.
         alternatives: patches no worse than chance, distinct from the match and from each other,
             the best first, shape (at most `ALTERNATIVES`, len(table)), in units.
@@ -89,22 +89,20 @@ class Explanation:
         }
 
 
-def explain(
-    best: NDArray[np.float64], archive: Archive, evaluator: Evaluator, seed: int
-) -> Explanation:
+def explain(best: NDArray[np.float64], archive: Archive, evaluator: Evaluator) -> Explanation:
     """Look around a match.
 
     Args:
         best: its point, shape (dimensions,).
         archive: candidates of the wide search, among which alternatives are sought.
-        evaluator: of the search.
-        seed: of the strike that counts; others follow it.
+        evaluator: of the search, whose seed counts; others follow it.
     """
     space = archive.space
-    # The same point, first as the search struck it, then with other seeds.
-    strikes = np.repeat(best[None], 1 + STRIKES, axis=0)
-    distance, *again = evaluator.score(strikes, FORGIVING, seed + np.arange(1 + STRIKES)).distances
-    # Luck may have been good or bad: chance is how far strikes lie apart.
+    # The same point, first with the seed of the search, then with other seeds.
+    repeated = np.repeat(best[None], 1 + SEEDS, axis=0)
+    seeds = evaluator.seed + np.arange(1 + SEEDS)
+    distance, *again = evaluator.score(repeated, FORGIVING, seeds).distances
+    # Luck may have been good or bad: chance is how far renders lie apart.
     chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
     moves = [_moves(best, space, position) for position in range(space.dimensions)]
     scores = _scores(np.concatenate(moves), evaluator) - distance

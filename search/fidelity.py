@@ -16,7 +16,7 @@ import numpy as np
 
 from deepdiva.renderer import Renderer
 from deepdiva.search.refine import RefineResult
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import NEAR_SPREAD, UNIFORM_SPREAD, Start
 from deepdiva.space import ParameterSpace
 

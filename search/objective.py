@@ -15,28 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.distance import (
-    AVERAGED,
-    FULL,
-    SEARCH,
-    AveragedDistance,
-    AveragedSettings,
-    Distance,
-    DistanceSettings,
-    Profile,
-    SpectralDistance,
-)
-
-LINES: Final = AveragedSettings(size=4096)
-"""The averaged distance with spectra fine enough to tell the lines of low notes apart."""
-
-LEVEL: Final = AveragedSettings(
-    size=512, windows=(1,), bins_weight=0.0, bands_weight=0.0, level_weight=1.0
-)
-"""The level alone, every 32nd of the sound: attacks and decays."""
-
-SCALES: Final = DistanceSettings(overlap=0.5)
-"""The reported distance at half the price: frames begin half as often."""
+from deepdiva.distance import Distance, Profile
+from deepdiva.search.registry import DISTANCES
 
 COARSE: Final = "coarse"
 """For the wide search."""
@@ -48,11 +28,11 @@ FORGIVING: Final = "forgiving"
 """For questions about parameters: what only chance changed counts least."""
 
 STEADY: Final = "steady"
-"""For the mean over several strikes: which lines and bands are how strong, whatever chance does to
+"""For the mean over several seeds: which lines and bands are how strong, whatever chance does to
 single frames."""
 
 SETTLED: Final = "settled"
-"""For the last steps, over several strikes: single frames count too, as in what is reported."""
+"""For the last steps, over several seeds: single frames count too, as in what is reported."""
 
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""
@@ -77,7 +57,7 @@ class Objectives:
     """The distances of one search, all to one target.
 
     Attributes:
-        distances: by the names that stand in `deepdiva.search.settings.PARTS`.
+        distances: by the names that stand in `deepdiva.search.registry.DISTANCES`.
         weights: what each objective is the weighted sum of.
         profile: the vector of differences, for methods that need more than a number.
     """
@@ -103,14 +83,12 @@ class Objectives:
         all_weights = dict(WEIGHTS)
         if weights is not None:
             all_weights |= dict.fromkeys((COARSE, FINE, STEADY, SETTLED), weights)
+        needed = {name for weighted in all_weights.values() for name in weighted}
         return cls(
             {
-                "averaged": AveragedDistance(target, sample_rate, AVERAGED),
-                "lines": AveragedDistance(target, sample_rate, LINES),
-                "level": AveragedDistance(target, sample_rate, LEVEL),
-                "frames": SpectralDistance(target, sample_rate, SEARCH),
-                "scales": SpectralDistance(target, sample_rate, SCALES),
-                "full": SpectralDistance(target, sample_rate, FULL),
+                name: kind.make(target, sample_rate)
+                for name, kind in DISTANCES.items()
+                if name in needed
             },
             all_weights,
             Profile(target, sample_rate),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.search.encoding import ClassScores
+from deepdiva.search.registry import OPTIMIZERS
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy, reflect
 from deepdiva.space import ParameterSpace
@@ -28,8 +29,9 @@ def optimizer_name(name: str) -> str:
     Raises:
         UnknownNameError: Nevergrad has none of that name; similar names are listed.
     """
-    if name.casefold() == AUTO:
-        return AUTO
+    own = {known.casefold(): known for known in (AUTO, *OPTIMIZERS)}
+    if name.casefold() in own:
+        return own[name.casefold()]
     names = {known.casefold(): known for known in optimizer_names()}
     if name.casefold() in names:
         return names[name.casefold()]
@@ -38,8 +40,8 @@ def optimizer_name(name: str) -> str:
     hints = [names[key] for key in dict.fromkeys([*near, *inside])][:6]
     similar = f" Similar: {', '.join(hints)}." if hints else ""
     raise UnknownNameError(
-        f"Nevergrad has no optimizer {name!r}.{similar} {AUTO!r} and names such as CMA, DE, "
-        "TwoPointsDE, PSO, NGOpt and RandomSearch work."
+        f"Nevergrad has no optimizer {name!r}.{similar} {', '.join(map(repr, own.values()))} "
+        "and names such as CMA, DE, TwoPointsDE, PSO, NGOpt and RandomSearch work."
     )
 
 
@@ -75,8 +77,8 @@ class NevergradSearch(Strategy):
         seed: int,
     ) -> None:
         self._name = optimizer_name(name)
-        if self._name == AUTO:
-            raise InvalidValueError(f"{AUTO!r} is no optimizer of Nevergrad.")
+        if self._name == AUTO or self._name in OPTIMIZERS:
+            raise InvalidValueError(f"{self._name!r} is no optimizer of Nevergrad.")
         make = _registry()[self._name]
         self._batch = 1 if make.no_parallelization else min(population, budget)
         self._scores = ClassScores(space)

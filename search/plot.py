@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from deepdiva.picture import printable
-from deepdiva.search.history import History
+from deepdiva.search.search_history import History
 
 _WIDTH, _UPPER, _LANE = 8.0, 2.2, 0.32
 """Inches: of the picture, of the distances' height, and of each parameter's."""

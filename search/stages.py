@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from deepdiva.search.archive import Archive
 from deepdiva.search.descent import Descents
 from deepdiva.search.differential import MixedDifferentialEvolution
-from deepdiva.search.given import Given
+from deepdiva.search.domain import Domain
+from deepdiva.search.enqueued import EnqueuedPoints
+from deepdiva.search.halving import SuccessiveHalving
 from deepdiva.search.moves import neighbours
 from deepdiva.search.objective import COARSE, FINE
 from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
-from deepdiva.search.race import Race
-from deepdiva.search.settings import RefineSettings
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.registry import OPTIMIZERS
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
 
 SURVEY_POPULATION = 48
-ARM_POPULATION = 12
+BRANCH_POPULATION = 12
 JUMP_POPULATION = 48
-RACE_ARMS, REMATCH_ARMS = 8, 4
+FIRST_BRANCHES, SECOND_BRANCHES = 8, 4
 RACE_STEP, REMATCH_STEP, POLISH_STEP = 0.4, 0.25, 0.1
-"""First steps of the arms, as parts of the start's."""
+"""First steps of the branches, as parts of the start's."""
 
 CHOICE_SHARE = 0.05
 """Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
@@ -34,37 +36,61 @@ the finer distance: a generation."""
 Begin = Callable[[Archive, int, np.random.Generator], Strategy]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
-    """One part of a search.
+    """How the candidates of one part of a search are rendered and scored.
+
+    Candidates that are points of the space, rendered with the seed of the search, can be compared
+    with each other: they make up its archive and its history.
 
     Attributes:
         name: what the progress shows.
-        until: share of the whole budget, 0 to 1, at which it ends if its strategy is not done
-            before; what it leaves goes to the stages after it.
         objective: which distance it minimises.
-        begin: makes its strategy from what was scored before by the same objective (the best
-            points, where the stage before had another), the evaluations that it may spend, and
-            its own source of randomness.
-        residuals: whether that strategy learns from residuals and not from distances.
+        residuals: whether its strategy learns from residuals and not from distances.
+        seeds: called for every batch, gives the seeds, shape (any,), with which each candidate is
+            rendered; its strategy learns the mean over them. None for the seed of the search.
+        domain: what the vectors of its strategy mean; None for points of the space.
     """
 
     name: str
-    until: float
     objective: str
-    begin: Begin
     residuals: bool = False
+    seeds: Callable[[], NDArray[np.int64]] | None = None
+    domain: Domain | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its candidates can be compared with those of other such stages."""
+        return self.seeds is None and self.domain is None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a plan.
+
+    Attributes:
+        stage: how its candidates are scored.
+        until: share of the whole budget, 0 to 1, at which it ends if its strategy is not done
+            before; what it leaves goes to the parts after it.
+        begin: makes its strategy from what was scored before by the same objective (the best
+            points, where the part before had another), the evaluations that it may spend, and
+            its own source of randomness.
+    """
+
+    stage: Stage
+    until: float
+    begin: Begin
 
 
 def plan(
     settings: RefineSettings, start: Start, share: float, *, descends: bool = False
-) -> tuple[Stage, ...]:
-    """The stages of a search.
+) -> tuple[Part, ...]:
+    """The parts of a search.
 
     Args:
         settings: of the search.
         start: what is known before.
-        share: part of the budget that the stages may spend.
+        share: part of the budget that they may spend.
         descends: search by least squares, which needs a renderer that plays a patch twice alike.
 
     Raises:
@@ -76,27 +102,27 @@ def plan(
         if settings.evaluations is not None:
             kept = min(kept, settings.population / settings.evaluations)
         return (
-            Stage(name, (1.0 - kept) * share, COARSE, _nevergrad(name, settings, start)),
-            Stage("choice", share, FINE, _nothing_new),
+            Part(Stage(name, COARSE), (1.0 - kept) * share, _alone(name, settings, start)),
+            Part(Stage("choice", FINE), share, _nothing_new),
         )
-    stages = [
-        Stage("survey", 0.4, COARSE, _survey(start)),
-        Stage("race", 0.7, COARSE, _race(start, RACE_ARMS, RACE_STEP)),
-        Stage("jumps", 0.75, COARSE, _jumps(start)),
-        Stage("rematch", 0.85, COARSE, _race(start, REMATCH_ARMS, REMATCH_STEP)),
-        Stage("polish", 1.0, FINE, _race(start, 1, POLISH_STEP)),
+    parts = [
+        Part(Stage("survey", COARSE), 0.4, _survey(start)),
+        Part(Stage("race", COARSE), 0.7, _race(start, FIRST_BRANCHES, RACE_STEP)),
+        Part(Stage("jumps", COARSE), 0.75, _jumps(start)),
+        Part(Stage("rematch", COARSE), 0.85, _race(start, SECOND_BRANCHES, REMATCH_STEP)),
+        Part(Stage("polish", FINE), 1.0, _race(start, 1, POLISH_STEP)),
     ]
     if descends and len(start.space.continuous):
-        stages = [
-            Stage("survey", 0.2, COARSE, _survey(start)),
-            Stage("descent", 0.9, COARSE, _descents(start), residuals=True),
-            stages[-1],
+        parts = [
+            Part(Stage("survey", COARSE), 0.2, _survey(start)),
+            Part(Stage("descent", COARSE, residuals=True), 0.9, _descents(start)),
+            parts[-1],
         ]
     if not len(start.space.continuous):
-        # With classes alone there is nothing for an arm to search.
-        survey, _, jumps, *_ = stages
-        stages = [replace(survey, until=0.6), replace(jumps, until=1.0)]
-    return tuple(replace(stage, until=stage.until * share) for stage in stages)
+        # With classes alone there is nothing for a branch to search.
+        survey, _, jumps, *_ = parts
+        parts = [replace(survey, until=0.6), replace(jumps, until=1.0)]
+    return tuple(replace(part, until=part.until * share) for part in parts)
 
 
 def _survey(start: Start) -> Begin:
@@ -108,13 +134,13 @@ def _survey(start: Start) -> Begin:
     return begin
 
 
-def _race(start: Start, arms: int, step: float) -> Begin:
+def _race(start: Start, branches: int, step: float) -> Begin:
     """The best combinations of classes against each other."""
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:
-        points = archive.ranked(arms, per_combination=1)
+        points = archive.ranked(branches, per_combination=1)
         steps = step**2 * start.steps
-        return Race(start.space, points, steps, evaluations, ARM_POPULATION, rng)
+        return SuccessiveHalving(start.space, points, steps, evaluations, BRANCH_POPULATION, rng)
 
     return begin
 
@@ -124,14 +150,14 @@ def _jumps(start: Start) -> Begin:
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
         best = archive.ranked(1)[0]
-        return Given(neighbours(best, start)[:evaluations], JUMP_POPULATION)
+        return EnqueuedPoints(neighbours(best, start)[:evaluations], JUMP_POPULATION)
 
     return begin
 
 
 def _nothing_new(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
     """The best points before, which a change of the distance scores again, and no others."""
-    return Given(np.empty((0, archive.space.dimensions)), 1)
+    return EnqueuedPoints(np.empty((0, archive.space.dimensions)), 1)
 
 
 def _descents(start: Start) -> Begin:
@@ -146,10 +172,12 @@ def _descents(start: Start) -> Begin:
     return begin
 
 
-def _nevergrad(name: str, settings: RefineSettings, start: Start) -> Begin:
-    """One of Nevergrad's optimizers."""
+def _alone(name: str, settings: RefineSettings, start: Start) -> Begin:
+    """An optimizer from beginning to end: one of `OPTIMIZERS`, or of Nevergrad."""
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+        if name in OPTIMIZERS:
+            return OPTIMIZERS[name].make(start, evaluations, settings.population, rng)
         seed = int(rng.integers(2**31))
         return NevergradSearch(name, start.space, start, evaluations, settings.population, seed)
 

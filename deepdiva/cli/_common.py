@@ -11,40 +11,32 @@ A group of options is a decorator that hands one object to the command:
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepdiva.cli._key import key
-from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.hosts.quality import (
     ACCURACIES,
     OFFLINE_ACCURACIES,
-    Accuracy,
     DivaQuality,
-    OfflineAccuracy,
 )
 from deepdiva.note import Note
-from deepdiva.renderers import RENDERERS, make_renderer, renderer_kind
+from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+from deepdiva.pipeline.outputs import output_folder
+from deepdiva.renderers import RENDERERS
 from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.parameters import ParameterTable
-    from deepdiva.renderer import Renderer
-    from deepdiva.space import ParameterSpace
-    from deepdiva.synths.diva.preset import Preset
-
 PRESET_SUFFIX = ".h2p"
-STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -134,68 +126,6 @@ note_options = gathered(
 """Options for the note; the command gets `note: Note`."""
 
 
-@dataclass(frozen=True)
-class SpaceChoice:
-    """What the user said about the parameters that are searched.
-
-    Attributes:
-        base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
-            preset file; None for the built-in one, or for the plug-in as it loads.
-        free: names or indices as typed; None for the default ones, of another plug-in all.
-        lock: `NAME=VALUE` as typed.
-    """
-
-    base: Path | None
-    free: str | None
-    lock: tuple[str, ...]
-
-    @property
-    def state(self) -> Path | None:
-        """The base preset, if it is of another plug-in than Diva."""
-        is_state = self.base is not None and self.base.suffix.lower() in STATE_SUFFIXES
-        return self.base if is_state else None
-
-    def preset(self) -> Preset:
-        """The base preset, or the built-in one if it is of another plug-in.
-
-        Raises:
-            MissingFileError: it does not exist.
-            PresetError: it is no preset of Diva.
-        """
-        from deepdiva.synths.diva.preset import Preset
-
-        if self.base is None or self.state is not None:
-            return Preset.template()
-        return Preset.read(self.base)
-
-    def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
-        """The parameter space around a base preset.
-
-        Args:
-            preset: of Diva; another table's defaults stand for it.
-            table: of the renderer, which holds the values of `state` as its defaults.
-
-        Raises:
-            UnknownNameError: a parameter that the table does not have.
-            InvalidValueError: a value outside its range, nothing left free, or a base preset of
-                another synthesizer.
-        """
-        from deepdiva.space import ParameterSpace, parse_free, parse_lock
-        from deepdiva.synths import synthesizer_of
-
-        synthesizer = synthesizer_of(table)
-        has_presets = bool(synthesizer.preset_suffix)
-        if self.base is not None and has_presets != (self.state is None):
-            raise InvalidValueError(
-                f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
-                "that renders."
-            )
-        free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
-        locks = dict(parse_lock(table, text) for text in self.lock)
-        values = preset.values() if has_presets else table.defaults()
-        return ParameterSpace(table, values, free).locked(locks)
-
-
 space_options = gathered(
     "space",
     SpaceChoice,
@@ -226,57 +156,6 @@ space_options = gathered(
     },
 )
 """Options for the free parameters; the command gets `space: SpaceChoice`."""
-
-
-@dataclass(frozen=True)
-class RendererChoice:
-    """What the user said about the synthesizer that renders.
-
-    Attributes:
-        name: one of `RENDERERS`; None for the usual one.
-        plugin: path of a plug-in; None for the embedded engine, or for Diva where it is installed.
-        diva_accuracy: of Diva itself, for the three see `DivaQuality`.
-        diva_offline: of Diva itself.
-        diva_multicore: of Diva itself.
-    """
-
-    name: str | None
-    plugin: Path | None
-    diva_accuracy: Accuracy = DivaQuality.accuracy
-    diva_offline: OfflineAccuracy = DivaQuality.offline
-    diva_multicore: bool = DivaQuality.multicore
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the embedded engine renders."""
-        return not renderer_kind(self.name, self.plugin).plays_plugins
-
-    def open(
-        self,
-        preset: Preset,
-        *,
-        workers: int = 1,
-        mode: Literal["reuse", "fresh"] = "reuse",
-        state: Path | None = None,
-    ) -> Renderer:
-        """A renderer for patches of a preset, for the caller to close.
-
-        Takes and raises what `make_renderer` does.
-        """
-        return make_renderer(
-            self.name,
-            self.plugin,
-            workers=workers,
-            mode=mode,
-            preset=preset,
-            state=state,
-            quality=self.quality,
-        )
-
-    @property
-    def quality(self) -> DivaQuality:
-        """What was asked of Diva itself."""
-        return DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
 
 
 renderer_options = gathered(
@@ -341,6 +220,31 @@ jobs_option = click.option(
     metavar="N",
     help="Workers side by side.  [default: one for each core]",
 )
+
+
+@dataclass(frozen=True)
+class WorkChoice:
+    """What the user said about the work.
+
+    Attributes:
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core.
+    """
+
+    seed: int
+    jobs: int | None
+
+
+work_options = gathered(
+    "work",
+    WorkChoice,
+    {
+        "seed": seed_option,
+        "jobs": jobs_option,
+    },
+)
+"""Options for the work; the command gets `work: WorkChoice`."""
+
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -356,54 +260,7 @@ def make_output(folder: Path) -> None:
     Raises:
         InvalidValueError: a file, or a link to nothing, is in its place.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InvalidValueError(
-            f"{error.filename} is no folder: name another with --output."
-        ) from error
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.call_on_close(functools.partial(_remove_empty, made))
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders, the innermost first, up to the first that holds something."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def collect_files(paths: Sequence[Path], suffixes: Iterable[str]) -> list[Path]:
-    """Files named by arguments; a folder stands for the files below it (`files_below`).
-
-    Args:
-        paths: files, taken whatever their suffix, and folders.
-        suffixes: in lower case with the dot; what is taken from a folder.
-
-    Returns:
-        In the order of the arguments, those of a folder sorted; none twice.
-
-    Raises:
-        MissingFileError: a path that does not exist.
-        InvalidValueError: a folder without any such file.
-    """
-    from deepdiva.files import files_below
-
-    wanted = frozenset(suffixes)
-    files: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = files_below(path, wanted)
-            if not inside:
-                raise InvalidValueError(f"{path} holds no {' or '.join(sorted(wanted))} file.")
-            files.update(dict.fromkeys(inside))
-        elif path.exists():
-            files[path] = None
-        else:
-            raise MissingFileError(f"{path} does not exist.")
-    return list(files)
+    click.get_current_context().with_resource(output_folder(folder))
 
 
 def console() -> Console:
@@ -413,12 +270,27 @@ def console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def grouped(reasons: dict[str, str]) -> str:
-    """Parameters in a sentence, those of one reason together."""
-    names: dict[str, list[str]] = {}
-    for parameter, reason in reasons.items():
-        names.setdefault(reason, []).append(parameter)
-    return "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
+def warn(screen: Console, sentence: str) -> None:
+    """Print what the user should know, on stderr."""
+    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
+
+
+def say(screen: Console, sentence: str) -> None:
+    """Print what the user may want to know, on stderr."""
+    screen.print(sentence, style="dim", markup=False, soft_wrap=True)
+
+
+def listener(screen: Console) -> Listener:
+    """Shows what is said along the way, on stderr."""
+    return Listener(functools.partial(say, screen), functools.partial(warn, screen))
+
+
+hear_pitch_option = click.option(
+    "--hear-pitch",
+    is_flag=True,
+    help="Take the key from each recording's pitch; --note-pitch is for those that hold none.",
+)
+"""For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
 
 
 def print_json(result: object) -> None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from deepdiva.renderer import Renderer
     from deepdiva.search.explain import Explanation, ParameterRole
-    from deepdiva.search.matching import Match
-    from deepdiva.search.refine import Progress
+    from deepdiva.search.loop import Progress
+    from deepdiva.search.sound_match import Match
 
 _MOST_SHOWN = 1000  # times as much as chance does
 
@@ -59,16 +59,6 @@ class Bar:
                 f"{progress.left_seconds:.0f} s left"
             ),
         )
-
-
-def warn(screen: Console, sentence: str) -> None:
-    """Print what the user should know, on stderr."""
-    screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
-
-
-def say(screen: Console, sentence: str) -> None:
-    """Print what the user may want to know, on stderr."""
-    screen.print(sentence, style="dim", markup=False, soft_wrap=True)
 
 
 def show(match: Match) -> None:
@@ -118,14 +108,18 @@ def line(match: Match) -> str:
     """What became of a sound, in one line, or a few if a plug-in failed."""
     task, result = match.task, match.result
     noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
-    struck = "" if result.strike is None else f"{result.strike.distance:.4f} struck alike, "
+    fitted = (
+        ""
+        if result.realization is None
+        else f"{result.realization.distance:.4f} with fitted phases, "
+    )
     failed = "".join(
         f"\n  {count:,} candidates were put aside: the plug-in {reason}"
         for reason, count in result.failures.items()
     )
     return (
         f"{task.target.source} -> {task.outputs.preset}: distance {result.distance:.4f} "
-        f"({struck}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
+        f"({fitted}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
         f"{result.seconds:.1f} s{failed}"
     )
 

@@ -10,8 +10,6 @@ import click
 
 from deepdiva.cli._common import (
     Option,
-    RendererChoice,
-    SpaceChoice,
     console,
     gathered,
     jobs_option,
@@ -25,16 +23,17 @@ from deepdiva.cli._common import (
     typed,
 )
 from deepdiva.cli.dataset_inspect import counted, inspect_command
-from deepdiva.data.backends import BACKENDS, Workers
-from deepdiva.data.quality import QualityPolicy
+from deepdiva.data.corpora.backends import BACKENDS, Workers
+from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.sampling import AroundPresets
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from deepdiva.data.generate import RunSummary
+    from deepdiva.data.corpora.generate import RunSummary
 
 _QUALITY = {field.name: field.default for field in fields(QualityPolicy)}
 
@@ -146,6 +145,13 @@ workers_options = gathered(
     show_default=True,
     help="How far from the presets: standard deviation in [0, 1], and how likely a class changes.",
 )
+@click.option(
+    "--prior",
+    "prior_name",
+    metavar="uniform|human|DIR",
+    help="Draw patches uniformly, as humans choose them, or from presets of a folder crossed with "
+    "each other.  [default: uniform]",
+)
 @quality_options
 @note_options
 @renderer_options
@@ -167,6 +173,7 @@ def command(
     space: SpaceChoice,
     from_presets: Path | None,
     jitter: float,
+    prior_name: str | None,
     quality: QualityPolicy,
     note: Note,
     renderer: RendererChoice,
@@ -189,11 +196,17 @@ def command(
         return
     if sample_size is None:
         raise click.UsageError("Missing option '--sample-size'.", context)
-    from deepdiva.data.generate import generate
+    from deepdiva.data.corpora.dataset_settings import BaseFile, DatasetSettings
+    from deepdiva.data.corpora.generate import generate
+    from deepdiva.data.prior_sampling import FromPrior
     from deepdiva.data.sampling import Sampling, Uniform, preset_files
-    from deepdiva.data.settings import BaseFile, DatasetSettings
+    from deepdiva.synths.diva.prior.registry import prior_for
     from deepdiva.workers import worker_count
 
+    if prior_name is not None and from_presets is not None:
+        raise InvalidValueError(
+            "--prior and --from-presets both say how patches are drawn: give one of them."
+        )
     preset = space.preset()
     # Of several processes each has a player of its own.
     shared = workers.backend in (None, "threading")
@@ -214,6 +227,11 @@ def command(
             )
         if from_presets is not None:
             sampling = AroundPresets.read(preset_files(from_presets), free_space, jitter)
+        if prior_name not in (None, "uniform"):
+            prior = prior_for(prior_name)
+            for remark in prior.remarks:
+                screen.print(remark, markup=False, highlight=False)
+            sampling = FromPrior(prior, note)
         settings = DatasetSettings(
             space=free_space,
             sample_size=sample_size,

@@ -12,13 +12,19 @@ from deepdiva.cli._common import force_option, json_option, print_json
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
-    from deepdiva.data.inspection import Inspection, ParameterHistogram
+    from deepdiva.data.corpora.inspection import Inspection, ParameterHistogram
 
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 @click.command("inspect")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option(
+    "--prior",
+    "prior_name",
+    metavar="uniform|human|DIR",
+    help="Instead of a data set, draw histograms of a prior beside those of human presets.",
+)
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -36,7 +42,8 @@ BARS = " ▁▂▃▄▅▆▇█"
 @force_option
 @json_option
 def inspect_command(
-    folder: Path,
+    folder: Path | None,
+    prior_name: str | None,
     picture: Path | None,
     no_picture: bool,
     count: int,
@@ -45,12 +52,18 @@ def inspect_command(
     as_json: bool,
 ) -> None:
     """Say what is in the data set in FOLDER: counts, levels, parameters, and a picture."""
-    from deepdiva.data.contact_sheet import contact_sheet
-    from deepdiva.data.dataset import Dataset
-    from deepdiva.data.inspection import inspect
+    from deepdiva.data.corpora.contact_sheet import contact_sheet
+    from deepdiva.data.corpora.dataset import Dataset
+    from deepdiva.data.corpora.inspection import inspect
     from deepdiva.errors import InvalidValueError
     from deepdiva.files import atomic_write, check_target
 
+    if (folder is None) == (prior_name is None):
+        raise click.UsageError("Name the FOLDER of a data set or a --prior.")
+    if prior_name is not None:
+        draw_prior(prior_name, picture or Path("prior.png"), force)
+        return
+    assert folder is not None
     dataset = Dataset.open(folder)
     target = None if no_picture else (picture or folder / "contact_sheet.png")
     if target is not None:
@@ -72,10 +85,21 @@ def inspect_command(
         )
 
 
+def draw_prior(name: str, target: Path, force: bool) -> None:
+    """Write the histograms of a prior."""
+    from deepdiva.files import atomic_write, check_target
+    from deepdiva.synths.diva.prior.picture import prior_picture
+    from deepdiva.synths.diva.prior.registry import prior_for
+
+    check_target(target, force)
+    atomic_write(target, prior_picture(prior_for(name)), force)
+    click.echo(f"Histograms: {target}")
+
+
 def show(found: Inspection, renderer: dict[str, Any], note: Note) -> None:
     """Print an inspection as tables."""
     from deepdiva.cli._tables import results_console, table_of
-    from deepdiva.data.inspection import LEVELS_DB
+    from deepdiva.data.corpora.inspection import LEVELS_DB
 
     screen = results_console()
     silent = found.kept["silent"] / found.sounds

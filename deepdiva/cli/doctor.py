@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepdiva.cli._common import (
-    RendererChoice,
-    console,
-    json_option,
-    note_options,
-    print_json,
-    renderer_options,
-)
+from deepdiva.cli._common import console, json_option, note_options, print_json, renderer_options
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice
 
 if TYPE_CHECKING:
     from deepdiva.hosts.checkup import Check

@@ -2,50 +2,114 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
-    collect_files,
+    WorkChoice,
     console,
     force_option,
-    jobs_option,
+    gathered,
     json_option,
     note_options,
     print_json,
     renderer_options,
-    seed_option,
     space_options,
     typed,
+    work_options,
 )
-from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.evaluate import DEFAULT_CONTENDERS, EvaluateOptions, Evaluation, prepared
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deepdiva.data.sound_set import SoundSet
-    from deepdiva.evaluation.contender import Contender
     from deepdiva.evaluation.folder import RunFolder
     from deepdiva.evaluation.result import Result
-    from deepdiva.evaluation.scoring import EvaluationSettings, OpenRenderer
-    from deepdiva.evaluation.sources import Collection
     from deepdiva.evaluation.statistics import Interval
     from deepdiva.evaluation.summary import Summary
-    from deepdiva.space import ParameterSpace
-    from deepdiva.synths.diva.preset import Preset
-
-DEFAULT_CONTENDERS = ("mean", "nearest", "predict", "refine")
 
 CONTENDERS_HELP = """Who takes part, once for each: mean, nearest[:N], predict[:K], model:FILE,
 refine[:quick|standard|thorough|EVALUATIONS], search[:...] (refine without the network),
 presets:DIR. NAME=... names it."""
+
+
+@dataclass(frozen=True)
+class ContenderChoice:
+    """Who takes part: kinds, weights files, folders of presets."""
+
+    contenders: tuple[str, ...]
+    models: tuple[Path, ...]
+    presets: tuple[Path, ...]
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The same as one list."""
+        models = (f"model:{path}" for path in self.models)
+        return (*self.contenders, *models, *(f"presets:{path}" for path in self.presets))
+
+
+contender_options = gathered(
+    "who",
+    ContenderChoice,
+    {
+        "contenders": click.option(
+            "--contender",
+            "-c",
+            "contenders",
+            multiple=True,
+            metavar="KIND",
+            help=f"{CONTENDERS_HELP}  [default: {', '.join(DEFAULT_CONTENDERS)}]",
+        ),
+        "models": click.option(
+            "--model",
+            "models",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Trained weights that take part, beside those of -c; without -c, alone.",
+        ),
+        "presets": click.option(
+            "--presets",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Presets that take part likewise, named as the sounds are.",
+        ),
+    },
+)
+"""Options for who takes part; the command gets `who: ContenderChoice`."""
+
+
+@dataclass(frozen=True)
+class ExtentChoice:
+    """How much is done: so many sounds, each match played so often."""
+
+    limit: int | None
+    strikes: int
+
+
+extent_options = gathered(
+    "extent",
+    ExtentChoice,
+    {
+        "limit": click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sounds."
+        ),
+        "strikes": click.option(
+            "--strikes",
+            type=click.IntRange(min=1),
+            default=4,
+            show_default=True,
+            help="How often each match is played for its score.",
+        ),
+    },
+)
+"""Options for how much is done; the command gets `extent: ExtentChoice`."""
 
 
 @click.command("evaluate")
@@ -56,57 +120,23 @@ presets:DIR. NAME=... names it."""
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; an unfinished run in it goes on.  [default: runs/evaluation-NAME]",
 )
-@click.option(
-    "--contender",
-    "-c",
-    "contenders",
-    multiple=True,
-    metavar="KIND",
-    help=f"{CONTENDERS_HELP}  [default: {', '.join(DEFAULT_CONTENDERS)}]",
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Trained weights that take part, beside those of -c; without -c, alone.",
-)
-@click.option(
-    "--presets",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Presets that take part likewise, named as the sounds are.",
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sounds.")
-@click.option(
-    "--strikes",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="How often each match is played for its score.",
-)
+@contender_options
+@extent_options
 @note_options
 @space_options
 @renderer_options
-@seed_option
-@jobs_option
+@work_options
 @force_option
 @json_option
 def command(
     source: str,
     output: Path | None,
-    contenders: tuple[str, ...],
-    models: tuple[Path, ...],
-    presets: tuple[Path, ...],
-    limit: int | None,
-    strikes: int,
+    who: ContenderChoice,
+    extent: ExtentChoice,
     note: Note,
     space: SpaceChoice,
     renderer: RendererChoice,
-    seed: int,
-    jobs: int | None,
+    work: WorkChoice,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -120,44 +150,31 @@ def command(
     Killed or interrupted, the same command goes on where it stopped. Contenders can be added to a
     run later: the same sounds, the same folder, other names with -c.
     """
-    from deepdiva.evaluation.folder import RunFolder
-    from deepdiva.evaluation.report import REPORT, write_reports
-    from deepdiva.evaluation.roster import Bench, make_contenders
-    from deepdiva.evaluation.scoring import EvaluationSettings
-    from deepdiva.evaluation.sources import open_test_set
-    from deepdiva.synths import synthesizer_of
-    from deepdiva.synths.diva import DIVA
-    from deepdiva.workers import worker_count
+    from deepdiva.evaluation.report import REPORT
 
-    workers = worker_count(jobs)
-    test_set = open_test_set(source)
-    note = _note(note, test_set)
-    base, around = _space(space, test_set)
-    settings = EvaluationSettings(note, around, strikes, seed)
-    open_renderer = partial(renderer.open, mode="fresh")
-    collection = _collection(source, test_set, note, open_renderer, seed).first(limit)
-    entries = [*contenders, *(f"model:{path}" for path in models)]
-    entries += [f"presets:{path}" for path in presets]
+    asked = frozenset(field.name for field in fields(Note) if typed(field.name))
+    options = EvaluateOptions(
+        who.entries,
+        extent.limit,
+        extent.strikes,
+        note,
+        asked,
+        space,
+        renderer,
+        work.seed,
+        work.jobs,
+        force,
+    )
     screen = console()
-    folder = RunFolder(output or Path("runs") / f"evaluation-{collection.name}")
-    searching = renderer.open(base)
-    try:
-        if not synthesizer_of(searching.table).preset_suffix:
-            raise InvalidValueError(
-                f"{searching.table.name} renders, and contenders answer with presets of Diva: "
-                "leave out --plugin, or name Diva's."
-            )
-        bench = Bench(searching, base, settings)
-        taking_part = make_contenders(entries or DEFAULT_CONTENDERS, bench)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        _run(screen, folder, collection, taking_part, open_renderer, settings, workers, force)
-    except KeyboardInterrupt:
-        screen.print("The same command goes on where this one stopped.")
-        raise
-    finally:
-        searching.close()
+    with prepared(source, output, options) as evaluation:
+        try:
+            _run(screen, evaluation)
+        except KeyboardInterrupt:
+            screen.print("The same command goes on where this one stopped.")
+            raise
+    folder = evaluation.folder
     with screen.status("Writing the report"):
-        summary = write_reports(folder, DIVA, jobs=workers)
+        summary = evaluation.report()
     if as_json:
         print_json(_result(summary, folder))
         return
@@ -165,68 +182,7 @@ def command(
     click.echo(f"Report: {folder.path / REPORT}")
 
 
-def _note(note: Note, test_set: SoundSet | None) -> Note:
-    """The test set's note; the user may not ask for another."""
-    if test_set is None:
-        return note
-    asked = {field.name for field in fields(Note) if typed(field.name)}
-    if any(getattr(note, name) != getattr(test_set.note, name) for name in asked):
-        raise InvalidValueError(
-            f"{test_set.name} was played with {test_set.note}: leave out the options of the note."
-        )
-    return test_set.note
-
-
-def _space(choice: SpaceChoice, test_set: SoundSet | None) -> tuple[Preset, ParameterSpace]:
-    """Base preset and parameter space: the user's, with the test set's where nothing is said."""
-    from deepdiva.synths.diva import DIVA
-
-    base = choice.preset()
-    if test_set is not None and choice.base is None:
-        base = test_set.base_preset()
-        if choice.free is None:
-            choice = replace(choice, free=",".join(test_set.space.free))
-    space = choice.space(base, DIVA)
-    return base.with_values(space.base), space
-
-
-def _collection(
-    source: str,
-    test_set: SoundSet | None,
-    note: Note,
-    open_renderer: OpenRenderer,
-    seed: int,
-) -> Collection:
-    """The sounds, from wherever they come."""
-    from deepdiva.evaluation.sources import from_presets, from_recordings, from_test_set
-
-    if test_set is not None:
-        return from_test_set(test_set)
-    from deepdiva.audio import SOUND_SUFFIXES
-
-    path = Path(source)
-    name = path.resolve().name
-    files = collect_files([path], (*SOUND_SUFFIXES, ".h2p"))
-    presets = [file for file in files if file.suffix.lower() == ".h2p"]
-    if presets and len(presets) < len(files):
-        raise InvalidValueError(
-            f"{source} holds presets and recordings: name a folder with one kind of them."
-        )
-    if presets:
-        return from_presets(name, presets, note, open_renderer, seed)
-    return from_recordings(name, files, note)
-
-
-def _run(
-    screen: Console,
-    folder: RunFolder,
-    collection: Collection,
-    contenders: list[Contender],
-    open_renderer: OpenRenderer,
-    settings: EvaluationSettings,
-    jobs: int,
-    force: bool,
-) -> None:
+def _run(screen: Console, evaluation: Evaluation) -> None:
     """Run with a progress bar; say what failed as it happens."""
     from rich.progress import (
         BarColumn,
@@ -236,8 +192,6 @@ def _run(
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
-
-    from deepdiva.evaluation.run import run
 
     columns = (
         TextColumn("{task.description}"),
@@ -264,19 +218,9 @@ def _run(
                 )
             progress.advance(task)
 
-        for name, reason in collection.left_out.items():
+        for name, reason in evaluation.collection.left_out.items():
             progress.console.print(f"{name} is left out: {reason}", style="yellow", markup=False)
-        run(
-            folder,
-            collection,
-            contenders,
-            open_renderer,
-            settings,
-            jobs=jobs,
-            force=force,
-            on_plan=plan,
-            on_result=show,
-        )
+        evaluation.run(plan, show)
 
 
 def _print(summary: Summary) -> None:

@@ -134,7 +134,7 @@ def command(
     scaled to [0, 1] by a scaler that is fitted on the training set and saved beside them. A .json
     file beside each says how it was made.
     """
-    from deepdiva.data.feature_files import open_sounds, write_melspectrograms, write_mfccs
+    from deepdiva.data.corpora.feature_files import open_sounds, write_melspectrograms, write_mfccs
     from deepdiva.features import Scaler
 
     source = open_sounds(data_path, data_file)

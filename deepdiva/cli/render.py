@@ -11,12 +11,8 @@ import click
 
 from deepdiva.cli._common import (
     PRESET_SUFFIX,
-    STATE_SUFFIXES,
-    RendererChoice,
-    collect_files,
     console,
     force_option,
-    grouped,
     json_option,
     make_output,
     note_options,
@@ -25,7 +21,9 @@ from deepdiva.cli._common import (
     seed_option,
 )
 from deepdiva.errors import InvalidValueError
+from deepdiva.files import collect_files
 from deepdiva.note import Note
+from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
     console,
     force_option,
     json_option,
@@ -22,10 +20,11 @@ from deepdiva.cli._common import (
 )
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
-    from deepdiva.data.rendered_set import Played
-    from deepdiva.data.sound_set import SoundSet
+    from deepdiva.data.testsets.make_testset import PlannedSound
+    from deepdiva.data.testsets.testset import TestSet
     from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
 
@@ -39,10 +38,10 @@ def command() -> None:
 @json_option
 def list_command(as_json: bool) -> None:
     """List the known test sets, and what of them is in the cache."""
-    from deepdiva.data.test_sets import KNOWN, cache_folder, cached
+    from deepdiva.data.testsets.testset_registry import NAMED, cache_folder, cached
 
     entries: list[dict[str, Any]] = []
-    for known in KNOWN.values():
+    for known in NAMED.values():
         there = cached(known.name)
         entries.append(
             {
@@ -84,12 +83,12 @@ def get_command(name: str, source: Path | None, folder: Path | None, as_json: bo
 
     From the cache `deepdiva evaluate NAME` finds it by itself.
     """
-    from deepdiva.data.sound_set import set_name
-    from deepdiva.data.test_sets import cache_folder, known_set
+    from deepdiva.data.testsets.testset import name_of_test_set
+    from deepdiva.data.testsets.testset_registry import cache_folder, named_test_set
 
-    known = known_set(name)
+    known = named_test_set(name)
     target = folder or cache_folder() / name
-    there = set_name(target)
+    there = name_of_test_set(target)
     if there not in (None, name):
         raise InvalidValueError(
             f"{target} holds the test set {there!r}: choose another folder with --to."
@@ -106,7 +105,7 @@ def get_command(name: str, source: Path | None, folder: Path | None, as_json: bo
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="Patches that are drawn, uniformly over the free parameters.",
+    help="Patches that are drawn_sounds, uniformly over the free parameters.",
 )
 @click.option(
     "--from-presets",
@@ -138,7 +137,7 @@ def make_command(
     """
     from rich.progress import Progress
 
-    from deepdiva.data.rendered_set import drawn, play
+    from deepdiva.data.testsets.make_testset import drawn_sounds, make_test_set
     from deepdiva.synths import synthesizer_of
 
     preset = space.preset()
@@ -150,7 +149,7 @@ def make_command(
         if synthesizer_of(around.table).preset_suffix:
             base = preset.with_values(around.base)
         if from_presets is None:
-            sounds = drawn(around, count, seed, "sound_")
+            sounds = drawn_sounds(around, count, seed, "sound_")
             if base is not None:
                 sounds = [one._replace(preset=base.with_values(one.patch)) for one in sounds]
             origin = f"patches drawn uniformly with seed {seed}"
@@ -164,7 +163,7 @@ def make_command(
             origin = f"the presets of {from_presets.resolve().name}"
         with Progress(console=console(), transient=True) as progress:
             task = progress.add_task("Rendering", total=len(sounds))
-            made = play(
+            made = make_test_set(
                 folder,
                 title or folder.resolve().name,
                 origin,
@@ -184,14 +183,14 @@ def make_command(
 
 def preset_sounds(
     folder: Path, space: ParameterSpace, choice: RendererChoice, seed: int
-) -> tuple[list[Played], list[Renderer]]:
+) -> tuple[list[PlannedSound], list[Renderer]]:
     """The presets of a folder, and for each a renderer that has what is no parameter from it.
 
     Raises:
         InvalidValueError: the synthesizer is not Diva.
     """
-    from deepdiva.data.rendered_set import of_presets
     from deepdiva.data.sampling import preset_files
+    from deepdiva.data.testsets.make_testset import sounds_of_presets
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva.preset import Preset
 
@@ -201,10 +200,12 @@ def preset_sounds(
             "--from-presets."
         )
     presets = [Preset.read(path) for path in preset_files(folder)]
-    return of_presets(presets, seed), [choice.open(preset, mode="fresh") for preset in presets]
+    return sounds_of_presets(presets, seed), [
+        choice.open(preset, mode="fresh") for preset in presets
+    ]
 
 
-def tell(there: SoundSet, as_json: bool) -> None:
+def tell(there: TestSet, as_json: bool) -> None:
     """Print where a test set is, and what is missing from it."""
     if as_json:
         print_json(

@@ -9,8 +9,6 @@ from typing import Any
 import click
 
 from deepdiva.cli._common import (
-    RendererChoice,
-    SpaceChoice,
     jobs_option,
     note_options,
     renderer_options,
@@ -18,11 +16,13 @@ from deepdiva.cli._common import (
     space_options,
     typed,
 )
-from deepdiva.cli._training_online import USUAL_VARIETY
-from deepdiva.cli._training_run import FINAL, new_folder, recalled, record, run
+from deepdiva.cli._training_run import run
 from deepdiva.errors import InvalidValueError
-from deepdiva.models.settings import SCHEDULES, TrainingSettings
+from deepdiva.models.training_settings import SCHEDULES, TrainingSettings
 from deepdiva.note import Note
+from deepdiva.pipeline.options import RendererChoice, SpaceChoice
+from deepdiva.pipeline.train import FINAL, TrainRequest, begun, resumed
+from deepdiva.pipeline.training_online import USUAL_VARIETY
 
 _DEFAULT = {
     field.name: field.default for field in fields(TrainingSettings) if field.default is not MISSING
@@ -265,12 +265,13 @@ def command(
                 "--resume, --device and --jobs out."
             )
         changes = {name: context.params[name] for name in given & set(MAY_CHANGE)}
-        run(resume, *recalled(resume, changes), resume=True)
+        with resumed(resume, changes) as request:
+            run(resume, request, resume=True)
         return
     _refuse(given, options["online"])
-    folder = new_folder(options["model_path"], options["folder_name"])
-    record(folder, context.params)
-    run(folder, note, space, renderer, options, resume=False)
+    request = TrainRequest(note, space, renderer, options)
+    with begun(options["model_path"], options["folder_name"], context.params) as folder:
+        run(folder, request, resume=False)
 
 
 def _refuse(given: set[str], online: bool) -> None:

@@ -17,10 +17,10 @@ import sys
 import time
 from pathlib import Path
 
-from deepdiva.data.backends import Workers
-from deepdiva.data.description import Description
-from deepdiva.data.generate import generate
-from deepdiva.data.settings import DatasetSettings
+from deepdiva.data.corpora.backends import Workers
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.description import Description
+from deepdiva.data.corpora.generate import generate
 from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space

@@ -1,0 +1,395 @@
+"""From sounds to presets by search.
+
+`match` is the way for one sound and for Python; `prepared` is what it shares with the command line,
+which writes as it goes, keeps a record of every search, and has many sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from deepdiva.errors import InvalidValueError
+from deepdiva.note import Note
+from deepdiva.pipeline.options import (
+    Listener,
+    PriorChoice,
+    RecordingChoice,
+    RendererChoice,
+    SearchChoice,
+    SpaceChoice,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deepdiva.renderer import Renderer
+    from deepdiva.search.fidelity import Sketch
+    from deepdiva.search.loop import Progress
+    from deepdiva.search.refine import RefineResult
+    from deepdiva.search.sound_match import Match, Outputs, Task
+    from deepdiva.search.start import Start
+    from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """Everything that decides a match but the sound.
+
+    Attributes:
+        search: budget and optimizer.
+        prior: what is known before.
+        recording: which part of the recordings counts.
+        note: what was played.
+        space: which parameters are free, around which preset.
+        renderer: what plays the candidates.
+        plugin_mode: of a plug-in: fast, or repeatable to the bit.
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core. They do not change the match.
+    """
+
+    search: SearchChoice = field(default_factory=SearchChoice)
+    prior: PriorChoice = field(default_factory=PriorChoice)
+    recording: RecordingChoice = field(default_factory=RecordingChoice)
+    note: Note = field(default_factory=Note)
+    space: SpaceChoice = field(default_factory=SpaceChoice)
+    renderer: RendererChoice = field(default_factory=RendererChoice)
+    plugin_mode: Literal["reuse", "fresh"] = "reuse"
+    seed: int = 0
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MatchRun:
+    """Sounds that are ready to be matched.
+
+    Attributes:
+        tasks: the sounds, all in one space.
+        starts: what is known of each.
+        renderer: plays the candidates.
+        sketch: a search that goes before each; None for none.
+        workers: side by side.
+    """
+
+    tasks: list[Task]
+    starts: list[Start | None]
+    renderer: Renderer
+    sketch: Sketch | None
+    workers: int
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the sounds had better be matched in processes, each alone in one."""
+        from deepdiva.search.many_sounds import worth_processes
+
+        return worth_processes(self.tasks, self.renderer, self.workers)
+
+    def all(self) -> Iterator[Match]:
+        """Match all sounds in processes, and write each as soon as it and those before are done."""
+        from deepdiva.search.many_sounds import match_sounds
+
+        return match_sounds(self.tasks, self.starts, self.renderer, self.workers)
+
+    def one(self, number: int, on_progress: Callable[[Progress], None]) -> Match:
+        """Match one sound, counted from 0, and write what was found."""
+        from deepdiva.search.sound_match import match_sound
+
+        return match_sound(
+            self.tasks[number], self.renderer, self.starts[number], on_progress, self.sketch
+        )
+
+
+@contextmanager
+def prepared(
+    sounds: Sequence[Path],
+    output: Path,
+    options: MatchOptions,
+    listener: Listener,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    writes: bool = True,
+) -> Iterator[MatchRun]:
+    """Open the synthesizer, read all sounds, and ask the network about them.
+
+    All sounds are read before the first is searched: a bad one is no surprise an hour later.
+
+    Args:
+        sounds: files, or folders that hold some.
+        output: folder of the results, made if missing.
+        options: of the matches.
+        listener: is told what is done to the sounds, and what is left out.
+        force: overwrite files that exist.
+        resume: go on with what an earlier search has recorded.
+        writes: whether anything is written; without, `output` does not matter.
+
+    Raises:
+        DeepDivaError: a sound, a file or a value that does not fit; nothing was searched then.
+    """
+    from deepdiva.audio import load_target, sound_files
+    from deepdiva.pipeline.engine_first import after_sketch, engine_sketch
+    from deepdiva.pipeline.outputs import output_folder
+    from deepdiva.pipeline.prior import starts_of
+    from deepdiva.pipeline.recordings import heard_note, remarks
+    from deepdiva.search.sound_match import Outputs, Task
+    from deepdiva.synths import synthesizer_of
+    from deepdiva.workers import worker_count
+
+    search, recording, note = options.search, options.recording, options.note
+    settings = search.settings(options.seed, options.jobs)
+    files = sound_files(sounds)
+    base = options.space.preset()
+    workers = worker_count(options.jobs)
+    synth = options.renderer.open(
+        base, workers=workers, mode=options.plugin_mode, state=options.space.state
+    )
+    with closing(synth):
+        space = _heard(options.space.space(base, synth.table), synth, listener)
+        first = options.prior.engine_first
+        sketch = engine_sketch(settings, search.mode, space, synth, base) if first else None
+        _say_ignored(space, sketch.renderer if sketch else synth, listener)
+        if sketch is not None:
+            settings = after_sketch(settings, search.mode, search.evaluations)
+        writer = synth.writer(base)
+        outputs = {file: Outputs.of(file, output, writer) for file in files}
+        with output_folder(output) if writes else _nowhere():
+            if writes:
+                _check(outputs, force=force, resume=resume)
+            targets = [
+                load_target(
+                    file,
+                    note,
+                    start_seconds=recording.part_start,
+                    length_seconds=recording.part_length,
+                )
+                for file in files
+            ]
+            transposed = synthesizer_of(space.table).transposition(space.base)
+            hears = recording.hear_pitch
+            tasks = [
+                Task(
+                    target,
+                    outputs[target.source],
+                    writer,
+                    space,
+                    heard_note(target, note, transposed) if hears else note,
+                    settings,
+                    force,
+                    resume,
+                )
+                for target in targets
+            ]
+            for task in tasks:
+                said = task.target.report if hears else remarks(task.target, note, transposed)
+                for sentence in said:
+                    listener.say(f"{task.target.source}: {sentence}")
+            starts = starts_of(
+                tasks,
+                sketch.renderer if sketch else synth,
+                options.prior,
+                listener,
+                near=options.space.base is not None,
+            )
+            yield MatchRun(tasks, starts, synth, sketch, workers)
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    """Where nothing is written, no folder is made."""
+    yield
+
+
+def _heard(space: ParameterSpace, synth: Renderer, listener: Listener) -> ParameterSpace:
+    """The space without parameters that the renderer ignores: searching them would be in vain."""
+    deaf = [name for name in space.names if name not in synth.honoured]
+    if deaf:
+        listener.warn(f"{synth.info.name} does not honour {', '.join(deaf)}: kept as in the base.")
+    return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
+
+
+def _say_ignored(space: ParameterSpace, engine: Renderer, listener: Listener) -> None:
+    """Name what the base preset asks for and the engine that is searched does not do."""
+    reasons = {entry.parameter: entry.reason for entry in engine.ignored(space.base)}
+    if reasons:
+        listener.warn(
+            f"The engine searches without what the base preset asks for: {grouped(reasons)}. In "
+            "Diva the match will sound otherwise."
+        )
+
+
+def _check(outputs: Mapping[Path, Outputs], *, force: bool, resume: bool) -> None:
+    """Refuse what could not be written, before the search begins.
+
+    Raises:
+        InvalidValueError: two sounds whose results would have one name, or a result that would
+            overwrite a sound.
+        FileExistsAlreadyError: a result that exists, without `force`, and was not written by a
+            search that is resumed.
+    """
+    from deepdiva.files import disk_key
+
+    owners: dict[str, Path] = {}
+    for sound, own in outputs.items():
+        owner = owners.setdefault(disk_key(own.preset), sound)
+        if owner != sound:
+            raise InvalidValueError(
+                f"{owner} and {sound} would both become {own.preset}: rename one, or "
+                "refine them into different folders."
+            )
+    for sound, own in outputs.items():
+        own.check(sound, force=force, resume=resume)
+
+
+@dataclass(frozen=True, eq=False)
+class MatchResult:
+    """A preset of Diva that sounds like a recording, and how near it comes.
+
+    Attributes:
+        preset: the match.
+        preview: what it sounds like, shape (samples,), float32, with start phases like those of the
+            recording where the renderer takes them.
+        sample_rate: of the preview, samples per second.
+        distance: multi-scale spectral distance of the preset to the recording, 0 or more, rendered
+            with the seed of the search.
+        preview_distance: that of the preview.
+        silence: that of silence, for scale.
+        alternatives: presets that are hardly to be told from the match, the best first.
+        values: of the free parameters by name, in units.
+        remarks: what was done to the recording, and what to know of the match, a sentence each.
+        details: all that the search knows.
+    """
+
+    preset: Preset
+    preview: NDArray[np.float32]
+    sample_rate: int
+    distance: float
+    preview_distance: float
+    silence: float
+    alternatives: tuple[Preset, ...]
+    values: Mapping[str, float]
+    remarks: tuple[str, ...]
+    details: RefineResult = field(repr=False)
+    _task: Task = field(repr=False)
+
+    def save(self, folder: Path | str, *, force: bool = False) -> Outputs:
+        """Write what `deepdiva refine` writes, named after the recording.
+
+        Args:
+            folder: made if missing.
+            force: overwrite files that exist.
+
+        Returns:
+            Where the preset, its preview, the picture and the course of the search lie.
+
+        Raises:
+            FileExistsAlreadyError: a file exists, without `force`; nothing is written then.
+            InvalidValueError: the preview would overwrite the recording.
+        """
+        from deepdiva.files import alone_in
+        from deepdiva.search.journal import forget_run
+        from deepdiva.search.sound_match import LOCK_NAME, Outputs, write_match
+
+        sound = self._task.target.source
+        outputs = Outputs.of(sound, Path(folder), self._task.writer)
+        outputs.preset.parent.mkdir(parents=True, exist_ok=True)
+        outputs.check(sound, force=force)
+        outputs.run.mkdir(exist_ok=True)
+        with alone_in(outputs.run, LOCK_NAME, "search: wait for it, or choose another folder."):
+            # The record of an older search would not be that of this match.
+            forget_run(outputs.run)
+            write_match(replace(self._task, outputs=outputs), self.details, force=force)
+        return outputs
+
+
+def match(
+    sound: Path | str,
+    *,
+    note: Note | None = None,
+    mode: str | None = None,
+    evaluations: int | None = None,
+    seconds: float | None = None,
+    base: Path | str | None = None,
+    free: Sequence[str] | None = None,
+    lock: Mapping[str, float] | None = None,
+    predict: bool | None = None,
+    plugin: Path | str | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> MatchResult:
+    """Search for the preset of Diva that sounds most like a recording.
+
+    Nothing is written before `MatchResult.save`. Ctrl-C ends the search with the best match so far,
+    once there is one.
+
+    Args:
+        sound: file with one note.
+        note: what was played; the usual one if None.
+        mode: a named budget, `quick`, `standard` or `thorough`; `standard` if no limit is given.
+        evaluations: candidates to try at most.
+        seconds: time to search at most.
+        base: preset that holds every parameter that is not free; the built-in one if None.
+        free: names of the free parameters; the usual ones if None.
+        lock: values at which parameters are held, by name, in units.
+        predict: begin at a network's answer; None where it knows the note and the parameters.
+        plugin: path of Diva, which then plays the candidates after the embedded engine was
+            searched; None for the embedded engine alone.
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core. They do not change the match.
+        on_progress: called after every generation.
+
+    Raises:
+        DeepDivaError: whatever the caller can mend; the message says how.
+    """
+    options = MatchOptions(
+        SearchChoice(mode, evaluations, seconds),
+        PriorChoice(predict),
+        note=note or Note(),
+        space=SpaceChoice.of(base, free, lock),
+        renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
+        seed=seed,
+        jobs=jobs,
+    )
+    said: list[str] = []
+    listener = Listener(said.append, said.append)
+    with prepared([Path(sound)], Path(), options, listener, writes=False) as run:
+        return _matched(run, said, on_progress)
+
+
+def _matched(
+    run: MatchRun, said: Sequence[str], on_progress: Callable[[Progress], None] | None
+) -> MatchResult:
+    from deepdiva.patch_writer import PresetWriter
+    from deepdiva.search.sound_match import search_sound
+    from deepdiva.synths.diva.preset import Preset
+
+    if len(run.tasks) != 1:
+        raise InvalidValueError(f"Here are {len(run.tasks)} sounds: match one at a time.")
+    [task], [start] = run.tasks, run.starts
+    base = task.writer.base if isinstance(task.writer, PresetWriter) else None
+    if not isinstance(base, Preset):
+        raise InvalidValueError(
+            f"{task.space.table.name} renders, and matches are presets of Diva: name Diva's "
+            "plug-in. deepdiva refine --plugin searches any synthesizer."
+        )
+    found = search_sound(task, run.renderer, start, on_progress, run.sketch)
+    others = () if found.explanation is None else found.explanation.alternatives
+    return MatchResult(
+        base.with_values(found.patch),
+        found.preview,
+        task.note.sample_rate,
+        found.distance,
+        found.preview_distance,
+        found.silence,
+        tuple(base.with_values(patch) for patch in others),
+        {name: float(found.patch[task.space.table.index(name)]) for name in task.space.names},
+        tuple(said),
+        found,
+        task,
+    )

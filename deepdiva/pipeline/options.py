@@ -1,0 +1,268 @@
+"""What a user may say, in groups that belong together, with their defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from deepdiva.errors import InvalidValueError
+from deepdiva.hosts.quality import Accuracy, DivaQuality, OfflineAccuracy
+from deepdiva.renderers import make_renderer, renderer_kind
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
+
+if TYPE_CHECKING:
+    from deepdiva.parameters import ParameterTable
+    from deepdiva.renderer import Renderer
+    from deepdiva.space import ParameterSpace
+    from deepdiva.synths.diva.preset import Preset
+
+STATE_SUFFIXES = (".fxp", ".fxb", ".vstpreset")  # of presets of other plug-ins
+
+
+def _nothing(sentence: str) -> None:
+    """Says nothing to nobody."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what happens along the way, a sentence at a time.
+
+    Attributes:
+        say: what one may want to know.
+        warn: what one should know.
+    """
+
+    say: Callable[[str], None] = _nothing
+    warn: Callable[[str], None] = _nothing
+
+
+def grouped(reasons: dict[str, str]) -> str:
+    """Parameters in a sentence, those of one reason together."""
+    names: dict[str, list[str]] = {}
+    for parameter, reason in reasons.items():
+        names.setdefault(reason, []).append(parameter)
+    return "; ".join(f"{', '.join(group)} ({reason})" for reason, group in names.items())
+
+
+@dataclass(frozen=True)
+class SpaceChoice:
+    """What the user said about the parameters that are searched.
+
+    Attributes:
+        base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
+            preset file; None for the built-in one, or for the plug-in as it loads.
+        free: names or indices as typed; None for the default ones, of another plug-in all.
+        lock: `NAME=VALUE` as typed.
+    """
+
+    base: Path | None = None
+    free: str | None = None
+    lock: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        base: Path | str | None,
+        free: Sequence[str] | None,
+        lock: Mapping[str, float] | None,
+    ) -> SpaceChoice:
+        """The same from values of Python: names of parameters, and values by name in units."""
+        return cls(
+            None if base is None else Path(base),
+            None if free is None else ",".join(free),
+            tuple(f"{name}={value!r}" for name, value in (lock or {}).items()),
+        )
+
+    @property
+    def state(self) -> Path | None:
+        """The base preset, if it is of another plug-in than Diva."""
+        is_state = self.base is not None and self.base.suffix.lower() in STATE_SUFFIXES
+        return self.base if is_state else None
+
+    def preset(self) -> Preset:
+        """The base preset, or the built-in one if it is of another plug-in.
+
+        Raises:
+            MissingFileError: it does not exist.
+            PresetError: it is no preset of Diva.
+        """
+        from deepdiva.synths.diva.preset import Preset
+
+        if self.base is None or self.state is not None:
+            return Preset.template()
+        return Preset.read(self.base)
+
+    def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
+        """The parameter space around a base preset.
+
+        Args:
+            preset: of Diva; another table's defaults stand for it.
+            table: of the renderer, which holds the values of `state` as its defaults.
+
+        Raises:
+            UnknownNameError: a parameter that the table does not have.
+            InvalidValueError: a value outside its range, nothing left free, or a base preset of
+                another synthesizer.
+        """
+        from deepdiva.space import ParameterSpace, parse_free, parse_lock
+        from deepdiva.synths import synthesizer_of
+
+        synthesizer = synthesizer_of(table)
+        has_presets = bool(synthesizer.preset_suffix)
+        if self.base is not None and has_presets != (self.state is None):
+            raise InvalidValueError(
+                f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
+                "that renders."
+            )
+        free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
+        locks = dict(parse_lock(table, text) for text in self.lock)
+        values = preset.values() if has_presets else table.defaults()
+        return ParameterSpace(table, values, free).locked(locks)
+
+
+@dataclass(frozen=True)
+class RendererChoice:
+    """What the user said about the synthesizer that renders.
+
+    Attributes:
+        name: one of `RENDERERS`; None for the usual one.
+        plugin: path of a plug-in; None for the embedded engine, or for Diva where it is installed.
+        diva_accuracy: of Diva itself, for the three see `DivaQuality`.
+        diva_offline: of Diva itself.
+        diva_multicore: of Diva itself.
+    """
+
+    name: str | None = None
+    plugin: Path | None = None
+    diva_accuracy: Accuracy = DivaQuality.accuracy
+    diva_offline: OfflineAccuracy = DivaQuality.offline
+    diva_multicore: bool = DivaQuality.multicore
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded engine renders."""
+        return not renderer_kind(self.name, self.plugin).plays_plugins
+
+    def open(
+        self,
+        preset: Preset,
+        *,
+        workers: int = 1,
+        mode: Literal["reuse", "fresh"] = "reuse",
+        state: Path | None = None,
+    ) -> Renderer:
+        """A renderer for patches of a preset, for the caller to close.
+
+        Takes and raises what `make_renderer` does.
+        """
+        return make_renderer(
+            self.name,
+            self.plugin,
+            workers=workers,
+            mode=mode,
+            preset=preset,
+            state=state,
+            quality=self.quality,
+        )
+
+    @property
+    def quality(self) -> DivaQuality:
+        """What was asked of Diva itself."""
+        return DivaQuality(self.diva_accuracy, self.diva_offline, self.diva_multicore)
+
+
+@dataclass(frozen=True)
+class SearchChoice:
+    """What the user said about the search.
+
+    Attributes:
+        mode: a named budget of `MODES`; None for the default where no limit is given.
+        evaluations: candidates at most; None for no limit.
+        seconds: time at most; None for no limit.
+        optimizer: `auto`, or one of Nevergrad's, in any case.
+        target_distance: the match that is near enough; None to go on.
+        patience: evaluations without a better match that end a stage; None to go on.
+        weights: `DISTANCE=WEIGHT` as typed; nothing for the measured best.
+    """
+
+    mode: str | None = None
+    evaluations: int | None = None
+    seconds: float | None = None
+    optimizer: str = RefineSettings.optimizer
+    target_distance: float | None = None
+    patience: int | None = None
+    weights: tuple[str, ...] = ()
+
+    def settings(self, seed: int, jobs: int | None) -> RefineSettings:
+        """The settings of a search.
+
+        Raises:
+            InvalidValueError: a value outside its range, or a weight that is no number.
+            UnknownNameError: no such mode, optimizer or distance.
+        """
+        from deepdiva.search.optimizers import optimizer_name
+
+        return RefineSettings(
+            optimizer=optimizer_name(self.optimizer),
+            evaluations=self._limit(),
+            seconds=self.seconds,
+            target_distance=self.target_distance,
+            patience=self.patience,
+            seed=seed,
+            jobs=jobs,
+            weights=self._weights(),
+        )
+
+    def _limit(self) -> int | None:
+        """The limit in evaluations: as given, of the mode, or the default where nothing is."""
+        from deepdiva.search.refine_settings import mode_evaluations
+
+        if self.evaluations is not None or self.mode is not None:
+            given = math.inf if self.evaluations is None else self.evaluations
+            return int(min(given, math.inf if self.mode is None else mode_evaluations(self.mode)))
+        return None if self.seconds is not None else MODES[DEFAULT_MODE]
+
+    def _weights(self) -> dict[str, float] | None:
+        weights = {}
+        for text in self.weights:
+            name, _, number = text.partition("=")
+            try:
+                weights[name.strip()] = float(number)
+            except ValueError:
+                raise InvalidValueError(
+                    f"--weight {text}: it takes a distance and a number, such as full=1."
+                ) from None
+        return weights or None
+
+
+@dataclass(frozen=True)
+class PriorChoice:
+    """What the user said about what is known before the search.
+
+    Attributes:
+        predict: whether to ask the network; None where it knows note and parameters.
+        model_file: its weights; None for those that come with the package.
+        engine_first: with Diva as plug-in, search the embedded engine before.
+    """
+
+    predict: bool | None = None
+    model_file: Path | None = None
+    engine_first: bool = True
+
+
+@dataclass(frozen=True)
+class RecordingChoice:
+    """What the user said about the recordings.
+
+    Attributes:
+        part_start: where in the file the sound begins, in seconds; None to find out.
+        part_length: seconds of the file; None for what is needed.
+        hear_pitch: take the key from each recording's pitch.
+    """
+
+    part_start: float | None = None
+    part_length: float | None = None
+    hear_pitch: bool = False

@@ -1,0 +1,382 @@
+"""From sounds to presets by a network alone.
+
+`predict` is the way for one sound and for Python; `prepared` is what it shares with the command
+line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepdiva import __version__
+from deepdiva.errors import InvalidValueError
+from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deepdiva.audio import Target
+    from deepdiva.models.answers import Answer, Matcher
+    from deepdiva.models.predictor import Predictor
+    from deepdiva.models.spread import Spread
+    from deepdiva.models.weights import WeightsHeader
+    from deepdiva.note import Note
+    from deepdiva.synths.diva.preset import Preset
+
+DRAWS = 64
+"""Patches that are drawn at least, so that the spread is known however few are rendered."""
+
+ALTERNATIVES = 5
+"""Other patches that are offered, at most."""
+
+PRESET_SUFFIX = ".h2p"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sound, and the files that answer it; `picture` is None where none is wanted."""
+
+    sound: Path
+    preset: Path
+    preview: Path
+    picture: Path | None
+
+    @classmethod
+    def of(cls, sound: Path, output: Path, *, picture: bool) -> Job:
+        """The files in a folder, named after the sound."""
+        preset = output / f"{sound.stem}{PRESET_SUFFIX}"
+        drawn = preset.with_suffix(".png") if picture else None
+        return cls(sound, preset, preset.with_suffix(".wav"), drawn)
+
+    def check(self, *, force: bool) -> None:
+        """Refuse what could not be written.
+
+        Raises:
+            FileExistsAlreadyError: a result that exists, without `force`.
+            InvalidValueError: a result in the place of the sound.
+            MissingFileError: the folder does not exist.
+        """
+        from deepdiva.files import check_target
+
+        if self.preview.exists() and self.preview.samefile(self.sound):
+            raise InvalidValueError(
+                f"The preview {self.preview} would overwrite the sound itself: choose another "
+                "folder with --output."
+            )
+        for path in (self.preset, self.preview, self.picture):
+            if path is not None:
+                check_target(path, force)
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Everything that decides a prediction but the sound.
+
+    Attributes:
+        model_file: weights of the network; None for those that come with the package.
+        candidates: patches that are rendered and compared for each sound; of 1, the likeliest is
+            taken.
+        space: base preset and locks; what is free, the network says.
+        pitch: MIDI note of the sounds; None for the network's own.
+        hear_pitch: take the key from each recording's pitch.
+        renderer: what renders the candidates.
+        device: where the network runs.
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core. They do not change the answer.
+    """
+
+    model_file: Path | None = None
+    candidates: int = DRAWS
+    space: SpaceChoice = field(default_factory=SpaceChoice)
+    pitch: int | None = None
+    hear_pitch: bool = False
+    renderer: RendererChoice = field(default_factory=RendererChoice)
+    device: str = "cpu"
+    seed: int = 0
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """A sound and its answer.
+
+    Attributes:
+        job: the sound, and where its answer goes.
+        target: the sound as the network heard it.
+        note: that was played.
+        answer: of the network.
+        matcher: that gave it.
+        remarks: what was done to the sound, a sentence each.
+    """
+
+    job: Job
+    target: Target
+    note: Note
+    answer: Answer
+    matcher: Matcher
+    remarks: tuple[str, ...]
+
+    def write(self, job: Job, *, force: bool) -> None:
+        """Write all results of a sound, the preset first."""
+        from deepdiva.audio import write_wav
+        from deepdiva.picture import match_picture
+
+        chosen = self.answer.chosen
+        described: Preset = self.answer.preset.with_meta(
+            name=job.preset.stem,
+            author="DeepDiva",
+            description=(
+                f"Predicted from {job.sound.name} by DeepDiva {__version__}. Spectral distance "
+                f"{chosen.distance:.4f}."
+            ),
+        )
+        described.write(job.preset, force=force)
+        write_wav(job.preview, chosen.audio, self.note.sample_rate, force=force)
+        if job.picture is not None:
+            match_picture(
+                job.picture,
+                self.target.audio,
+                chosen.audio,
+                self.note.sample_rate,
+                title=job.sound.name,
+                distance=chosen.distance,
+                force=force,
+            )
+
+
+@contextmanager
+def prepared(
+    jobs: Sequence[Job], options: PredictOptions, listener: Listener
+) -> Iterator[Iterator[Predicted]]:
+    """Open the synthesizer, read the network and all sounds; the answers come one by one.
+
+    Args:
+        jobs: the sounds.
+        options: of the predictions.
+        listener: is told where the base preset is not what the network has learned around.
+
+    Raises:
+        DeepDivaError: a sound, a file or a value that does not fit; nothing was predicted then.
+    """
+    from deepdiva.audio import load_target
+    from deepdiva.models.answers import Matcher
+    from deepdiva.models.registry import load_predictor
+    from deepdiva.pipeline.recordings import heard_note, remarks
+    from deepdiva.space import parse_lock
+    from deepdiva.synths import synthesizer_of
+    from deepdiva.synths.diva import DIVA
+    from deepdiva.workers import worker_count
+
+    seed, hears = options.seed, options.hear_pitch
+    locks = dict(parse_lock(DIVA, text) for text in options.space.lock)
+    around = replace(options.space, free=None, lock=())
+    preset = around.preset()
+    around.space(preset, DIVA)
+    with closing(options.renderer.open(preset)) as synth:
+        predictor, header = load_predictor(
+            options.model_file,
+            synth.info,
+            draws=max(options.candidates, DRAWS),
+            seed=seed,
+            device=options.device,
+        )
+        threads = worker_count(options.jobs) if synth.info.workers == "threading" else 1
+        matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
+        _warn_of_base(listener, matcher, header)
+        played = (
+            predictor.note
+            if options.pitch is None
+            else replace(predictor.note, pitch=options.pitch)
+        )
+        targets = [load_target(job.sound, played) for job in jobs]
+        transposed = synthesizer_of(DIVA).transposition(matcher.held)
+        notes = [heard_note(target, played, transposed) if hears else played for target in targets]
+        matchers = {
+            note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
+            for note in dict.fromkeys(notes)
+        }
+        # Sounds of one note are heard together, and answered in the order in which they came.
+        answers = {
+            note: one.answers(
+                [target.audio for target, own in zip(targets, notes, strict=True) if own == note]
+            )
+            for note, one in matchers.items()
+        }
+        yield (
+            Predicted(
+                job,
+                target,
+                note,
+                next(answers[note]),
+                matchers[note],
+                tuple(target.report if hears else remarks(target, note, transposed)),
+            )
+            for job, target, note in zip(jobs, targets, notes, strict=True)
+        )
+
+
+def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Predictor:
+    """The predictor for sounds of another key than its own, or of a patch that transposes it.
+
+    Raises:
+        InvalidValueError: a note that the predictor cannot hear.
+    """
+    from deepdiva.models.transposition import for_note
+
+    try:
+        return for_note(predictor, note, held)
+    except InvalidValueError as error:
+        if note == predictor.note:
+            way_out = "Train a network around this base preset (deepdiva train --online --base)"
+        else:
+            way_out = (
+                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or leave out "
+                "--note-pitch and --hear-pitch"
+            )
+        raise InvalidValueError(f"Key {note.pitch}: {error}. {way_out}.") from error
+
+
+def _warn_of_base(listener: Listener, matcher: Matcher, header: WeightsHeader) -> None:
+    """Say where the base preset is not what the network has learned around."""
+    from deepdiva.synths import synthesizer_of
+
+    space = matcher.predictor.space
+    transposing = synthesizer_of(space.table).transposing
+    held = matcher.patches(space.normalised(space.base[None]))[0]
+    varied = header.training.get("data", {}).get("variety", {}).get("settings", {})
+    # A patch holds the parameters of the synthesizer; those that act on nothing here are harmless.
+    different = [
+        parameter.name
+        for parameter in space.table
+        if parameter.name in matcher.renderer.honoured
+        and parameter.name not in space.names
+        and transposing.get(parameter.name) != 1.0  # semitones are heard by `for_note`
+        and held[parameter.index] != space.base[parameter.index]
+        and held[parameter.index] not in varied.get(parameter.name, ())
+    ]
+    if different:
+        names = ", ".join(different[:6]) + (" ..." if len(different) > 6 else "")
+        listener.warn(
+            f"The network has learned around other values of {names}: expect less of it, or train "
+            "one around this preset (deepdiva train --online --base)."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A network's answer to a recording.
+
+    Attributes:
+        preset: the nearest of the patches that were rendered.
+        preview: what it sounds like, shape (samples,), float32.
+        sample_rate: of the preview, samples per second.
+        distance: multi-scale spectral distance of the preview to the recording, 0 or more.
+        alternatives: the next nearest patches, the best first.
+        values: of the predicted parameters by name, in units.
+        spreads: how sure the network is of each of them.
+        remarks: what was done to the recording, and what to know of the answer, a sentence each.
+        details: all that is known of the answer.
+    """
+
+    preset: Preset
+    preview: NDArray[np.float32]
+    sample_rate: int
+    distance: float
+    alternatives: tuple[Preset, ...]
+    values: Mapping[str, float]
+    spreads: tuple[Spread, ...]
+    remarks: tuple[str, ...]
+    details: Predicted = field(repr=False)
+
+    def save(self, folder: Path | str, *, picture: bool = False, force: bool = False) -> Job:
+        """Write what `deepdiva predict` writes, named after the recording.
+
+        Args:
+            folder: made if missing.
+            picture: also draw both sounds.
+            force: overwrite files that exist.
+
+        Returns:
+            Where the preset, its preview and the picture lie.
+
+        Raises:
+            FileExistsAlreadyError: a file exists, without `force`; nothing is written then.
+            InvalidValueError: the preview would overwrite the recording.
+        """
+        from deepdiva.pipeline.outputs import output_folder
+
+        job = Job.of(self.details.job.sound, Path(folder), picture=picture)
+        with output_folder(Path(folder)):
+            job.check(force=force)
+            self.details.write(job, force=force)
+        return job
+
+
+def predict(
+    sound: Path | str,
+    *,
+    model_file: Path | str | None = None,
+    candidates: int = DRAWS,
+    pitch: int | None = None,
+    base: Path | str | None = None,
+    lock: Mapping[str, float] | None = None,
+    plugin: Path | str | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    jobs: int | None = None,
+) -> Prediction:
+    """Ask a network for the preset of Diva behind a recording, in about a second.
+
+    Nothing is written before `Prediction.save`.
+
+    Args:
+        sound: file with one note.
+        model_file: weights of the network; None for those that come with the package.
+        candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
+        pitch: MIDI note of the sound, 0 to 127; None for the network's own.
+        base: preset that holds every parameter that is not predicted; the built-in one if None.
+        lock: values at which parameters are held, by name, in units.
+        plugin: path of Diva, which then plays the candidates; None for the embedded engine.
+        device: where the network runs: `cpu`, `cuda` or `mps`.
+        seed: of everything that is drawn at random.
+        jobs: workers; None for one for each core. They do not change the answer.
+
+    Raises:
+        DeepDivaError: whatever the caller can mend; the message says how.
+    """
+    if candidates < 1:
+        raise InvalidValueError(f"candidates is {candidates}: it must be at least 1.")
+    options = PredictOptions(
+        None if model_file is None else Path(model_file),
+        candidates,
+        SpaceChoice.of(base, None, lock),
+        pitch,
+        renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
+        device=device,
+        seed=seed,
+        jobs=jobs,
+    )
+    said: list[str] = []
+    job = Job.of(Path(sound), Path(), picture=False)
+    with prepared([job], options, Listener(said.append, said.append)) as answers:
+        [found] = answers
+    answer, matcher = found.answer, found.matcher
+    rendered = answer.candidates.x[: len(answer.chosen.distances)]
+    order = answer.chosen.distances.argsort(kind="stable")[1 : 1 + ALTERNATIVES]
+    spreads = tuple(answer.spreads)
+    return Prediction(
+        answer.preset,
+        answer.chosen.audio,
+        found.note.sample_rate,
+        answer.chosen.distance,
+        tuple(matcher.base.with_values(patch) for patch in matcher.patches(rendered[order])),
+        {s.parameter.name: float(answer.chosen.patch[s.parameter.index]) for s in spreads},
+        spreads,
+        (*said, *found.remarks),
+        found,
+    )

@@ -1,0 +1,103 @@
+"""What is known of each sound before it is searched: a network's answer, a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepdiva.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from deepdiva.models.predictor import Predictor
+    from deepdiva.pipeline.options import Listener, PriorChoice
+    from deepdiva.renderer import Renderer
+    from deepdiva.search.sound_match import Task
+    from deepdiva.search.start import Start
+
+
+def starts_of(
+    tasks: Sequence[Task],
+    synth: Renderer,
+    prior: PriorChoice,
+    listener: Listener,
+    *,
+    near: bool,
+) -> list[Start | None]:
+    """What is known of each sound; None where nothing is.
+
+    Each sound is heard alone and on one thread: what is known of it depends on nothing else, so
+    that a search can be resumed among other sounds and on another machine.
+
+    Args:
+        tasks: sounds to be matched, all in one space.
+        synth: renders the candidates.
+        prior: whether to ask the network, and which; where nothing is said: if the embedded
+            engine renders and the network knows the note and some of the parameters.
+        listener: is told why nothing is predicted.
+        near: whether the base preset, too, is believed to be near.
+
+    Raises:
+        MissingFileError: there are no such weights.
+        InvalidValueError: a network that does not know the note or the parameters, though it was
+            asked for; weights, and no prediction.
+    """
+    from deepdiva.search.start import Start
+
+    space, predict, weights = tasks[0].space, prior.predict, prior.model_file
+    known = Start.near(space, space.base) if near else None
+    asked = bool(predict) or weights is not None
+    if predict is False and weights is not None:
+        raise InvalidValueError(
+            f"--no-predict and --model-file {weights} contradict each other: leave one of them out."
+        )
+    if predict is False or (not asked and not synth.info.cheap_to_copy):
+        return [known] * len(tasks)
+    from deepdiva.models.registry import load_predictor
+
+    predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
+    starts: list[Start | None] = []
+    reasons: dict[str, None] = {}
+    for task in tasks:
+        try:
+            heard = _predicted(_fitting(predictor, task), task)
+        except _UnfitError as error:
+            if asked:
+                raise InvalidValueError(
+                    f"{error}: leave out --predict and --model-file."
+                ) from error
+            reasons[str(error)] = None
+            starts.append(known)
+        else:
+            starts.append(heard.led_by(space.base) if near else heard)
+    for reason in reasons:
+        listener.say(f"{reason}: the search starts without it.")
+    return starts
+
+
+class _UnfitError(InvalidValueError):
+    """A network that has nothing to say of a sound."""
+
+
+def _fitting(predictor: Predictor, task: Task) -> Predictor:
+    """A predictor for the note of a task.
+
+    Raises:
+        _UnfitError: why the network has nothing to say of it.
+    """
+    from deepdiva.models.transposition import for_note
+
+    if not set(predictor.space.names) & set(task.space.names):
+        raise _UnfitError("The network predicts none of the free parameters")
+    try:
+        return for_note(predictor, task.note, task.space.base)
+    except InvalidValueError as error:
+        raise _UnfitError(str(error)) from error
+
+
+def _predicted(predictor: Predictor, task: Task) -> Start:
+    from deepdiva.search.start import Start
+    from deepdiva.workers import single_thread
+
+    with single_thread():
+        [answer] = predictor.predict(task.target.audio[None], task.note)
+    return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)

@@ -1,0 +1,390 @@
+"""From a sound file to a preset, its preview, its picture and the record of the search."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepdiva import __version__
+from deepdiva.audio import Target, write_wav
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.files import RUN_SUFFIX, alone_in, atomic_write, check_target, file_sha256
+from deepdiva.note import Note
+from deepdiva.patch_writer import PatchWriter
+from deepdiva.renderer import Renderer
+from deepdiva.search.fidelity import Sketch, start_from
+from deepdiva.search.journal import RUN, Journal, check_run, forget_run
+from deepdiva.search.loop import Progress
+from deepdiva.search.refine import RefineResult, refine
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.start import Start
+from deepdiva.space import ParameterSpace
+
+BEST_PATCH_SECONDS = 1.0
+"""The best patch so far is written to the run folder at most this often."""
+
+LOCK_NAME = ".refine.lock"
+"""Empty file in the run folder that a search locks. It stays there, for the next one."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results of one sound go.
+
+    Attributes:
+        preset: `NAME.h2p`, or of another plug-in than Diva `NAME.fxp` or `NAME.vstpreset`.
+        preview: `NAME.wav`, what the preset sounds like.
+        picture: `NAME.png`, target and match.
+        run: `NAME.run`, a folder with the record of the search and the best preset so far.
+        values: `NAME.json`, the values of the parameters where the preset is no text.
+    """
+
+    preset: Path
+    preview: Path
+    picture: Path
+    run: Path
+    values: Path | None = None
+
+    @classmethod
+    def of(cls, sound: Path, folder: Path, writer: PatchWriter) -> Outputs:
+        """The outputs of a sound, named after it, in a folder."""
+
+        def named(suffix: str) -> Path:
+            return folder / f"{sound.stem}{suffix}"
+
+        return cls(
+            preset=named(writer.suffix),
+            preview=named(".wav"),
+            picture=named(".png"),
+            run=named(RUN_SUFFIX),
+            values=named(writer.values_suffix) if writer.values_suffix else None,
+        )
+
+    @property
+    def _written(self) -> Path:
+        """SHA-256 of each result as it was written, by the name of its file."""
+        return self.run / "written.json"
+
+    def check(self, sound: Path, *, force: bool, resume: bool = False) -> bool:
+        """Refuse what could not be written, before the search begins.
+
+        Args:
+            sound: that is matched.
+            force: overwrite files that exist.
+            resume: overwrite what the search in the run folder has written, if there is one.
+
+        Returns:
+            Whether results may overwrite others.
+
+        Raises:
+            FileExistsAlreadyError: a file exists, without `force`, and no search that is resumed
+                has written it as it is.
+            InvalidValueError: the preview would overwrite the sound itself.
+            MissingFileError: the folder does not exist.
+        """
+        for path in self.files:
+            if path.exists() and sound.exists() and path.samefile(sound):
+                raise InvalidValueError(
+                    f"The result {path} would overwrite the sound itself: choose another folder "
+                    "with --output."
+                )
+        resumed = resume and any((run / RUN).exists() for run in (self.run, self.sketch))
+        written = self._checksums() if resumed else {}
+        for path in self.files:
+            own = path.exists() and path.name in written
+            if own and not force and file_sha256(path) != written[path.name]:
+                raise FileExistsAlreadyError(
+                    f"{path} was changed since the search had written it: keep it under another "
+                    "name, or overwrite it with --force."
+                )
+            check_target(path, force or own)
+        check_run(self.run, force=force or resumed)
+        return force or resumed
+
+    @property
+    def sketch(self) -> Path:
+        """The record of a cheap search that goes first."""
+        return self.run / "sketch"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All results outside the run folder."""
+        files = (self.preset, self.values, self.preview, self.picture)
+        return tuple(path for path in files if path is not None)
+
+    def remember(self, *paths: Path) -> None:
+        """Note results as they were written, so that resuming overwrites nothing else."""
+        checksums = {**self._checksums(), **{path.name: file_sha256(path) for path in paths}}
+        atomic_write(self._written, json.dumps(checksums, indent=1).encode(), force=True)
+
+    def _checksums(self) -> dict[str, str]:
+        if not self._written.exists():
+            return {}
+        noted: dict[str, str] = json.loads(self._written.read_text("utf-8"))
+        return noted
+
+
+@dataclass(frozen=True)
+class Task:
+    """One sound to be matched, and everything that decides the match.
+
+    Attributes:
+        target: the sound, as it is matched.
+        outputs: where the results go.
+        writer: writes the preset.
+        space: the free parameters around a base patch.
+        note: what is played.
+        settings: of the search.
+        force: overwrite files that exist.
+        resume: go on with the search that the run folder holds, if it holds one, and overwrite what
+            it has written.
+    """
+
+    target: Target
+    outputs: Outputs
+    writer: PatchWriter
+    space: ParameterSpace
+    note: Note
+    settings: RefineSettings
+    force: bool
+    resume: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What became of a sound.
+
+    Attributes:
+        task: what was asked for.
+        result: of the search.
+        alternatives: presets of other matches that would do as well, in the run folder.
+    """
+
+    task: Task
+    result: RefineResult
+    alternatives: tuple[Path, ...]
+
+
+def match_sound(
+    task: Task,
+    renderer: Renderer,
+    start: Start | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    sketch: Sketch | None = None,
+) -> Match:
+    """Search for a sound's patch and write the results.
+
+    The run folder holds the state of the search after every generation and, as `best.h2p` (of
+    another plug-in `best.json`), the best patch so far; so a crash loses a second of work at most.
+
+    Args:
+        task: what is to be matched.
+        renderer: plays the candidates.
+        start: what is known before the search; nothing if None.
+        on_progress: called after every generation.
+        sketch: a cheap search that goes first; its record is the folder `sketch` in the run folder,
+            and `start` is where it begins.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C before the search with the renderer itself had a match.
+        AudioError: a silent target.
+        FileExistsAlreadyError: a result exists, without `force`, and no search that is resumed has
+            written it.
+        InvalidValueError: things that do not fit together.
+        RenderError: the synthesizer failed.
+        StorageError: another search is at work in the run folder.
+    """
+    task.outputs.preset.parent.mkdir(parents=True, exist_ok=True)
+    overwrite = task.outputs.check(task.target.source, force=task.force, resume=task.resume)
+    task.outputs.run.mkdir(exist_ok=True)
+    with alone_in(task.outputs.run, LOCK_NAME, "search: wait for it, or choose another folder."):
+        keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
+        result = search_sound(task, renderer, start, keeper, sketch, recorded=True)
+        return write_match(task, result, force=overwrite)
+
+
+def search_sound(
+    task: Task,
+    renderer: Renderer,
+    start: Start | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    sketch: Sketch | None = None,
+    *,
+    recorded: bool = False,
+) -> RefineResult:
+    """Search for a sound's patch; takes and raises what `match_sound` does.
+
+    Args:
+        task: what is to be matched; without a record, its outputs do not matter.
+        renderer: plays the candidates.
+        start: what is known before the search; nothing if None.
+        on_progress: called after every generation.
+        sketch: a cheap search that goes first.
+        recorded: keep a record in the run folder, or go on with the one that is there.
+    """
+    if sketch is not None:
+        start = _sketched(task, sketch, start, on_progress, recorded=recorded)
+    with _journal(task, task.outputs.run, renderer, start, recorded=recorded) as journal:
+        return refine(
+            task.target.audio,
+            renderer,
+            task.space,
+            task.note,
+            task.settings,
+            start=start,
+            journal=journal,
+            on_progress=on_progress,
+            explained=True,
+        )
+
+
+def _journal(
+    task: Task, folder: Path, renderer: Renderer, start: Start | None, *, recorded: bool
+) -> AbstractContextManager[Journal | None]:
+    """The record of a search; none where it is not recorded."""
+    if not recorded:
+        return contextlib.nullcontext()
+    return Journal(
+        folder, _description(task, renderer, start), resume=task.resume, force=task.force
+    )
+
+
+def _sketched(
+    task: Task,
+    sketch: Sketch,
+    start: Start | None,
+    on_progress: Callable[[Progress], None] | None,
+    *,
+    recorded: bool,
+) -> Start:
+    """What a cheap search finds, as the start of the dear one."""
+    space = sketch.space(task.space)
+    cheap = replace(task, space=space, settings=sketch.settings)
+    start = None if start is None else start.within(space)
+    folder = task.outputs.sketch
+    if recorded and task.force and not task.resume:
+        # An older search with the renderer would be in the way of resuming this one.
+        forget_run(task.outputs.run)
+    with _journal(cheap, folder, sketch.renderer, start, recorded=recorded) as journal:
+        result = refine(
+            task.target.audio,
+            sketch.renderer,
+            space,
+            task.note,
+            sketch.settings,
+            start=start,
+            journal=journal,
+            on_progress=on_progress,
+            explained=True,
+        )
+    if result.end == "interrupted":
+        raise KeyboardInterrupt
+    if recorded:
+        atomic_write(folder / "history.csv", result.history.csv().encode(), force=True)
+    return start_from(result, task.space)
+
+
+class _BestPatch:
+    """Writes the best patch so far, not too often, and passes the progress on."""
+
+    def __init__(
+        self, writer: PatchWriter, folder: Path, on_progress: Callable[[Progress], None] | None
+    ) -> None:
+        self._writer = writer
+        self._folder = folder
+        self._on_progress = on_progress
+        self._written = -BEST_PATCH_SECONDS
+        self._pending = False
+
+    def __call__(self, progress: Progress) -> None:
+        self._pending = self._pending or progress.improved
+        now = time.monotonic()
+        due = now - self._written >= BEST_PATCH_SECONDS
+        # What is recalled was better once.
+        if self._pending and due and not progress.recalled:
+            self._written = now
+            # Windows refuses while somebody has the file open: a second later is soon enough.
+            with contextlib.suppress(PermissionError):
+                self._writer.keep(progress.patch, self._folder)
+                self._pending = False
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+
+def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[str, Any]:
+    """Everything that decides the search. The number of workers is not among it."""
+    settings = task.settings.to_dict()
+    del settings["jobs"]
+    return {
+        "deepdiva": __version__,
+        "sound": task.target.source.name,
+        "target_sha256": hashlib.sha256(task.target.audio.tobytes()).hexdigest(),
+        "renderer": renderer.info.to_dict(),
+        "note": task.note.to_dict(),
+        "settings": settings,
+        "space": task.space.to_dict(),
+        "start": None if start is None else start.digest(),
+    }
+
+
+def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
+    """Write all results, the preset first.
+
+    Args:
+        task: what was asked for; its run folder exists.
+        result: of the search.
+        force: overwrite files that exist.
+
+    Raises:
+        FileExistsAlreadyError: a result exists, without `force`.
+    """
+    from deepdiva.picture import match_picture
+    from deepdiva.search.plot import history_picture
+
+    outputs = task.outputs
+    name = task.target.source.name
+    task.writer.write(
+        result.patch,
+        outputs.preset,
+        description=(
+            f"Matched to {name} by DeepDiva {__version__}. Spectral distance "
+            f"{result.distance:.4f} (silence {result.silence:.4f})."
+        ),
+        force=force,
+    )
+    outputs.remember(*filter(None, (outputs.preset, outputs.values)))
+    write_wav(outputs.preview, result.preview, task.note.sample_rate, force=force)
+    outputs.remember(outputs.preview)
+    match_picture(
+        outputs.picture,
+        task.target.audio,
+        result.preview,
+        task.note.sample_rate,
+        title=name,
+        distance=result.preview_distance,
+        force=force,
+    )
+    outputs.remember(outputs.picture)
+    atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
+    atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
+    task.writer.keep(result.patch, outputs.run)
+    # An earlier search in this folder may have found more.
+    for stale in (*outputs.run.glob("alternative-*"), outputs.run / "explanation.json"):
+        stale.unlink(missing_ok=True)
+    alternatives = []
+    if result.explanation is not None:
+        text = json.dumps(result.explanation.to_dict(), indent=1)
+        atomic_write(outputs.run / "explanation.json", text.encode(), force=True)
+        for number, patch in enumerate(result.explanation.alternatives, start=1):
+            path = outputs.run / f"alternative-{number}{task.writer.suffix}"
+            description = f"Another match to {name}, hardly to be told from the best."
+            task.writer.write(patch, path, description=description, force=True)
+            alternatives.append(path)
+    return Match(task, result, tuple(alternatives))

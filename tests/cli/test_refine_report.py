@@ -1,0 +1,151 @@
+"""What `deepdiva refine` shows of a match and of a search under way."""
+
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from deepdiva.audio import load_target, write_wav
+from deepdiva.cli import main
+from deepdiva.cli._refine_report import Bar, line, show, summary
+from deepdiva.engine import EmbeddedRenderer
+from deepdiva.hosts.noise_floor import NoiseFloor
+from deepdiva.note import Note
+from deepdiva.parameters import ParameterTable
+from deepdiva.patch_writer import PresetWriter
+from deepdiva.search.explain import Explanation, ParameterRole
+from deepdiva.search.refine import Progress, refine
+from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.sound_match import Match, Outputs, Task
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.preset import Preset
+
+NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
+NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+SPACE = default_space()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sounds") / "bass.wav"
+    points = SPACE.random(np.random.default_rng(3), 1)
+    audio = EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9)[0]
+    write_wav(path, audio, NOTE.sample_rate)
+    return path
+
+
+@pytest.fixture(scope="module")
+def match(sound, tmp_path_factory):
+    """A short search, with what it has found changed to something known."""
+    target = load_target(sound, NOTE)
+    settings = RefineSettings(evaluations=60, jobs=1)
+    result = refine(target.audio, EmbeddedRenderer(), SPACE, NOTE, settings)
+    roles = (
+        ParameterRole("VCF1.Freq", 80.001, 0.5, 79.0, 82.504, uncertain=False),
+        ParameterRole("ENV1.Dec", 30.0, 0.01, 10.0, 50.0, uncertain=True),
+        ParameterRole("OSC.Wave1", 2.0, 0.2, 2.0, 2.0, uncertain=False),
+        ParameterRole("OSC.Wave2", 3.0, 0.001, 1.0, 3.0, uncertain=True),
+        ParameterRole("OSC.Vol1", 50.0, 90.0, 50.0, 50.0, uncertain=False),
+    )
+    known = {
+        "distance": 0.25,
+        "silence": 2.5,
+        "seconds": 1.25,
+        "noise": NoiseFloor(0.0625, 0.125, 5),
+        "failures": {"crashed with SIGSEGV": 1200},
+        "explanation": Explanation(0.1, 0.05, roles, SPACE.patches(np.full((2, 11), 0.5))),
+    }
+    for name, value in known.items():
+        object.__setattr__(result, name, value)
+    folder = tmp_path_factory.mktemp("out")
+    writer = PresetWriter(Preset.template(), ".h2p")
+    outputs = Outputs.of(sound, folder, writer)
+    task = Task(target, outputs, writer, SPACE, NOTE, settings, force=False, resume=False)
+    return Match(task, result, (outputs.run / "alternative-1.h2p",))
+
+
+def test_the_table_says_what_matters_and_what_would_do(match, capsys):
+    show(match)
+    *table, other = capsys.readouterr().out.splitlines()
+    # Columns stand two spaces apart at least; an empty one leaves no trace.
+    assert [re.split(r"\s{2,}", row.strip()) for row in table] == [
+        ["parameter", "value", "as good", "matters"],
+        ["VCF1.Freq", DIVA["VCF1.Freq"].label(80.0), "79 to 82.5", "10x chance"],
+        ["ENV1.Dec", DIVA["ENV1.Dec"].label(30.0), "10 to 50", "no"],
+        ["OSC.Wave1", DIVA["OSC.Wave1"].label(2.0), "4x chance"],
+        ["OSC.Wave2", DIVA["OSC.Wave2"].label(3.0), "others too", "no"],
+        ["OSC.Vol1", DIVA["OSC.Vol1"].label(50.0), "over 1,000x chance"],
+    ]
+    assert other.startswith("hardly to be told from it: ")
+    assert other.endswith("alternative-1.h2p")
+
+
+def test_names_of_a_plug_in_are_no_markup(match, capsys):
+    parameter = replace(DIVA["VCF1.Freq"], name="cutoff [/lp]", section="", key="", index=0)
+    table = ParameterTable("other", (parameter,))
+    role = replace(match.result.explanation.roles[0], name=parameter.name)
+    explanation = replace(match.result.explanation, roles=(role,))
+    task = replace(match.task, space=ParameterSpace(table, np.array([80.0]), [parameter.name]))
+    show(replace(match, task=task, result=replace(match.result, explanation=explanation)))
+    assert "cutoff [/lp]" in capsys.readouterr().out
+
+
+def test_the_line_says_how_near_and_what_failed(match):
+    first, second = line(match).splitlines()
+    assert "bass.wav -> " in first
+    assert "distance 0.2500 (" in first
+    assert "silence 2.5000, render noise 0.0625), 60 evaluations in 1.2 s" in first
+    assert second == "  1,200 candidates were put aside: the plug-in crashed with SIGSEGV"
+
+
+def test_json_holds_the_same(match):
+    found = summary(match, EmbeddedRenderer())
+    assert found["noise_floor"] == {"median": 0.0625, "largest": 0.125, "repeats": 5}
+    assert found["explanation"]["parameters"][0]["name"] == "VCF1.Freq"
+    assert found["alternatives"] == [match.task.outputs.run / "alternative-1.h2p"]
+    assert found["renderer"] == "embedded"
+
+
+def test_one_sound_is_explained_and_many_are_one_line_each(sound, tmp_path):
+    arguments = ["refine", str(sound), *NOTE_OPTIONS, "--evaluations", "100", "--no-predict"]
+    alone = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "one")])
+    assert alone.exit_code == 0, alone.output
+    rows = alone.stdout.splitlines()
+    assert rows[1].split() == ["parameter", "value", "as", "good", "matters"]
+    assert [row.split()[0] for row in rows[2:13]] == list(SPACE.names)
+    stored = json.loads((tmp_path / "one" / "bass.run" / "explanation.json").read_text())
+    assert [entry["name"] for entry in stored["parameters"]] == list(SPACE.names)
+    (tmp_path / "lead.wav").write_bytes(sound.read_bytes())
+    arguments.insert(2, str(tmp_path / "lead.wav"))
+    many = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "two")])
+    assert many.exit_code == 0, many.output
+    assert len(many.stdout.splitlines()) == 2
+
+
+def test_a_terminal_shows_progress_and_a_file_does_not():
+    progress = Progress(
+        stage="race",
+        evaluations=1234,
+        seconds=2.0,
+        share=0.25,
+        rate=617.0,
+        left_seconds=6.0,
+        distance=0.4321,
+        improved=True,
+        patch=SPACE.base,
+    )
+    for terminal in (True, False):
+        screen = Console(file=io.StringIO(), force_terminal=terminal, width=120)
+        with Bar(screen, "bass.wav") as bar:
+            bar.show(progress)
+        with Bar(screen, "2 sounds", 2) as bar:
+            bar.count(1)
+        shown = screen.file.getvalue()
+        assert ("race  distance 0.4321  1,234 at 617/s  6 s left" in shown) == terminal
+        assert ("1 done" in shown) == terminal

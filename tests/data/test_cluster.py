@@ -1,0 +1,104 @@
+"""Batches on a cluster: the same bytes, and a lost worker costs no more than its batch."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from deepdiva.data.corpora.backends import Workers
+from deepdiva.data.corpora.dataset_settings import DatasetSettings
+from deepdiva.data.corpora.generate import generate
+from deepdiva.engine import EmbeddedRenderer
+from deepdiva.errors import InvalidValueError, StorageError
+from deepdiva.note import Note
+from deepdiva.synths.diva import default_space
+
+SETTINGS = DatasetSettings(
+    default_space(), sample_size=64, note=Note(length_seconds=0.2, render_seconds=0.25), seed=5
+)
+BATCHES = 12
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("here")
+    generate(folder, SETTINGS, EmbeddedRenderer(), BATCHES)
+    return tree(folder)
+
+
+def test_a_dask_worker_is_killed_on_the_way(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        with distributed.Client(cluster) as client:
+            processes = client.run(os.getpid)
+        assert len(processes) == 2
+        victims = list(processes.values())[:1]
+        done_at_kill: list[int] = []
+
+        def on_progress(done: int, total: int) -> None:
+            if done >= total // 4 and victims:
+                os.kill(victims.pop(), signal.SIGKILL)
+                done_at_kill.append(done)
+
+        workers = Workers("dask", scheduler=cluster.scheduler_address)
+        summary = generate(
+            tmp_path,
+            SETTINGS,
+            EmbeddedRenderer(),
+            BATCHES,
+            workers=workers,
+            on_progress=on_progress,
+        )
+    assert done_at_kill
+    assert done_at_kill[0] < summary.sounds == BATCHES * SETTINGS.sample_size
+    assert tree(tmp_path) == expected
+
+
+def test_a_failure_on_a_worker_is_told(tmp_path: Path) -> None:
+    """A folder that the workers do not see, as when the machines share no disk."""
+    distributed = pytest.importorskip("distributed")
+    folder = tmp_path / "dataset"
+
+    def hide(done: int, total: int) -> None:
+        if done == 0 and total:
+            folder.rename(tmp_path / "elsewhere")
+
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        workers = Workers("dask", scheduler=cluster.scheduler_address)
+        with pytest.raises(StorageError, match="all machines of the cluster share"):
+            generate(folder, SETTINGS, EmbeddedRenderer(), 1, workers=workers, on_progress=hide)
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    from dask import config
+
+    with (
+        config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(InvalidValueError, match="No Dask scheduler answers"),
+    ):
+        generate(
+            tmp_path,
+            SETTINGS,
+            EmbeddedRenderer(),
+            workers=Workers("dask", scheduler="tcp://127.0.0.1:9"),
+        )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra ray is missing")
+def test_ray_makes_the_same_bytes(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    two = {name: data for name, data in expected.items() if name[:2] in ("0_", "1_")}
+    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, workers=Workers("ray", jobs=1))
+    assert {name: data for name, data in tree(tmp_path).items() if name in two} == two
