@@ -47,6 +47,7 @@ KINDS: dict[str, RendererKind] = {
     kind.name: kind
     for kind in (
         RendererKind("embedded", "deepdiva.engine:EmbeddedRenderer", plays_plugins=False),
+        RendererKind("panel", "deepdiva.engine.voice_engine:PanelRenderer", plays_plugins=False),
         RendererKind("dawdreamer", "deepdiva.hosts.dawdreamer:DawDreamerHost"),
         RendererKind("renderman", "deepdiva.hosts.renderman:RenderManHost", formats=("vst2",)),
     )
@@ -156,7 +157,7 @@ def _without_plugin(
         raise InvalidValueError(
             f"{state} is no preset of Diva: name the plug-in that it belongs to by --plugin."
         )
-    renderer: Renderer = kind.load()(detune_pots=None if preset is None else preset.detune_pots())
+    renderer: Renderer = kind.load().of_preset(preset)
     return renderer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,9 @@ from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
 from deepdiva.synths.diva import DIVA
+
+if TYPE_CHECKING:
+    from deepdiva.synths.diva.preset import Preset
 
 ENGINE_VERSION: Final = "2"
 """Counts changes that a listener or a network could notice; weights are tied to it."""
@@ -69,6 +72,11 @@ class EmbeddedRenderer(Renderer):
             constants = EngineConstants(constants)
         self._constants = constants
         self._threads = threads
+
+    @classmethod
+    def of_preset(cls, preset: Preset | None) -> EmbeddedRenderer:
+        """The engine with the detune pots of a preset; None stands for those of MS-REV1."""
+        return cls(None if preset is None else preset.detune_pots())
 
     @property
     def info(self) -> RendererInfo:

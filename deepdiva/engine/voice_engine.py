@@ -1,94 +1,182 @@
-"""The engine behind the renderer's interface."""
+"""The engine of the whole panel behind the renderer's interface."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.player import LANES, play_group
+from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
+from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.files import page_aligned
 from deepdiva.note import Note
-from deepdiva.synths.diva import panel
+from deepdiva.parameters import ParameterTable
+from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
+from deepdiva.synths.diva import DIVA, acting, panel
 
-PANEL_CONSTANTS: Final = {
-    "tune_1_cents": 0.0,
-    "tune_2_cents": 0.0,
-    "pot_1_cents": 2.002,
-    "pot_2_cents": 0.0207,
-    "drift_1_cents": 0.05,
-    "drift_2_cents": 0.3,
-    "drift_seconds": 1.0,
-    "attack_shortest": 0.002,
-    "attack_longest": 20.0,
-    "attack_power": 3.0,
-    "attack_curve": 1.9,
-    "decay_shortest": 0.004,
-    "decay_longest": 21.0,
-    "decay_power": 5.0,
-    "release_shortest": 0.004,
-    "release_longest": 21.0,
-    "release_power": 5.0,
-    "release_undershoot": 0.018,
-    "output_gain": 1.0,
-    "cutoff_slop_semitones": 0.12,
-    "time_slop": 0.02,
-    "vibrato_semitones": 1.0,
-    "key_follow_octaves": 5.0,
-    "lfo_fade_seconds": 20.0,
-    "lag_seconds": 2.0,
-    "cutoff_depth": 1.036,
-    "key_pivot": 51.5,
-    "filter_fm_semitones": 1.0,
-    "filter_fm_ladder_semitones": 0.6,
-    "feedback_gain": 4.3 * 0.44,
-}
+if TYPE_CHECKING:
+    from deepdiva.synths.diva.preset import Preset
+
+PANEL_VERSION: Final = "1"
+"""Counts changes that a listener or a network could notice, of what is no module."""
 
 
-class VoiceEngine:
-    """All chains of Diva's panel that have a module for each of their choices."""
+class PanelRenderer(Renderer):
+    """Plays every chain of Diva's panel that has a module for each of its choices.
+
+    Args:
+        detune_pots: (8, 2 or 3), detune pots of each voice's oscillators; all 0 by default.
+        constants: that differ from those of the modules (`filter.ladder.drive`) and of the voice
+            (`attack_longest`).
+        threads: how many threads one call of `render` may use.
+        start: how a note begins, where the seed does not decide it.
+        tempo: beats per minute.
+
+    Raises:
+        InvalidValueError: a value outside its range.
+        UnknownNameError: no such constant.
+    """
 
     def __init__(
         self,
-        detune_pots: NDArray[np.float64] | None = None,
+        detune_pots: ArrayLike | None = None,
         constants: Mapping[str, float] | None = None,
         threads: int = 1,
         start: panel.Start | None = None,
         tempo: float = panel.DEFAULT_TEMPO,
     ) -> None:
-        self._pots = np.zeros((8, 3)) if detune_pots is None else np.asarray(detune_pots, float)
-        changes = dict(constants or {})
-        self._panel = {name: changes.pop(name, value) for name, value in PANEL_CONSTANTS.items()}
-        self._modules = {}
-        for module in panel.modules():
-            self._modules[module.full_name] = np.array(
-                [changes.pop(f"{module.full_name}.{c.name}", c.value) for c in module.constants],
-                np.float64,
+        pots = np.array(np.zeros((8, 3)) if detune_pots is None else detune_pots, np.float64)
+        if pots.ndim != 2 or pots.shape[0] != 8 or pots.shape[1] < 2 or not np.isfinite(pots).all():
+            raise InvalidValueError(
+                f"detune_pots has shape {pots.shape}: it must hold finite pots of 8 voices and at "
+                "least 2 oscillators, as Preset.detune_pots() gives them."
             )
-        if changes:
-            raise KeyError(f"unknown constants: {sorted(changes)}")
+        if threads < 1:
+            raise InvalidValueError(f"threads is {threads!r}: it must be at least 1.")
+        if not 20.0 <= tempo <= 400.0:
+            raise InvalidValueError(f"tempo is {tempo!r}: it must be 20 to 400 beats per minute.")
+        self._pots = pots
+        self._changes = dict(constants or {})
+        known = [entry.name for entry in VOICE_CONSTANTS]
+        for module in panel.modules():
+            known += [f"{module.full_name}.{entry.name}" for entry in module.constants]
+        for name, value in self._changes.items():
+            if name not in known:
+                raise UnknownNameError(f"The engine has no constant {name!r}; it has {known}.")
+            if not np.isfinite(value):
+                raise InvalidValueError(f"{name} is {value!r}: a constant must be finite.")
         self._threads = threads
         self._start = start or panel.Start()
         self._tempo = tempo
+        self._voice = voice_values(self._changes)
+        self._modules = {
+            module.full_name: np.array(
+                [
+                    self._changes.get(f"{module.full_name}.{entry.name}", entry.value)
+                    for entry in module.constants
+                ],
+                np.float64,
+            )
+            for module in panel.modules()
+        }
+
+    @classmethod
+    def of_preset(cls, preset: Preset | None) -> PanelRenderer:
+        """The engine with what a preset holds and no patch does: pots, oscillator reset."""
+        if preset is None:
+            return cls()
+        return cls(detune_pots=preset.detune_pots(), start=panel.start_of(preset))
+
+    @property
+    def info(self) -> RendererInfo:
+        """Name and version of the engine; it repeats itself exactly."""
+        version = PANEL_VERSION
+        if self._changes:
+            digest = hashlib.sha256(repr(sorted(self._changes.items())).encode()).hexdigest()
+            version += f"+{digest[:8]}"
+        return RendererInfo(
+            "panel",
+            version,
+            repeatable=True,
+            workers="threading",
+            cheap_to_copy=True,
+        )
+
+    @property
+    def table(self) -> ParameterTable:
+        """Diva's 281 parameters."""
+        return DIVA
+
+    @property
+    def honoured(self) -> frozenset[str]:
+        """The parameters that act in some patch."""
+        return acting.known()
+
+    def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+        """What one patch asks for and this engine does not do.
+
+        Args:
+            patch: (281,) in the units of `DIVA`.
+        """
+        return acting.unsupported(patch)
 
     def render(
-        self, patches: NDArray[np.float64], note: Note, seeds: object = 0, stereo: bool = False
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
     ) -> NDArray[np.float32]:
-        """(batch, samples) float32, or (2, batch, samples) with stereo."""
-        patches = np.asarray(patches, np.float64)
-        all_seeds = np.broadcast_to(np.asarray(seeds), (len(patches),)).astype(np.int64)
-        channels = 2 if stereo else 1
+        """Play one note with each patch; see `Renderer.render`.
+
+        Where a patch chooses a model that has no module, the nearest one plays (`ignored` says so).
+
+        Args:
+            patches: (batch, 281) in the units of `DIVA`.
+            note: what is played.
+            seeds: one for all or (batch,); decides start phases, drift, noise and slop.
+
+        Returns:
+            (batch, note.samples) float32, the mean of both channels.
+
+        Raises:
+            InvalidValueError: patches of another width or not finite, seeds of another length.
+        """
+        return self._play(patches, note, seeds, channels=1)[0]
+
+    def render_stereo(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        """As `render`, both channels: (2, batch, note.samples) float32."""
+        return self._play(patches, note, seeds, channels=2)
+
+    def _play(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds, channels: int
+    ) -> NDArray[np.float32]:
+        patches = np.asarray(patches, dtype=np.float64)
+        if patches.ndim != 2 or patches.shape[1] != len(DIVA):
+            raise InvalidValueError(
+                f"patches has shape {patches.shape}: it must be (batch, {len(DIVA)})."
+            )
+        if not np.isfinite(patches).all():
+            raise InvalidValueError("A patch holds a value that is not finite.")
+        if np.shape(seeds) not in ((), (len(patches),)):
+            raise InvalidValueError(
+                f"seeds has shape {np.shape(seeds)}: give one seed, or one for each of the "
+                f"{len(patches)} patches."
+            )
         out = page_aligned((channels * len(patches), note.samples), np.float32)
         out = out.reshape(channels, len(patches), note.samples)
+        if len(patches) == 0:
+            return out
+        own = np.broadcast_to(np.asarray(seeds), (len(patches),)).astype(np.int64)
         rate = float(note.sample_rate)
         note_off = min(note.samples, max(1, round(note.length_seconds * rate)))
         work: list[tuple[LaneInputs, bool]] = []
         for lanes in panel.lane_inputs(
-            patches, note, all_seeds.astype(np.uint64), self._panel, self._pots, self._start, rate,
+            patches, note, own.astype(np.uint64), self._voice, self._pots, self._start, rate,
             self._tempo,
         ):  # fmt: skip
             work += _groups(lanes)
@@ -105,7 +193,7 @@ class VoiceEngine:
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(play, work))
-        return out if stereo else out[0]
+        return out
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
@@ -116,7 +204,7 @@ def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
     groups = []
     for moving in (False, True):
         rows: list[int] = []
-        for k in np.flatnonzero(moves == moving):
+        for k in np.flatnonzero(moves[: len(patches)] == moving):
             if rows and len(rows) + last[k] - first[k] > LANES:
                 groups.append((lanes.rows(np.array(rows)), moving))
                 rows = []

@@ -8,17 +8,18 @@ with a depth, or a processor that is itself heard, takes it somewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.engine import control_program as program
+from deepdiva.renderer import Ignored
 from deepdiva.synths.diva import panel
 from deepdiva.synths.diva.table import DIVA
 
-_MODELS = ("OSC.Model", "HPF.Model", "VCF1.Model")
 _ALWAYS = frozenset(
-    (*_MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA")
+    (*panel.MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA")
     + ("VCA1.Pan", "OSC.Drift", "OPT.TSlop", "OPT.CSlop")
 )
 _PROCESSORS = {
@@ -39,9 +40,7 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
             is known of the others.
     """
     value = {parameter.name: float(patch[parameter.index]) for parameter in DIVA}
-    model = [round(value[name]) for name in _MODELS]
-    tables = (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS)
-    fittings = [table[m] for table, m in zip(tables, model, strict=True) if m in table]
+    fittings = _fittings(panel.played_models(patch))
     found = set(_ALWAYS)
     heard: set[int] = set()
     for fitting in fittings:
@@ -82,6 +81,66 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     if program.VOICE_MAP in heard:
         found |= {f"OPT.V{k + 1}Mod" for k in range(max(1, min(6, round(value["VCC.Voicing"]))))}
     return frozenset(found)
+
+
+def _fittings(model: tuple[int, int, int]) -> list[panel.Fitting]:
+    tables = (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS)
+    return [table[m] for table, m in zip(tables, model, strict=True)]
+
+
+@lru_cache(maxsize=1)
+def known() -> frozenset[str]:
+    """Names of all parameters that act in some patch."""
+    names = set(_ALWAYS) | {"OSC.VtoD", "VCF1.Fback", "VCF1.FFM"}
+    fittings = [f for t in (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS) for f in t.values()]
+    routes = list(panel.shared_routes(feedback=True))
+    for fitting in fittings:
+        for law in (*fitting.inputs.values(), *fitting.pitches):
+            names |= panel.reads(law)
+        routes += fitting.routes
+    for route in routes:
+        names |= {route.source, route.depth}
+        names |= panel.reads(route.scale) if callable(route.scale) else frozenset()
+    for source in range(program.SOURCES):
+        names |= _fields(source)
+        names |= set(_PROCESSORS.get(source, ()))
+    for number in (1, 2):
+        keys = "Atk Dec Sus Rel Vel Model Quant Crve RelOn KeyFlw".split()
+        names |= {f"ENV{number}.{key}" for key in keys}
+    names |= {f"OPT.V{k + 1}Mod" for k in range(6)} | {"OPT.ESlop"}
+    return frozenset(names)
+
+
+_UNHEARD: tuple[tuple[str, int, str], ...] = (
+    ("main.#FX1", 0, "the engine has no effects"),
+    ("main.#FX2", 0, "the engine has no effects"),
+    ("ARP.OnOff", 0, "the engine has no arpeggiator"),
+    ("VCC.MTunS", 0, "the engine plays in equal temperament"),
+    ("ENV1.Trig", 0, "what the other triggers do is unknown"),
+    ("ENV2.Trig", 0, "what the other triggers do is unknown"),
+    ("VCA1.Mode", 0, "what the other modes do is unknown"),
+)
+
+
+def unsupported(patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+    """What a patch asks for and the panel's modules do not do, in the order of the table.
+
+    Args:
+        patch: (281,) in the units of `DIVA`.
+    """
+    found = [
+        Ignored(name, reason)
+        for name, expected, reason in _UNHEARD
+        if round(float(patch[DIVA.index(name)])) != expected
+    ]
+    played = panel.played_models(patch)
+    for name, model in zip(panel.MODELS, played, strict=True):
+        parameter = DIVA[name]
+        asked = float(patch[parameter.index])
+        if round(asked) != model:
+            reason = f"{parameter.label(asked)} has no module, {parameter.label(model)} plays"
+            found.append(Ignored(name, reason))
+    return tuple(sorted(found, key=lambda entry: DIVA.index(entry.parameter)))
 
 
 def _follow(heard: set[int], value: dict[str, float], found: set[str]) -> None:

@@ -19,11 +19,12 @@ from deepdiva.engine.chance import normal, uniform
 from deepdiva.engine.module import Module
 from deepdiva.engine.modules.amplifiers import vca
 from deepdiva.engine.modules.filters import bite as bite_lp
-from deepdiva.engine.modules.filters import ladder
+from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
-from deepdiva.engine.modules.highpass import none
+from deepdiva.engine.modules.highpass import none, post, pre
 from deepdiva.engine.modules.oscillators import dual_vco_eco, triple_vco
 from deepdiva.note import Note
+from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
 
 Array = NDArray[np.float64]
@@ -233,6 +234,12 @@ OSCILLATORS: dict[int, Fitting] = {
 
 HIGHPASSES: dict[int, Fitting] = {
     0: Fitting(none.MODULE, {}, feedback=True),
+    1: Fitting(post.MODULE, {"position": knob("HPF.PFreq")}),
+    2: Fitting(
+        pre.MODULE,
+        {"cutoff": knob("HPF.Freq")},
+        (Route("HPF.FMSrc", "HPF.FMDpt", "highpass.cutoff"),),
+    ),
     3: Fitting(
         bite_hp.MODULE,
         {
@@ -266,6 +273,35 @@ FILTERS: dict[int, Fitting] = {
         _CUTOFF_ROUTES,
         filter_fm="filter_fm_ladder_semitones",
     ),
+    1: Fitting(
+        cascade.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mode": knob("VCF1.LMode"),
+            "color": knob("VCF1.LColor"),
+        },
+        _CUTOFF_ROUTES,
+    ),
+    2: Fitting(
+        multimode.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mode": knob("VCF1.SvfMode"),
+        },
+        _CUTOFF_ROUTES,
+    ),
+    4: Fitting(
+        uhbie.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "shape": share("VCF1.ShpMix"),
+            "band": knob("VCF1.BpUbie"),
+        },
+        (*_CUTOFF_ROUTES, Route("VCF1.SMSrc", "VCF1.SMDpt", "filter.shape", 0.01)),
+    ),
     3: Fitting(
         bite_lp.MODULE,
         {
@@ -291,6 +327,23 @@ def shared_routes(feedback: bool) -> tuple[Route, ...]:
     """
     rows = (_LEVEL_ROUTE, _FILTER_FM_ROUTE)
     return (*rows, _FEEDBACK_ROUTE) if feedback else rows
+
+
+SUBSTITUTES: dict[str, dict[int, int]] = {"OSC.Model": {}, "HPF.Model": {}, "VCF1.Model": {}}
+"""Choices that have no module yet, and the choice that plays in their place."""
+
+MODELS = ("OSC.Model", "HPF.Model", "VCF1.Model")
+"""The parameters that choose the modules of a chain."""
+
+
+def played_models(patch: Array) -> tuple[int, int, int]:
+    """The choices of a patch, (281,), or what plays in the place of one that has no module."""
+    found = []
+    for name in MODELS:
+        parameter = DIVA[name]
+        value = min(parameter.maximum, max(parameter.minimum, patch[parameter.index]))
+        found.append(SUBSTITUTES[name].get(round(value), round(value)))
+    return found[0], found[1], found[2]
 
 
 def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
@@ -329,6 +382,20 @@ class Start:
     realization: Array | None = None
 
 
+def start_of(preset: Preset) -> Start:
+    """How notes of a preset begin: its transient mode and its start phases."""
+    reset = (preset.get("OPT", "TransM") or "0").strip() == "3"
+    phases = [_number(preset.get("OSC", f"RstPh{k + 1}")) / 100.0 for k in range(3)]
+    return Start(reset, (phases[0], phases[1], phases[2]))
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0.0)
+    except ValueError:
+        return 0.0
+
+
 def lane_inputs(
     patches: Array,
     note: Note,
@@ -351,10 +418,7 @@ def lane_inputs(
         rate: samples per second, oversampling included.
         tempo: beats per minute.
     """
-    models = np.stack(
-        [np.rint(patches[:, DIVA.index(n)]) for n in ("OSC.Model", "HPF.Model", "VCF1.Model")],
-        axis=1,
-    ).astype(np.int64)
+    models = np.array([played_models(patch) for patch in patches], np.int64)
     for model in np.unique(models, axis=0):
         members = np.flatnonzero((models == model).all(axis=1))
         stack = np.clip(np.rint(patches[members, DIVA.index("VCC.Voicing")]), 1, 6).astype(int)

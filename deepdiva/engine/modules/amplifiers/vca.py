@@ -34,7 +34,7 @@ MODULE = Module(
     inputs=(Input("level", "", 0.0, 8.0, "gain of the voice", 1.0),),
     constants=(
         Constant("drive", 2.0, 1.0, 3.0, "", Confidence.MEDIUM, "gain into the saturation"),
-        Constant("coupling", 8.0, 4.0, 12.0, "Hz", Confidence.MEDIUM, "corner of the capacitor"),
+        Constant("coupling", 10.0, 4.0, 14.0, "Hz", Confidence.MEDIUM, "corner of the capacitor"),
     ),
     coefficients=("level", "drive", "by_drive", "coupling"),
     states=("offset",),

@@ -22,8 +22,8 @@ _HIGHEST = 6.3137515146750421
 
 def controls(u, c, rate):
     pitch, resonance, mode = u
-    shift, gain, power, drive, offset, hertz = c
-    warp = warped(pitch + shift, rate)
+    shift, gain, power, drive, offset, hertz, lowest, highest = c
+    warp = warped(min(highest, max(lowest, pitch)) + shift, rate)
     k = gain * min(1.0, max(0.0, resonance)) ** power
     rest = math.tanh(drive * offset)
     leak = 1.0 - math.exp(-2.0 * math.pi * hertz / rate)
@@ -76,11 +76,13 @@ MODULE = Module(
     ),
     constants=(
         Constant("shift", -12.95, -13.2, -12.0, "semitones", Confidence.HIGH, "cutoff above the knob's pitch"),
-        Constant("feedback_gain", 5.9, 5.6, 6.1, "", Confidence.HIGH, "loop gain at resonance 1; at 4 it oscillates"),
-        Constant("feedback_power", 1.07, 1.03, 1.13, "", Confidence.HIGH, "power of the resonance knob"),
-        Constant("drive", 0.9, 0.7, 1.1, "", Confidence.HIGH, "gain into the loop's saturation"),
-        Constant("offset", 0.43, 0.31, 0.46, "", Confidence.HIGH, "where that saturation is centred"),
-        Constant("fade", 13.0, 8.0, 20.0, "Hz", Confidence.MEDIUM, "below this the loop fades"),
+        Constant("feedback_gain", 5.93, 5.6, 6.1, "", Confidence.HIGH, "loop gain at resonance 1; at 4 it oscillates"),
+        Constant("feedback_power", 1.045, 1.03, 1.13, "", Confidence.HIGH, "power of the resonance knob"),
+        Constant("drive", 0.92, 0.7, 1.1, "", Confidence.HIGH, "gain into the loop's saturation"),
+        Constant("offset", 0.45, 0.31, 0.47, "", Confidence.HIGH, "where that saturation is centred"),
+        Constant("fade", 15.0, 8.0, 20.0, "Hz", Confidence.MEDIUM, "below this the loop fades"),
+        Constant("lowest", 27.0, 20.0, 40.0, "semitones", Confidence.LOW, "no modulation closes it further"),
+        Constant("highest", 140.0, 130.0, 170.0, "semitones", Confidence.LOW, "no modulation opens it further"),
     ),
     coefficients=("warp", "gain", "k", "drive", "by_drive", "offset", "rest", "leak", "two"),
     states=("z1", "z2", "z3", "z4", "low", "u", "v", "slope"),

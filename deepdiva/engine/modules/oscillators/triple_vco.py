@@ -123,10 +123,10 @@ MODULE = Module(
         Input("fm", "", 0.0, 1.0, "FM of oscillators 2 and 3 by oscillator 1"),
     ),
     constants=(
-        Constant("level_gain", 0.44, 0.4, 0.48, "", Confidence.HIGH, "gain of an oscillator at level 1"),
-        Constant("level_power", 1.0, 0.95, 1.05, "", Confidence.HIGH, "power of the level knob"),
+        Constant("level_gain", 0.436, 0.4, 0.48, "", Confidence.HIGH, "gain of an oscillator at level 1"),
+        Constant("level_power", 0.99, 0.95, 1.05, "", Confidence.HIGH, "power of the level knob"),
         Constant("noise_gain", 0.2, 0.0, 0.3, "", Confidence.LOW, "noise against saw"),
-        Constant("fm_octaves", 1.91, 1.7, 2.1, "octaves", Confidence.HIGH, "FM at 1"),
+        Constant("fm_octaves", 1.93, 1.7, 2.1, "octaves", Confidence.HIGH, "FM at 1"),
         Constant("narrowest", 0.04, 0.02, 0.1, "cycle", Confidence.GUESS, "high share of the pulse at shape 9"),
     ),
     coefficients=(
