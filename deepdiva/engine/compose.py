@@ -140,6 +140,17 @@ def _row(row: int) -> str:
     return f"lane[{row} * LANES + n]"
 
 
+def coefficients_text(module: Module) -> str:
+    """The file that works out a module's coefficients at the edges of blocks.
+
+    It stands apart from the stages, so that it is compiled once for a module and not for each pair.
+    """
+    sources = Sources()
+    body = _coefficients(sources, module, "coefficients")
+    title = f"coefficients of {module.full_name}"
+    return HEADER.format(title=title) + "\n\n".join(sources.blocks) + "\n\n" + body
+
+
 def source_text(module: Module, moving: bool) -> str:
     """The source stage of one oscillator panel.
 
@@ -148,7 +159,6 @@ def source_text(module: Module, moving: bool) -> str:
         moving: whether coefficients move, and the first oscillator is wanted for filter FM.
     """
     sources = Sources()
-    coefficients = _coefficients(sources, module, "coefficients")
     step = sources.add(module.step, single=True)
     rows = _Rows()
     phases = [rows.take(3) for _ in range(module.oscillators)]
@@ -204,7 +214,7 @@ def play(lane, lanes, edges, phases, p, q, white, mix, first, start):
             for n in range(lanes):
 {body}
 '''
-    return HEADER.format(title=f"{module.name}, {'moving' if moving else 'static'}") + blocks + "\n\n" + coefficients + "\n" + kernel
+    return HEADER.format(title=f"{module.name}, {'moving' if moving else 'static'}") + blocks + "\n\n" + kernel
 
 
 def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> str:
@@ -221,7 +231,6 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
     order = [lowpass, highpass] if highpass.after_filter else [highpass, lowpass]
     modules = [*order, amplifier]
     names = {highpass: "highpass", lowpass: "filter", amplifier: "amplifier"}
-    functions = [_coefficients(sources, m, f"{names[m]}_coefficients") for m in modules]
     mixer = rows.take(2)  # gain of the feedback, depth of the filter FM
     given = {m: rows.take(len(m.coefficients)) for m in modules}
     count = rows.count
@@ -291,4 +300,4 @@ def play(lane, lanes, edges, envelopes, p, q, mix, white, first, start):
 {body}
 '''
     title = f"{highpass.name}, {lowpass.name}, {'moving' if moving else 'static'}"
-    return HEADER.format(title=title) + blocks + "\n\n" + "\n".join(functions) + "\n" + kernel
+    return HEADER.format(title=title) + blocks + "\n\n" + kernel

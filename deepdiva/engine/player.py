@@ -16,7 +16,7 @@ from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY
 from deepdiva.engine.lanes import interleave, separate
 from deepdiva.engine.oscillators import noise_table
-from deepdiva.engine.stages import filter_stage, source_stage
+from deepdiva.engine.stages import coefficients_of, filter_stage, source_stage
 
 LANES: Final = 32
 """Distance between rows of the lane arrays: lanes that play side by side at most."""
@@ -179,11 +179,10 @@ def play_group(
     fm = chain.index("mixer.filter_fm")
     feedback = chain.index("mixer.feedback")
     order = [chain.filter, chain.highpass] if chain.highpass.after_filter else [chain.highpass, chain.filter]
-    names = {chain.highpass: "highpass", chain.filter: "filter", chain.amplifier: "amplifier"}
 
     def coefficients(edges: int) -> None:
         view = u[:, :, :edges]
-        source.coefficients(
+        coefficients_of(chain.oscillator)(
             view[:, chain.span(chain.oscillator)], constants[chain.oscillator.full_name], rate,
             source_p[:edges],
         )  # fmt: skip
@@ -192,7 +191,7 @@ def play_group(
         row = 2
         for module in (*order, chain.amplifier):
             size = len(module.coefficients)
-            getattr(stage, f"{names[module]}_coefficients")(
+            coefficients_of(module)(
                 view[:, chain.span(module)], constants[module.full_name], rate,
                 filter_p[:edges, row : row + size],
             )  # fmt: skip

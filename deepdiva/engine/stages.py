@@ -8,13 +8,14 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
-from deepdiva.engine.compose import filter_text, source_text
+from deepdiva.engine.compose import coefficients_text, filter_text, source_text
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
 
@@ -52,6 +53,14 @@ def _load(text: str, title: str) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@lru_cache(maxsize=None)
+def coefficients_of(module: Module) -> Callable[..., None]:
+    """The compiled `controls` of a module, for all lanes and blocks of a segment."""
+    loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
+    function: Callable[..., None] = loaded.coefficients
+    return function
 
 
 @lru_cache(maxsize=None)
