@@ -18,9 +18,9 @@ from deepdiva.engine.chance import normal, uniform
 from deepdiva.engine.module import Module
 from deepdiva.engine.modules.amplifiers import vca
 from deepdiva.engine.modules.filters import bite as bite_lp
-from deepdiva.engine.modules.filters import ladder
+from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
-from deepdiva.engine.modules.highpass import none
+from deepdiva.engine.modules.highpass import none, post, pre
 from deepdiva.engine.modules.oscillators import dual_vco_eco, triple_vco
 from deepdiva.note import Note
 from deepdiva.synths.diva.table import DIVA
@@ -212,6 +212,8 @@ OSCILLATORS: dict[int, Fitting] = {
 
 HIGHPASSES: dict[int, Fitting] = {
     0: Fitting(none.MODULE, {}, feedback=True),
+    1: Fitting(post.MODULE, {"position": knob("HPF.PFreq")}),
+    2: Fitting(pre.MODULE, {"cutoff": knob("HPF.Freq")}),
     3: Fitting(
         bite_hp.MODULE,
         {
@@ -241,6 +243,25 @@ FILTERS: dict[int, Fitting] = {
         _CUTOFF_ROUTES,
         filter_fm=0.6 / 12.0,
     ),
+    1: Fitting(
+        cascade.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mode": knob("VCF1.LMode"),
+            "colour": knob("VCF1.LColor"),
+        },
+        _CUTOFF_ROUTES,
+    ),
+    2: Fitting(
+        multimode.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mode": knob("VCF1.SvfMode"),
+        },
+        _CUTOFF_ROUTES,
+    ),
     3: Fitting(
         bite_lp.MODULE,
         {
@@ -249,6 +270,16 @@ FILTERS: dict[int, Fitting] = {
             "revision": knob("VCF1.SkRev"),
         },
         _CUTOFF_ROUTES,
+    ),
+    4: Fitting(
+        uhbie.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mix": share("VCF1.ShpMix"),
+            "band": knob("VCF1.BpUbie"),
+        },
+        (*_CUTOFF_ROUTES, Route("VCF1.SMSrc", "VCF1.SMDpt", "filter.mix", 0.01)),
     ),
 }
 """VCF1.Model to what plays it."""
