@@ -104,8 +104,9 @@ class Module:
         step: `(x, p, s) -> (y, s)`, once a sample: pure, floats and tuples, no arrays, no branch
             but the conditional expression. See the slot's package for what x and y are.
         confidence: of the module as a whole.
-        circuit: `(t, y, x, p, c) -> dy/dt`, the circuit's differential equation in float64 for
-            tests; None where the module is no such circuit.
+        circuit: `(t, y, x, p, c) -> (output, dy/dt)`, the circuit's differential equation in
+            float64 for tests: t counts samples, x is the input at t, p the coefficients; None
+            where the module is no such circuit.
         bend: of a filter: `(p, factor) -> p`, the coefficients with the cutoff multiplied, once a
             sample, for filter FM.
         after_filter: of a high-pass: it stands behind the main filter, not before it.

@@ -16,3 +16,13 @@ def tanh(x: float) -> float:
     z = y * y
     upper = y * (135135.0 + z * (17325.0 + z * (378.0 + z)))
     return upper / (135135.0 + z * (62370.0 + z * (3150.0 + 28.0 * z)))
+
+
+def tanh_chord(x: float) -> float:
+    """Chord of the hyperbolic tangent: `x * tanh_chord(x)` is `tanh(x)`; 1 at 0."""
+    y = min(4.9, max(-4.9, x))
+    z = y * y
+    upper = 135135.0 + z * (17325.0 + z * (378.0 + z))
+    return 4.9 * upper / (
+        max(4.9, abs(x)) * (135135.0 + z * (62370.0 + z * (3150.0 + 28.0 * z)))
+    )

@@ -22,7 +22,7 @@ from deepdiva.engine.modules.filters import bite as bite_lp
 from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
 from deepdiva.engine.modules.highpass import none, post, pre
-from deepdiva.engine.modules.oscillators import dual_vco_eco, triple_vco
+from deepdiva.engine.modules.oscillators import dual_vco, dual_vco_eco, triple_vco
 from deepdiva.note import Note
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
@@ -182,6 +182,10 @@ def _on(name: str, scale: float = 1.0) -> Law:
     return lambda lanes: scale * (lanes[name] > 0.5)
 
 
+def _one_of(name: str, *choices: int) -> Law:
+    return lambda lanes: np.isin(lanes.choice(name), choices).astype(np.float64)
+
+
 _SHAPE_SCALE = 8.0 / 100.0
 """Shape units per unit of ShapeDepth: the whole range at depth 100 (uncalibrated)."""
 
@@ -209,6 +213,35 @@ OSCILLATORS: dict[int, Fitting] = {
         ),
         pitches=(_octave, knob("OSC.Tune2"), knob("OSC.Tune3")),
         feedback=True,
+    ),
+    1: Fitting(
+        dual_vco.MODULE,
+        {
+            "triangle1": knob("OSC.Tri1"),
+            "saw1": knob("OSC.Saw1"),
+            "pulse1": knob("OSC.PWM1"),
+            "noise1": knob("OSC.Noise1"),
+            "sine2": knob("OSC.Sin2"),
+            "triangle2": knob("OSC.Tri2"),
+            "saw2": knob("OSC.Saw2"),
+            "pulse2": knob("OSC.PW2"),
+            "width1": knob("OSC.PW", 0.005, 0.5),
+            "width2": knob("OSC.PW", 0.005, 0.5),
+            "fm": share("OSC.FM"),
+            "sync": knob("OSC.Sync2"),
+            "mix": share("OSC.OscMix"),
+        },
+        (
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _one_of("OSC.TMmode", 0, 1, 3)),
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch2", _one_of("OSC.TMmode", 1, 2)),
+            Route("OSC.TM2Src", "OSC.TM2Dpt", "pitch1", _one_of("OSC.TMmode", 0, 1)),
+            Route("OSC.TM2Src", "OSC.TM2Dpt", "pitch2", _one_of("OSC.TMmode", 1, 2, 3)),
+            Route("OSC.PWMSrc", "OSC.PWMDpt", "oscillator.width1", 0.01),
+            Route("OSC.PWMSrc", "OSC.PWMDpt", "oscillator.width2", _on("OSC.PWM2", 0.01)),
+            Route("OSC.FmSrc", "OSC.FmDpt", "oscillator.fm", 0.01),
+            Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.mix", 0.01),
+        ),
+        pitches=(_octave, knob("OSC.Tune2")),
     ),
     3: Fitting(
         dual_vco_eco.MODULE,
@@ -238,7 +271,6 @@ HIGHPASSES: dict[int, Fitting] = {
     2: Fitting(
         pre.MODULE,
         {"cutoff": knob("HPF.Freq")},
-        (Route("HPF.FMSrc", "HPF.FMDpt", "highpass.cutoff"),),
     ),
     3: Fitting(
         bite_hp.MODULE,
@@ -279,7 +311,7 @@ FILTERS: dict[int, Fitting] = {
             "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
             "resonance": share("VCF1.Res"),
             "mode": knob("VCF1.LMode"),
-            "color": knob("VCF1.LColor"),
+            "colour": knob("VCF1.LColor"),
         },
         _CUTOFF_ROUTES,
     ),
@@ -292,16 +324,6 @@ FILTERS: dict[int, Fitting] = {
         },
         _CUTOFF_ROUTES,
     ),
-    4: Fitting(
-        uhbie.MODULE,
-        {
-            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
-            "resonance": share("VCF1.Res"),
-            "shape": share("VCF1.ShpMix"),
-            "band": knob("VCF1.BpUbie"),
-        },
-        (*_CUTOFF_ROUTES, Route("VCF1.SMSrc", "VCF1.SMDpt", "filter.shape", 0.01)),
-    ),
     3: Fitting(
         bite_lp.MODULE,
         {
@@ -310,6 +332,16 @@ FILTERS: dict[int, Fitting] = {
             "revision": knob("VCF1.SkRev"),
         },
         _CUTOFF_ROUTES,
+    ),
+    4: Fitting(
+        uhbie.MODULE,
+        {
+            "cutoff": cutoff("VCF1.Freq", "VCF1.KeyScl"),
+            "resonance": share("VCF1.Res"),
+            "mix": share("VCF1.ShpMix"),
+            "band": knob("VCF1.BpUbie"),
+        },
+        (*_CUTOFF_ROUTES, Route("VCF1.SMSrc", "VCF1.SMDpt", "filter.mix", 0.01)),
     ),
 }
 """VCF1.Model to what plays it."""
@@ -329,7 +361,11 @@ def shared_routes(feedback: bool) -> tuple[Route, ...]:
     return (*rows, _FEEDBACK_ROUTE) if feedback else rows
 
 
-SUBSTITUTES: dict[str, dict[int, int]] = {"OSC.Model": {}, "HPF.Model": {}, "VCF1.Model": {}}
+SUBSTITUTES: dict[str, dict[int, int]] = {
+    "OSC.Model": {2: 3, 4: 0},
+    "HPF.Model": {},
+    "VCF1.Model": {},
+}
 """Choices that have no module yet, and the choice that plays in their place."""
 
 MODELS = ("OSC.Model", "HPF.Model", "VCF1.Model")

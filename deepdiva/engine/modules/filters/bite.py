@@ -57,6 +57,16 @@ def step(x, p, s):
     return y + zero * move, (z1, y + move, z3, chord(y * by_clip + bias))
 
 
+def circuit(t, y, x, p, c):
+    # The mix of steps at the output of each one-pole is of the discrete filter only.
+    warp, gain, feedback, zero, clip, by_clip, bias, rest = p
+    first, second, third = y[0], y[1], y[2]
+    driven = second * by_clip + bias
+    edge = feedback * (clip * driven * chord(driven) - rest) - third
+    w = 2.0 * warp
+    return second, (w * (x - first), w * (first + edge - second), w * edge)
+
+
 MODULE = Module(
     slot=Slot.FILTER,
     name="bite",
@@ -78,6 +88,7 @@ MODULE = Module(
     states=("z1", "z2", "z3", "slope"),
     controls=controls,
     step=step,
+    circuit=circuit,
     bend=bend,
     confidence=Confidence.LOW,
 )

@@ -65,6 +65,20 @@ def step(x, p, s):
     return y4 + two * (y2 - y4), (z1, z2, z3, z4, low, u, v, slope)
 
 
+def circuit(t, y, x, p, c):
+    warp, gain, k, drive, by_drive, offset, rest, leak, two = p
+    y1, y2, y3, y4, low = y[0], y[1], y[2], y[3], y[4]
+    v = (math.tanh(drive * (x - k * (y4 - low)) - offset) + rest) * by_drive
+    w = 2.0 * warp
+    return y4 + two * (y2 - y4), (
+        w * (v - y1),
+        w * (y1 - y2),
+        w * (y2 - y3),
+        w * (y3 - y4),
+        -math.log(1.0 - leak) * (y4 - low),
+    )
+
+
 MODULE = Module(
     slot=Slot.FILTER,
     name="ladder",
@@ -88,6 +102,7 @@ MODULE = Module(
     states=("z1", "z2", "z3", "z4", "low", "u", "v", "slope"),
     controls=controls,
     step=step,
+    circuit=circuit,
     bend=bend,
     confidence=Confidence.HIGH,
 )

@@ -1,47 +1,61 @@
-"""Uhbie: one state-variable section, as in Oberheim's SEM. Uncalibrated.
+"""Uhbie: a state-variable filter with saturating integrators, as in Oberheim's SEM.
 
-    H(s) = {1, s, s^2} / (s^2 + d s + 1)
+    dv/dt = w f(h),  dl/dt = w f(v),  h = x - 2 v + k f(v) - l,  f(x) = tanh(d x) / d
 
-`shape` goes from the low-pass over the notch (low plus high) to the high-pass; a switch takes the
-band-pass. It does not oscillate by itself. Discretised as Multimode.
+The output goes from low-pass over notch (their sum) to high-pass, or is the band-pass. V. Zavalishin,
+"The Art of VA Filter Design", 2018, chapters 4 and 6; the loop is solved with the chords of the last
+sample. No real sound has judged it: uncalibrated.
 """
 
 from __future__ import annotations
 
 from deepdiva.engine.dsp.powers import warped
-from deepdiva.engine.dsp.saturation import chord
+from deepdiva.engine.dsp.saturation import tanh_chord
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 _HIGHEST = 6.3137515146750421
 
 
 def controls(u, c, rate):
-    pitch, resonance, shape, only_band = u
-    shift, widest, narrowest, drive, lowest, highest = c
-    warp = warped(min(highest, max(lowest, pitch)) + shift, rate)
-    knob = min(1.0, max(0.0, resonance))
-    damping = widest * (narrowest / widest) ** knob
-    mix = min(1.0, max(0.0, shape))
-    through = 0.0 if only_band > 0.5 else 1.0
-    low = through * min(1.0, 2.0 - 2.0 * mix)
-    high = through * min(1.0, 2.0 * mix)
-    return warp, damping, drive, low, high, 1.0 - through
+    pitch, resonance, mix, band = u
+    shift, gain, power, drive = c
+    k = 0.5 * gain * min(1.0, max(0.0, resonance)) ** power
+    bp = 1.0 if band > 0.5 else 0.0
+    lp = (1.0 - bp) * min(1.0, max(0.0, 2.0 - 2.0 * mix))
+    hp = (1.0 - bp) * min(1.0, max(0.0, 2.0 * mix))
+    return warped(pitch + shift, rate), k, drive, lp, hp, bp
 
 
 def bend(p, factor):
-    warp, damping, drive, low, high, band = p
-    return min(_HIGHEST, warp * factor), damping, drive, low, high, band
+    warp, k, drive, lp, hp, bp = p
+    return min(_HIGHEST, warp * factor), k, drive, lp, hp, bp
 
 
 def step(x, p, s):
-    warp, damping, drive, to_low, to_high, to_band = p
-    s1, s2, lost = s
-    d = damping + 2.0 * lost
-    high = (x - (d + warp) * s1 - s2) / (1.0 + warp * (d + warp))
-    band = warp * high + s1
-    low = warp * band + s2
-    y = to_low * low + to_high * high + to_band * band
-    return y, (warp * high + band, warp * band + low, 1.0 - chord(drive * band))
+    warp, k, drive, lp, hp, bp = p
+    s1, s2, e1, e2 = s
+    chord = tanh_chord(e2)
+    w1 = warp * tanh_chord(e1)
+    w2 = warp * chord
+    loss = 2.0 - k * chord
+    high = (x - (loss + w2) * s1 - s2) / (1.0 + w1 * (loss + w2))
+    move = w1 * high
+    band = s1 + move
+    rise = w2 * band
+    low = s2 + rise
+    y = lp * low + hp * high + bp * band
+    return y, (band + move, low + rise, drive * high, drive * band)
+
+
+def circuit(t, y, x, p, c):
+    warp, k, drive, lp, hp, bp = p
+    band, low = y[0], y[1]
+    bent = band * tanh_chord(drive * band)
+    high = x - 2.0 * band + k * bent - low
+    return lp * low + hp * high + bp * band, (
+        2.0 * warp * high * tanh_chord(drive * high),
+        2.0 * warp * bent,
+    )
 
 
 MODULE = Module(
@@ -50,21 +64,20 @@ MODULE = Module(
     version=1,
     inputs=(
         Input("cutoff", "semitones", -20.0, 170.0, "knob's pitch, MIDI", 90.0),
-        Input("resonance", "", 0.0, 1.0, "less damping"),
-        Input("shape", "", 0.0, 1.0, "0 low-pass, 0.5 notch, 1 high-pass"),
-        Input("band", "", 0.0, 1.0, "1: the band-pass"),
+        Input("resonance", "", 0.0, 1.0, "feedback"),
+        Input("mix", "", 0.0, 1.0, "0: low-pass, 0.5: notch, 1: high-pass"),
+        Input("band", "", 0.0, 1.0, "1: band-pass"),
     ),
     constants=(
-        Constant("shift", -12.95, -13.2, 0.0, "semitones", Confidence.GUESS, "cutoff above the knob's pitch"),
-        Constant("widest", 1.8, 1.4, 2.0, "", Confidence.GUESS, "damping at resonance 0"),
-        Constant("narrowest", 0.06, 0.02, 0.15, "", Confidence.GUESS, "damping at resonance 1"),
-        Constant("drive", 0.5, 0.2, 1.0, "", Confidence.GUESS, "how early the band-pass is damped"),
-        Constant("lowest", 27.0, 20.0, 40.0, "semitones", Confidence.GUESS, "no modulation closes it further"),
-        Constant("highest", 150.0, 130.0, 170.0, "semitones", Confidence.GUESS, "no modulation opens it further"),
+        Constant("shift", -12.95, -14.0, 0.0, "semitones", Confidence.GUESS, "cutoff above the knob's pitch"),
+        Constant("feedback_gain", 5.9, 3.0, 6.5, "", Confidence.GUESS, "loop gain at resonance 1; at 4 it oscillates"),
+        Constant("feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"),
+        Constant("drive", 0.6, 0.3, 1.5, "", Confidence.GUESS, "gain into the saturation"),
     ),
-    coefficients=("warp", "damping", "drive", "low", "high", "band"),
-    states=("s1", "s2", "lost"),
+    coefficients=("warp", "k", "drive", "lp", "hp", "bp"),
+    states=("s1", "s2", "e1", "e2"),
     controls=controls,
     step=step,
+    circuit=circuit,
     bend=bend,
 )

@@ -36,6 +36,13 @@ def step(x, p, s):
     return y * clip * chord(y), (warp * high + band, warp * band + low)
 
 
+def circuit(t, y, x, p, c):
+    warp, back, inverse, clip, by_clip = p
+    high = x - (back - warp) * y[0] - y[1]
+    out = (high + y[0]) * by_clip
+    return out * clip * chord(out), (2.0 * warp * high, 2.0 * warp * y[0])
+
+
 MODULE = Module(
     slot=Slot.HIGHPASS,
     name="bite",
@@ -56,5 +63,6 @@ MODULE = Module(
     states=("s1", "s2"),
     controls=controls,
     step=step,
+    circuit=circuit,
     confidence=Confidence.LOW,
 )

@@ -1,53 +1,68 @@
-"""High-pass Post: a switch behind the main filter, as in a Juno-106. Uncalibrated.
+"""High-pass Post: a switch behind the main filter, as in the Juno: bass boost, flat, three corners.
 
-Position -1 lifts the bass by a shelf, 0 is flat, 1 to 3 are one-pole high-passes. The corners are
-guesses of the order that owners of the hardware report for its switch.
+    H(s) = (s + a w) / (s + w),  a > 1 at -1 (a shelf), 1 at 0, 0 at 1, 2 and 3 (RC high-passes)
+
+The corners come from no document: the Juno-106's service notes were not at hand, and what is known
+is only that the corners lie at a few hundred Hz. The values here are guesses spread evenly over
+that octave range, as are frequency and height of the boost: uncalibrated.
 """
 
 from __future__ import annotations
 
 import math
 
+from deepdiva.engine.dsp.powers import tan
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 
 def controls(u, c, rate):
     (position,) = u
-    shelf, boost, first, second, third = c
-    hertz = shelf
-    keep = 0.0
+    boost, shelf, first, second, third = c
+    hertz = third
+    if position < 2.5:
+        hertz = second
+    if position < 1.5:
+        hertz = first
+    if position < 0.5:
+        hertz = shelf
+    bass = 0.0
+    if position < 0.5:
+        bass = 1.0
     if position < -0.5:
-        keep = boost
-    elif position > 0.5:
-        keep = -1.0
-        hertz = first if position < 1.5 else (second if position < 2.5 else third)
-    warp = math.tan(math.pi * min(0.45, hertz / rate))
-    return warp / (1.0 + warp), keep
+        bass = boost
+    warp = tan(math.pi * hertz / rate)
+    return warp, warp / (1.0 + warp), bass - 1.0
 
 
 def step(x, p, s):
-    gain, keep = p
+    warp, gain, bass = p
     (z,) = s
     move = gain * (x - z)
     low = move + z
-    return x + keep * low, (low + move,)
+    return x + bass * low, (low + move,)
+
+
+def circuit(t, y, x, p, c):
+    warp, gain, bass = p
+    return x + bass * y[0], (2.0 * warp * (x - y[0]),)
 
 
 MODULE = Module(
     slot=Slot.HIGHPASS,
     name="post",
     version=1,
-    inputs=(Input("position", "", -1.0, 3.0, "-1 boost, 0 flat, 1 to 3 cut"),),
+    inputs=(Input("position", "", -1.0, 3.0, "-1 bass boost, 0 flat, 1 to 3 high-pass"),),
     constants=(
-        Constant("shelf", 90.0, 60.0, 150.0, "Hz", Confidence.GUESS, "corner of the boost"),
-        Constant("boost", 1.0, 0.4, 2.0, "", Confidence.GUESS, "gain of the bass that is added"),
-        Constant("first", 120.0, 80.0, 240.0, "Hz", Confidence.GUESS, "corner at 1"),
-        Constant("second", 270.0, 180.0, 400.0, "Hz", Confidence.GUESS, "corner at 2"),
-        Constant("third", 720.0, 500.0, 900.0, "Hz", Confidence.GUESS, "corner at 3"),
+        Constant("boost", 2.0, 1.3, 3.5, "", Confidence.GUESS, "gain of the bass at -1"),
+        Constant("shelf", 90.0, 50.0, 200.0, "Hz", Confidence.GUESS, "corner of the boost"),
+        Constant("corner1", 220.0, 100.0, 300.0, "Hz", Confidence.GUESS, "corner at 1"),
+        Constant("corner2", 450.0, 250.0, 600.0, "Hz", Confidence.GUESS, "corner at 2"),
+        Constant("corner3", 900.0, 500.0, 1300.0, "Hz", Confidence.GUESS, "corner at 3"),
     ),
-    coefficients=("gain", "keep"),
+    coefficients=("warp", "gain", "bass"),
     states=("z",),
     controls=controls,
     step=step,
+    circuit=circuit,
     after_filter=True,
 )

@@ -10,7 +10,10 @@ voice then come two samples late, and each jump is put together with its two sam
 
 from __future__ import annotations
 
-from deepdiva.engine.dsp.edges import kink, nearest, step as edge
+import numpy as np
+
+from deepdiva.engine.dsp.edges import kink, nearest
+from deepdiva.engine.dsp.edges import step as edge
 from deepdiva.engine.dsp.powers import octaves
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -90,7 +93,7 @@ def step(x, p, s):
     (
         triangle1, saw1, pulse1, high1, sine2, triangle2, saw2, pulse2, high2, fm, sync, noise, unit,
     ) = p  # fmt: skip
-    ahead, before, last, early, q1, q2, q3 = s
+    ahead, bare1, bare2, early1, early2, q1, q2, q3 = s
     fade1 = _fade(increment1)
     first = fade1 * _smooth(phase1, increment1, 0.0, triangle1, saw1, pulse1, high1)
     bend = octaves(fm * 2.2727272727272727 * first * unit)
@@ -120,15 +123,16 @@ def step(x, p, s):
     r1 = up * _rest(d1 - 1.0) + down * _rest(d2 - 1.0) + forced_up * _rest(since - 1.0)
     r2 = up * _rest(d1) + down * _rest(d2) + forced_up * _rest(since)
     r3 = up * _rest(d1 + 1.0) + down * _rest(d2 + 1.0) + forced_up * _rest(since + 1.0)
-    late = before + q1 + r0
+    late = bare2 + q1 + r0
     free = _smooth(total, step2, sine2, triangle2, saw2, pulse2, high2)
     second = _fade(step2) * (free + sync * (late - free))
-    one = first + sync * (early - first)
+    one = first + sync * (early2 - first)
     return (one + second, noise * white, first * unit * 2.2727272727272727), (
         nearest(total + step2 - phase2 - increment2),
-        last,
         bare,
-        before + sync * (first - before) if False else first,
+        bare1,
+        first,
+        early1,
         q2 + r1,
         q3 + r2,
         r3,
@@ -138,3 +142,45 @@ def step(x, p, s):
 def noisy(inputs):
     """Whether any lane wants noise."""
     return bool((inputs[:, 3] > 0.5).any())
+
+
+def _switch(name, meaning, default=0.0):
+    return Input(name, "", 0.0, 1.0, meaning, default)
+
+
+MODULE = Module(
+    slot=Slot.OSCILLATOR,
+    name="dual_vco",
+    version=1,
+    inputs=(
+        _switch("triangle1", "triangle of oscillator 1"),
+        _switch("saw1", "saw of oscillator 1", 1.0),
+        _switch("pulse1", "pulse of oscillator 1"),
+        _switch("noise1", "noise in the place of oscillator 1"),
+        _switch("sine2", "sine of oscillator 2"),
+        _switch("triangle2", "triangle of oscillator 2"),
+        _switch("saw2", "saw of oscillator 2", 1.0),
+        _switch("pulse2", "pulse of oscillator 2"),
+        Input("width1", "cycle", 0.5, 1.0, "high share of pulse 1", 0.5),
+        Input("width2", "cycle", 0.5, 1.0, "high share of pulse 2", 0.5),
+        Input("fm", "", 0.0, 1.0, "FM of oscillator 2 by oscillator 1"),
+        _switch("sync", "oscillator 2 begins anew with oscillator 1"),
+        Input("mix", "", 0.0, 1.0, "0 oscillator 1, 1 oscillator 2"),
+        Input("noise", "", 0.0, 1.0, "level of the noise", 1.0),
+    ),
+    constants=(
+        Constant("level_gain", 0.436, 0.35, 0.55, "", Confidence.GUESS, "gain of one wave alone"),
+        Constant("narrowest", 0.03, 0.01, 0.1, "cycle", Confidence.GUESS, "low share of the pulse at 100"),
+        Constant("fm_octaves", 1.93, 1.0, 3.0, "octaves", Confidence.GUESS, "FM at 1"),
+        Constant("noise_gain", 0.3, 0.1, 0.6, "", Confidence.GUESS, "noise against saw"),
+    ),
+    coefficients=(
+        "triangle1", "saw1", "pulse1", "high1", "sine2", "triangle2", "saw2", "pulse2", "high2",
+        "fm", "sync", "noise", "unit",
+    ),  # fmt: skip
+    states=("ahead", "bare1", "bare2", "early1", "early2", "q1", "q2", "q3"),
+    controls=controls,
+    step=step,
+    noisy=noisy,
+    oscillators=2,
+)
