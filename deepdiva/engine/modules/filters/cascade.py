@@ -33,10 +33,10 @@ def bend(p, factor):
 def step(x, p, s):
     warp, k, level, drive, two = p
     z1, z2, z3, z4, e1, e2, e3, e4 = s
-    w1 = warp * tanh_chord(e1)
-    w2 = warp * tanh_chord(e2)
-    w3 = warp * tanh_chord(e3)
-    w4 = warp * tanh_chord(e4)
+    w1 = warp * (1.0 - e1)
+    w2 = warp * (1.0 - e2)
+    w3 = warp * (1.0 - e3)
+    w4 = warp * (1.0 - e4)
     b1 = 1.0 / (1.0 + w1)
     b2 = 1.0 / (1.0 + w2)
     b3 = 1.0 / (1.0 + w3)
@@ -56,15 +56,20 @@ def step(x, p, s):
     d4 = b4 * (y3 - z4)
     y4 = z4 + w4 * d4
     y = y4 + two * (y2 - y4)
+    # The true slopes, not the chords' ones, move the states: no step is above 2 w / d.
+    c1 = tanh_chord(drive * d1)
+    c2 = tanh_chord(drive * d2)
+    c3 = tanh_chord(drive * d3)
+    c4 = tanh_chord(drive * d4)
     states = (
-        z1 + 2.0 * w1 * d1,
-        z2 + 2.0 * w2 * d2,
-        z3 + 2.0 * w3 * d3,
-        z4 + 2.0 * w4 * d4,
-        drive * d1,
-        drive * d2,
-        drive * d3,
-        drive * d4,
+        z1 + 2.0 * warp * c1 * d1,
+        z2 + 2.0 * warp * c2 * d2,
+        z3 + 2.0 * warp * c3 * d3,
+        z4 + 2.0 * warp * c4 * d4,
+        1.0 - c1,
+        1.0 - c2,
+        1.0 - c3,
+        1.0 - c4,
     )
     return y, states
 

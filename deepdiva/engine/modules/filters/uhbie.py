@@ -34,8 +34,8 @@ def bend(p, factor):
 def step(x, p, s):
     warp, k, drive, lp, hp, bp = p
     s1, s2, e1, e2 = s
-    chord = tanh_chord(e2)
-    w1 = warp * tanh_chord(e1)
+    chord = 1.0 - e2
+    w1 = warp * (1.0 - e1)
     w2 = warp * chord
     loss = 2.0 - k * chord
     high = (x - (loss + w2) * s1 - s2) / (1.0 + w1 * (loss + w2))
@@ -44,7 +44,10 @@ def step(x, p, s):
     rise = w2 * band
     low = s2 + rise
     y = lp * low + hp * high + bp * band
-    return y, (band + move, low + rise, drive * high, drive * band)
+    # The true slopes, not the chords' ones, move the states: no step is above 2 w / d.
+    c1 = tanh_chord(drive * high)
+    c2 = tanh_chord(drive * band)
+    return y, (s1 + 2.0 * warp * c1 * high, s2 + 2.0 * warp * c2 * band, 1.0 - c1, 1.0 - c2)
 
 
 def circuit(t, y, x, p, c):
