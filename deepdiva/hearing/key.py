@@ -34,6 +34,7 @@ _TELLING_SECONDS = 0.25
 _WIDTH_CENTS, _WIDTH_HZ = 30.0, 1.5
 _HARMONICS = 12
 _SECOND = 0.1
+_REST, _OWN, _NOBODY_PLAYS = 0.12, 0.05, 0.3
 _AUDIBLE = 0.12
 _FIRST = 6
 _TWO = 0.88
@@ -250,6 +251,10 @@ def _scores(wanted: NDArray[np.float64], lines: Partials) -> NDArray[np.float64]
         [_presence(n[m], strength[m]) for n, m in zip(numbers, matched, strict=True)]
     )
     scores = _explained(matched, chance, strength) ** 1.5 * presence**0.6
+    amplitudes = 10.0 ** (lines.levels_db / 20.0)
+    for at, (n, m) in enumerate(zip(numbers, matched, strict=True)):
+        if _is_common(n[m], amplitudes[m]):
+            scores[at] *= _NOBODY_PLAYS
     for one in range(len(wanted)):
         for two in range(one + 1, len(wanted)):
             ratio = wanted[two] / wanted[one]
@@ -268,6 +273,22 @@ def _scores(wanted: NDArray[np.float64], lines: Partials) -> NDArray[np.float64]
             scores[one] = max(scores[one], score)
             scores[two] = max(scores[two], score * (0.9 if only[1] < 2.0 * only[0] else 1.0))
     return np.asarray(scores)
+
+
+def _is_common(numbers: NDArray[np.float64], amplitudes: NDArray[np.float64]) -> bool:
+    """Whether a fundamental is but the common one of two oscillators a fifth, fourth ... apart.
+
+    Then nearly all is in multiples of two numbers, such as 2 and 3, and each has a part of its own;
+    the rest, the fundamental too, is what a distorting filter makes of both.
+    """
+    total = amplitudes.sum()
+    for one, two in ((2, 3), (3, 4), (4, 5), (5, 6), (3, 5), (5, 8), (8, 9)):
+        of_one, of_two = numbers % one == 0, numbers % two == 0
+        rest = amplitudes[~of_one & ~of_two].sum()
+        own = min(amplitudes[of_one & ~of_two].sum(), amplitudes[of_two & ~of_one].sum())
+        if rest < _REST * total and own > rest and own > _OWN * total:
+            return True
+    return False
 
 
 def _explained(
