@@ -3,24 +3,24 @@
 A target is read as a musician expects: mixed to mono, trimmed of the silence before the note,
 brought to the note's sample rate, cut or padded to the note's length. Levels are never changed.
 Whatever was done is said in plain sentences. Formats are those of libsndfile: wav, flac, mp3,
-ogg, opus, aiff, caf and more.
+ogg, opus, aiff, caf and more; with ffmpeg or a decoder of the system, m4a and others too.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import AudioError, InvalidValueError, MissingFileError
 from deepdiva.note import Note
+from deepdiva.scan import SPIKE, Scan, read_column, scan_sound
+from deepdiva.sound_file import DECODED_SUFFIXES, SoundFile, open_sound
 
 LONGEST_SECONDS = 600.0
 """Longest stretch of sound that is read."""
@@ -44,7 +44,6 @@ FADED_DB = 40.0
 """A recording that ends by less than this below its peak has not faded: it breaks off."""
 
 _MOST_VALUES = round(LONGEST_SECONDS) * 192_000 * 2
-_BLOCK_SECONDS = 0.01
 _END_SECONDS = 0.02
 _MATCH_SUFFIXES = (".h2p", ".fxp", ".vstpreset")
 _HISS_DB = -40.0
@@ -52,6 +51,7 @@ _HISS_BLOCKS = 10
 SOUND_SUFFIXES = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64"),
     *(".snd", ".w64", ".wav", ".wave"),
+    *DECODED_SUFFIXES,
 )
 """Endings of the files that are taken from a folder, in lower case."""
 
@@ -136,35 +136,108 @@ def read_audio(
             start after the end, or samples that are not finite.
         InvalidValueError: a start or length outside its range.
     """
-    import soundfile
-
-    path = _existing(Path(path))
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder: name a sound file in it.")
+    path = Path(path)
     _check_part(start_seconds, length_seconds)
-    try:
-        # As bytes, names of any encoding are found; Windows has but one.
-        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
-            first, frames = _part(path, file, start_seconds, length_seconds)
-            file.seek(first)
-            audio = file.read(frames, dtype="float32", always_2d=True)
-            sample_rate = int(file.samplerate)
-    except (soundfile.LibsndfileError, OSError) as error:
-        # libsndfile's own words name the file once more, as bytes.
-        reason = getattr(error, "error_string", error)
-        raise AudioError(
-            f"{path} cannot be read as sound ({reason}): use wav, flac, mp3, ogg or aiff."
-        ) from error
+    file = open_sound(path)
+    first, frames = _part(path, file, start_seconds, length_seconds)
+    audio = np.empty((frames, file.channels), np.float32)
+    filled = 0
+    for block in file.blocks(first, frames):
+        audio[filled : filled + len(block)] = block
+        filled += len(block)
+    audio, sample_rate = audio[:filled], file.sample_rate
     if not len(audio):
-        raise AudioError(f"{path} holds no samples: record it again, or choose another file.")
+        raise _empty(path)
     finite = np.isfinite(audio).all(axis=1)
     if not finite.all():
-        at = start_seconds + int(np.argmin(finite)) / sample_rate
-        raise AudioError(
-            f"{path} holds samples that are not finite numbers, the first at {at:.3f} s: export "
-            "it again, or cut them off (deepdiva refine takes a part with --start and --length)."
-        )
+        raise _not_finite(path, start_seconds + int(np.argmin(finite)) / sample_rate)
     return audio, sample_rate
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sound file whose levels are known, and of which one channel is taken.
+
+    Attributes:
+        path: the file.
+        file: what reads it.
+        scan: its levels over time, from `start_seconds`.
+        start_seconds: where in the file the part begins.
+        column: the channel that is taken; None: the mean of all.
+        report: what was done so far, one sentence each.
+    """
+
+    path: Path
+    file: SoundFile
+    scan: Scan
+    start_seconds: float
+    column: int | None
+    report: tuple[str, ...]
+
+    @property
+    def index(self) -> int:
+        """Column of `scan` that is taken."""
+        return self.scan.channels if self.column is None else self.column
+
+    @property
+    def seconds(self) -> float:
+        """Length of the part."""
+        return self.scan.frames / self.scan.sample_rate
+
+    def read(self, first: int, frames: int) -> NDArray[np.float32]:
+        """Read samples, shape (up to `frames`,), counted from the beginning of the part.
+
+        Raises:
+            AudioError: the file cannot be read any more.
+        """
+        frames = min(frames, self.scan.frames - first)
+        begin = round(self.start_seconds * self.file.sample_rate) + first
+        return read_column(self.file, begin, frames, self.column)
+
+
+def open_recording(
+    path: Path | str,
+    *,
+    start_seconds: float = 0.0,
+    length_seconds: float | None = None,
+    channel: int | None = None,
+) -> Recording:
+    """Open a sound file, measure its levels, and choose the channel that holds the note.
+
+    Takes little memory, whatever the file's length: at most 10 minutes are read.
+
+    Args:
+        path: a sound file, any sample rate, any number of channels.
+        start_seconds: where in the file to begin.
+        length_seconds: how much to take; None: to the end.
+        channel: which channel to take, from 1 on; None: the mean of those that hold the note.
+
+    Raises:
+        MissingFileError: no such file.
+        AudioError: as `read_audio`, and for a recording that is silent.
+        InvalidValueError: a start or length outside its range, or a channel that is not there.
+    """
+    path = Path(path)
+    _check_part(start_seconds, length_seconds)
+    file = open_sound(path)
+    scan = scan_sound(file, *_part(path, file, start_seconds, length_seconds))
+    if not scan.frames:
+        raise _empty(path)
+    if scan.broken is not None:
+        raise _not_finite(path, start_seconds + scan.broken / scan.sample_rate)
+    if scan.span < 2.0 * SILENCE:
+        raise AudioError(
+            f"{path} is silent: no sample lies above {20 * math.log10(SILENCE):.0f} dBFS. Check "
+            "the recording."
+        )
+    report = list(file.remarks)
+    if scan.spikes:
+        report.append(
+            f"Left out {scan.spikes} sample{'s' if scan.spikes > 1 else ''} of more than "
+            f"{20 * math.log10(SPIKE):.0f} dB above full scale: faults of the file."
+        )
+    column = scan.choose_channel(channel, report)
+    return Recording(path, file, scan, start_seconds, column, tuple(report))
 
 
 def load_target(
@@ -173,28 +246,31 @@ def load_target(
     *,
     start_seconds: float | None = None,
     length_seconds: float | None = None,
+    channel: int | None = None,
 ) -> Target:
     """Read a recording as the target of a match with `note`.
 
-    Channels are averaged. What lies before the onset is trimmed, but for 3 ms: the onset is the
+    Channels are averaged, but for those that do not hold the note (`Scan.choose_channel`). What
+    lies before the onset is trimmed, but for 3 ms: the onset is the
     first sample less than 60 dB below the peak, or, after a steady hiss that stays 40 dB below
     the loudest moment, the first 10 ms at twice the level of the hiss. A silence of less than
     20 ms stays, and with it the beginning of an attack that takes seconds. Then the sound is
     brought to the note's sample rate (soxr, very high quality), and cut, with a fade of 2 ms, or
     padded with zeros to the note's length. One that breaks off before, less than 40 dB below its
-    peak, is named in the report.
+    peak, is named in the report. The memory that this takes follows the note, not the file.
 
     Args:
         path: a sound file, any sample rate, any number of channels.
         note: gives sample rate and length.
         start_seconds: where the sound begins; then nothing is trimmed. None: find out.
         length_seconds: how much of the file to read, from `start_seconds`; None: all of it.
+        channel: which channel to take, from 1 on; None: find out.
 
     Raises:
         MissingFileError: no such file.
         AudioError: a recording that cannot be read (see `read_audio`), is silent, or lasts less
             than a sample.
-        InvalidValueError: a start or length outside its range.
+        InvalidValueError: a start or length outside its range, or a channel that is not there.
     """
     path = Path(path)
     if start_seconds is not None:
@@ -202,17 +278,27 @@ def load_target(
         # Enough for the note and for the resampler's filter to see what follows.
         wanted = note.render_seconds + 1.0
         length_seconds = wanted if length_seconds is None else min(length_seconds, wanted)
-    channels, sample_rate = read_audio(path, start_seconds or 0.0, length_seconds)
-    report: list[str] = []
-    mono = _mix(path, channels, report)
+    recording = open_recording(
+        path,
+        start_seconds=start_seconds or 0.0,
+        length_seconds=length_seconds,
+        channel=channel,
+    )
+    report = list(recording.report)
+    begin = 0
     if start_seconds is None:
-        mono = _trim(mono, sample_rate, report)
+        begin = _first_sample(recording, report)
     else:
         report.append(f"Began at {start_seconds:g} s.")
-    mono = _resample(mono, sample_rate, note, report)
+    rate = recording.scan.sample_rate
+    # One sample more than fits tells that the recording goes on.
+    needed = math.ceil((note.render_seconds + 1.0) * rate) + 1
+    mono = recording.read(begin, needed)
+    remains = (recording.scan.frames - begin) / rate
+    mono = _resample(mono, rate, note, report)
     if not len(mono):
         raise AudioError(
-            f"{path} lasts {len(channels) / sample_rate:.2g} s, less than a sample at "
+            f"{path} lasts {remains:.2g} s, less than a sample at "
             f"{note.sample_rate:,} Hz: choose a longer recording."
         )
     return Target(_fit(mono, note, report), tuple(report), path)
@@ -252,6 +338,17 @@ def write_wav(
     atomic_write(Path(path), buffer.getvalue(), force=force)
 
 
+def _empty(path: Path) -> AudioError:
+    return AudioError(f"{path} holds no samples: record it again, or choose another file.")
+
+
+def _not_finite(path: Path, seconds: float) -> AudioError:
+    return AudioError(
+        f"{path} holds samples that are not finite numbers, the first at {seconds:.3f} s: export "
+        "it again, or cut them off (deepdiva refine takes a part with --start and --length)."
+    )
+
+
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise MissingFileError(f"{path} does not exist: check the name and the folder.")
@@ -269,24 +366,24 @@ def _check_part(start_seconds: float, length_seconds: float | None) -> None:
 
 
 def _part(
-    path: Path, file: Any, start_seconds: float, length_seconds: float | None
+    path: Path, file: SoundFile, start_seconds: float, length_seconds: float | None
 ) -> tuple[int, int]:
     """First frame and number of frames to read, judged by the header alone."""
-    first = round(start_seconds * file.samplerate)
+    first = round(start_seconds * file.sample_rate)
     if 0 < file.frames <= first:
         raise AudioError(
-            f"{path} lasts {_duration(file.frames / file.samplerate)}: --start {start_seconds:g} "
+            f"{path} lasts {_duration(file.frames / file.sample_rate)}: --start {start_seconds:g} "
             "lies after its end."
         )
     frames = max(0, file.frames - first)
     if length_seconds is not None:
-        frames = min(frames, max(1, round(length_seconds * file.samplerate)))
-    most = min(LONGEST_SECONDS, _MOST_VALUES / (file.channels * file.samplerate))
-    if frames > most * file.samplerate:
+        frames = min(frames, max(1, round(length_seconds * file.sample_rate)))
+    most = min(LONGEST_SECONDS, _MOST_VALUES / (file.channels * file.sample_rate))
+    if frames > most * file.sample_rate:
         raise AudioError(
-            f"{path} lasts {_duration(frames / file.samplerate)}: of {file.channels} channel(s) at "
-            f"{file.samplerate:,} Hz at most {_duration(most)} are read. Cut the file, or take a "
-            "part of it (deepdiva refine --start SECONDS --length SECONDS)."
+            f"{path} lasts {_duration(frames / file.sample_rate)}: of {file.channels} channel(s) "
+            f"at {file.sample_rate:,} Hz at most {_duration(most)} are read. Cut the file, or take "
+            "a part of it (deepdiva refine --start SECONDS --length SECONDS)."
         )
     return first, frames
 
@@ -300,55 +397,38 @@ def _duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
-def _mix(path: Path, channels: NDArray[np.float32], report: list[str]) -> NDArray[np.float32]:
-    """Mean of the channels; the loudest one where they cancel each other out."""
-    if np.ptp(channels, axis=0).max() < 2.0 * SILENCE:
-        raise AudioError(
-            f"{path} is silent: no sample lies above {20 * math.log10(SILENCE):.0f} dBFS. Check "
-            "the recording."
-        )
-    count = channels.shape[1]
-    if count == 1:
-        return channels[:, 0].copy()
-    mono: NDArray[np.float32] = channels.mean(axis=1, dtype=np.float64).astype(np.float32)
-    deviation = channels.std(axis=0, dtype=np.float64)
-    loudest = int(np.argmax(deviation))
-    if mono.std(dtype=np.float64) < 0.1 * deviation[loudest]:
-        report.append(
-            f"The {count} channels cancel each other out: took channel {loudest + 1}, the loudest."
-        )
-        return channels[:, loudest].copy()
-    report.append(f"Took the mean of {count} channels.")
-    return mono
-
-
-def _trim(mono: NDArray[np.float32], sample_rate: int, report: list[str]) -> NDArray[np.float32]:
-    """Drop what lies before the onset."""
+def _first_sample(recording: Recording, report: list[str]) -> int:
+    """Sample from which the recording is taken: what lies before the onset is dropped."""
+    scan, index = recording.scan, recording.index
     # A recorder's constant offset is no sound. A pulse may begin as flat, but has no offset.
-    offset = np.median(mono[: max(1, round(_BLOCK_SECONDS * sample_rate))])
-    is_constant = abs(mono.mean(dtype=np.float64) - offset) < 0.5 * abs(offset)
-    moved = mono - offset if is_constant else mono
-    peak = float(np.abs(moved).max())
-    onset = int(np.argmax(np.abs(moved) > peak * 10.0 ** (ONSET_DB / 20.0)))
-    begin = max(onset, _end_of_hiss(moved, sample_rate)) - round(PRE_ROLL_SECONDS * sample_rate)
-    if begin < SHORTEST_LEAD_SECONDS * sample_rate:
-        return mono
-    report.append(f"Trimmed {begin / sample_rate:.3f} s before the sound begins.")
-    return mono[begin:]
+    offset = float(np.median(recording.read(0, scan.block)))
+    is_constant = abs(scan.total[:, index].sum() / scan.frames - offset) < 0.5 * abs(offset)
+    offset = offset if is_constant else 0.0
+    peaks = scan.peaks(index, offset)
+    threshold = peaks.max() * 10.0 ** (ONSET_DB / 20.0)
+    loud = int(np.argmax(peaks > threshold))
+    samples = np.abs(recording.read(loud * scan.block, scan.block) - offset)
+    onset = loud * scan.block + int(np.argmax(samples > threshold))
+    hiss = _end_of_hiss(scan.levels_db(index, offset)) * scan.block
+    begin = max(onset, hiss) - round(PRE_ROLL_SECONDS * scan.sample_rate)
+    if begin < SHORTEST_LEAD_SECONDS * scan.sample_rate:
+        return 0
+    report.append(f"Trimmed {begin / scan.sample_rate:.3f} s before the sound begins.")
+    return begin
 
 
-def _end_of_hiss(mono: NDArray[np.float32], sample_rate: int) -> int:
-    """Sample at which a steady noise before the sound ends; 0 if there is none.
+def _end_of_hiss(levels: NDArray[np.float64]) -> int:
+    """Block at which a steady noise before the sound ends; 0 if there is none.
 
     Steady means within 6 dB of its own beginning for at least 0.1 s without rising, so that a
     slow attack is not taken for it.
+
+    Args:
+        levels: of blocks of 10 ms, dB; the last one may be shorter, and is not heard.
     """
-    block = max(1, round(_BLOCK_SECONDS * sample_rate))
-    count = len(mono) // block
-    if count <= _HISS_BLOCKS:
+    levels = levels[:-1]
+    if len(levels) <= _HISS_BLOCKS:
         return 0
-    powers = np.square(mono[: count * block], dtype=np.float64).reshape(count, block).mean(axis=1)
-    levels = 10.0 * np.log10(powers + 1e-30)
     opening = float(np.median(levels[: _HISS_BLOCKS // 2]))
     left = np.abs(levels - opening) > 6.0
     steady = int(np.argmax(left)) if left.any() else 0
@@ -356,7 +436,7 @@ def _end_of_hiss(mono: NDArray[np.float32], sample_rate: int) -> int:
         return 0
     half = steady // 2
     rise = float(levels[half : 2 * half].mean() - levels[:half].mean())
-    return steady * block if rise < 1.5 else 0
+    return steady if rise < 1.5 else 0
 
 
 def _resample(
@@ -368,9 +448,8 @@ def _resample(
     import soxr
 
     report.append(f"Resampled from {sample_rate:,} to {note.sample_rate:,} Hz.")
-    needed = math.ceil((note.render_seconds + 1.0) * sample_rate)
     resampled: NDArray[np.float32] = soxr.resample(
-        mono[:needed], sample_rate, note.sample_rate, quality="VHQ"
+        mono, sample_rate, note.sample_rate, quality="VHQ"
     )
     return resampled
 
