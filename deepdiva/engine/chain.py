@@ -106,4 +106,4 @@ class LaneInputs:
     def moving(self) -> NDArray[np.bool_]:
         """(lanes,): something but the amplifier's envelope and drift moves, or filter FM is on."""
         routed = ((self.sources != 0) & (self.depths != 0.0)).any(axis=1)
-        return routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0)
+        return np.asarray(routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0))

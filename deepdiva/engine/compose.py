@@ -27,12 +27,12 @@ class _Names(ast.NodeTransformer):
         self._numbers = numbers
         self._single = single
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self._numbers:
             return self._number(self._numbers[node.id])
         return ast.Name(self._renamed.get(node.id, node.id), node.ctx)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return self._number(node.value) if isinstance(node.value, float) else node
 
     def _number(self, value: float) -> ast.AST:
@@ -76,7 +76,9 @@ class Sources:
             elif isinstance(value, float):
                 numbers[used] = value
             elif value is not None and not isinstance(value, ModuleType):
-                raise TypeError(f"{function.__module__}.{function.__name__} uses {used} = {value!r}")
+                raise TypeError(
+                    f"{function.__module__}.{function.__name__} uses {used} = {value!r}"
+                )
         if ast.get_docstring(tree) is not None:
             tree.body = tree.body[1:]
         for argument in tree.args.args:
@@ -181,7 +183,12 @@ def source_text(module: Module, moving: bool) -> str:
     stores += ["block[at + n] = tone", "hiss[at + n] = noise"]
     if moving:
         stores.append("other[at + n] = tone1")
-    inner = [*loads, f"(tone, noise, tone1), {_tuple(names)} = {step}({_tuple([*x, 'hiss[at + n]'])}, {p}, {_tuple(names)})", *stores]
+    inner = [
+        *loads,
+        f"x = {_tuple([*x, 'hiss[at + n]'])}",
+        f"(tone, noise, tone1), {_tuple(names)} = {step}(x, {p}, {_tuple(names)})",
+        *stores,
+    ]
     body = "\n".join(" " * 16 + line for line in inner)
     blocks = "\n\n".join(sources.blocks)
     kernel = f'''
@@ -214,7 +221,12 @@ def play(lane, lanes, edges, phases, p, q, white, mix, first, start):
             for n in range(lanes):
 {body}
 '''
-    return HEADER.format(title=f"{module.name}, {'moving' if moving else 'static'}") + blocks + "\n\n" + kernel
+    return (
+        HEADER.format(title=f"{module.name}, {'moving' if moving else 'static'}")
+        + blocks
+        + "\n\n"
+        + kernel
+    )
 
 
 def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> str:

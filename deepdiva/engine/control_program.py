@@ -221,7 +221,9 @@ def modulate(  # type: ignore[no-untyped-def]
             value[RECTIFY] = abs(value[inner_sources[n, TO_RECTIFY]])
             value[INVERT] = -value[inner_sources[n, TO_INVERT]]
             steps = extras[n, QUANTISE]
-            value[QUANTISED] = math.floor(value[inner_sources[n, TO_QUANTISE]] * steps + 0.5) / steps
+            value[QUANTISED] = (
+                math.floor(value[inner_sources[n, TO_QUANTISE]] * steps + 0.5) / steps
+            )
             goal = value[inner_sources[n, TO_LAG]]
             if not (first and b == 0) and inner_sources[n, TO_LAG] != NONE:
                 goal += (value[LAGGED] - goal) * math.exp(-span / max(1e-4, extras[n, LAG]))

@@ -62,7 +62,7 @@ def _sharpen(rows, lanes, samples, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def _hiss(table, place, begin, samples, lanes, deck):  # type: ignore[no-untyped-def]
+def _hiss(table, place, begin, samples, deck):  # type: ignore[no-untyped-def]
     """Lane after lane, a piece of the noise table for each."""
     for n in range(place.shape[0]):
         start = (place[n] + begin) % (table.shape[0] - samples)
@@ -105,7 +105,9 @@ def _width(lanes: int) -> int:
     return next(width for width in (8, 16, 32) if lanes <= width)
 
 
-def _transpose(deck: NDArray[Any], spare: NDArray[Any], rows: NDArray[Any], width: int, back: bool) -> None:
+def _transpose(
+    deck: NDArray[Any], spare: NDArray[Any], rows: NDArray[Any], width: int, back: bool
+) -> None:
     if width == 8:
         if back:
             deck[:] = rows.reshape(-1, 8).T.ravel()
@@ -178,7 +180,11 @@ def play_group(
     white = bool(_noisy(lanes))
     fm = chain.index("mixer.filter_fm")
     feedback = chain.index("mixer.feedback")
-    order = [chain.filter, chain.highpass] if chain.highpass.after_filter else [chain.highpass, chain.filter]
+    order = (
+        [chain.filter, chain.highpass]
+        if chain.highpass.after_filter
+        else [chain.highpass, chain.filter]
+    )
 
     def coefficients(edges: int) -> None:
         view = u[:, :, :edges]
@@ -219,8 +225,14 @@ def play_group(
             phase, phases,
         )  # fmt: skip
         if white:
-            _hiss(table, place, start, length, width, deck)
-            _transpose(deck[: length * width], spare[: length * width], hiss[: length * width], width, False)
+            _hiss(table, place, start, length, deck)
+            _transpose(
+                deck[: length * width],
+                spare[: length * width],
+                hiss[: length * width],
+                width,
+                False,
+            )
         source.play(
             source_lane, width, edges, phases, source_p, source_q, hiss, rows[8 * width :],
             first_rows[8 * width :] if moving else first, start,
@@ -228,10 +240,10 @@ def play_group(
         _sharpen(rows, width, length, tone)
         if moving:
             _sharpen(first_rows, width, length, first)
-        stage.play(
-            filter_lane, width, edges, curves, filter_p, filter_q, tone, hiss, first, start
+        stage.play(filter_lane, width, edges, curves, filter_p, filter_q, tone, hiss, first, start)
+        _transpose(
+            deck[: length * width], spare[: length * width], tone[: length * width], width, True
         )
-        _transpose(deck[: length * width], spare[: length * width], tone[: length * width], width, True)
         for channel in range(out.shape[0]):
             gains = lanes.pan[:, channel] if len(out) == 2 else lanes.pan.mean(axis=1)
             _deliver(deck, length, gains, owner, start, out[channel])
@@ -240,4 +252,6 @@ def play_group(
 
 def _noisy(lanes: LaneInputs) -> NDArray[np.bool_]:
     """Whether any lane may want noise; modules name the inputs that ask for it."""
-    return np.asarray(bool(lanes.chain.oscillator.noisy(lanes.base[:, lanes.chain.span(lanes.chain.oscillator)])))
+    return np.asarray(
+        bool(lanes.chain.oscillator.noisy(lanes.base[:, lanes.chain.span(lanes.chain.oscillator)]))
+    )

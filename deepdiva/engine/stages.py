@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -36,10 +36,13 @@ def kernel_folder() -> Path:
             return folder
     except OSError:
         pass
-    return Path(tempfile.gettempdir()) / f"deepdiva-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    return (
+        Path(tempfile.gettempdir())
+        / f"deepdiva-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load(text: str, title: str) -> ModuleType:
     digest = hashlib.sha256((text + version("numba")).encode()).hexdigest()[:16]
     name = f"deepdiva_kernel_{title}_{digest}"
@@ -48,14 +51,15 @@ def _load(text: str, title: str) -> ModuleType:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, text.encode(), force=True)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-@lru_cache(maxsize=None)
+@cache
 def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
     loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
@@ -63,13 +67,13 @@ def coefficients_of(module: Module) -> Callable[..., None]:
     return function
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_stage(module: Module, moving: bool) -> ModuleType:
     """The compiled source stage of an oscillator panel."""
     return _load(source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
     """The compiled filter stage of a pair of filters."""
     title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"

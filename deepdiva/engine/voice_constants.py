@@ -1,4 +1,4 @@
-"""Constants of a voice that belong to no module: tuning, drift, envelope times, mixing, modulation."""
+"""Constants of a voice that belong to no module: tuning, drift, envelopes, modulation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ VOICE_CONSTANTS: Final = (
     Constant("decay_shortest", 0.0025, 0.001, 0.005, "s", _LOW, "time constant of decay at 0"),
     Constant("decay_longest", 21.2, 19.8, 21.5, "s", _HIGH, "time constant of decay at 100"),
     Constant("decay_power", 5.0, 4.93, 5.03, "", _HIGH, "power of the decay knob"),
-    Constant("release_shortest", 0.007, 0.003, 0.009, "s", _MEDIUM, "time constant of release at 0"),
+    Constant(
+        "release_shortest", 0.007, 0.003, 0.009, "s", _MEDIUM, "time constant of release at 0"
+    ),
     Constant("release_longest", 20.6, 19.0, 21.5, "s", _HIGH, "time constant of release at 100"),
     Constant("release_power", 5.04, 4.93, 5.1, "", _HIGH, "power of the release knob"),
     Constant("release_undershoot", 0.0177, 0.01, 0.025, "", _MEDIUM, "how far below 0 it aims"),
@@ -43,8 +45,12 @@ VOICE_CONSTANTS: Final = (
     Constant("lag_seconds", 2.0, 0.5, 5.0, "s", _GUESS, "lag processor at Slew 100"),
     Constant("cutoff_depth", 1.037, 1.0, 1.04, "", _MEDIUM, "semitones a unit of FreqModDepth"),
     Constant("feedback_gain", 1.98, 1.45, 2.4, "", _MEDIUM, "feedback round at Feedback 100"),
-    Constant("filter_fm_ladder_semitones", 0.6, 0.5, 1.0, "semitones", _MEDIUM, "a unit of FilterFM"),
-    Constant("filter_fm_semitones", 1.0, 0.5, 1.2, "semitones", _GUESS, "the same of other filters"),
+    Constant(
+        "filter_fm_ladder_semitones", 0.6, 0.5, 1.0, "semitones", _MEDIUM, "a unit of FilterFM"
+    ),
+    Constant(
+        "filter_fm_semitones", 1.0, 0.5, 1.2, "semitones", _GUESS, "the same of other filters"
+    ),
 )
 """Fitted to real sounds where their confidence is not a guess; see `docs/ENGINE.md`."""
 

@@ -183,9 +183,7 @@ class PanelRenderer(Renderer):
 
         def play(group: tuple[LaneInputs, bool]) -> None:
             lanes, moving = group
-            play_group(
-                lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, out
-            )
+            play_group(lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, out)
 
         if self._threads == 1 or len(work) == 1:
             for group in work:

@@ -40,7 +40,10 @@ def _solved(module: Module, point: dict[str, float], rate: float, drive, samples
         rtol=1e-8, atol=1e-10, max_step=8.0,
     )  # fmt: skip
     return np.array(
-        [module.circuit(t, y, drive(t), p, ())[0] for t, y in zip(solved.t, solved.y.T, strict=True)]
+        [
+            module.circuit(t, y, drive(t), p, ())[0]
+            for t, y in zip(solved.t, solved.y.T, strict=True)
+        ]
     )
 
 
@@ -61,7 +64,7 @@ def test_step_follows_the_circuit(module: Module, level: float, resonance: float
 @pytest.mark.parametrize("module", CIRCUITS, ids=_ids)
 def test_small_inputs_meet_the_linear_response(module: Module) -> None:
     """Impulse response against C (zI - A)^-1 B + D of the linearised circuit, bilinear."""
-    # A step that mixes in `zero` is not the bilinear circuit near Nyquist: it is asked further below.
+    # A step that mixes in `zero` is not the bilinear circuit near Nyquist: it is asked far below.
     rate = 768000.0 if "zero" in module.coefficients else 96000.0
     samples, tiny = 8192 * round(rate / 96000.0), 1e-6
     point = _point(module, 0.3)

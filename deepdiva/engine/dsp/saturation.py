@@ -6,7 +6,7 @@ import numpy as np
 
 
 def chord(x: float) -> float:
-    """Chord of the saturation x / sqrt(1 + x^2): `x * chord(x)` stays within -1..1."""
+    """The chord of x / sqrt(1 + x^2), a saturation that stays within -1..1."""
     return 1.0 / np.sqrt(1.0 + x * x)
 
 
@@ -19,10 +19,8 @@ def tanh(x: float) -> float:
 
 
 def tanh_chord(x: float) -> float:
-    """Chord of the hyperbolic tangent: `x * tanh_chord(x)` is `tanh(x)`; 1 at 0."""
+    """The chord of the hyperbolic tangent, tanh(x) / x; 1 at 0."""
     y = min(4.9, max(-4.9, x))
     z = y * y
     upper = 135135.0 + z * (17325.0 + z * (378.0 + z))
-    return 4.9 * upper / (
-        max(4.9, abs(x)) * (135135.0 + z * (62370.0 + z * (3150.0 + 28.0 * z)))
-    )
+    return 4.9 * upper / (max(4.9, abs(x)) * (135135.0 + z * (62370.0 + z * (3150.0 + 28.0 * z))))

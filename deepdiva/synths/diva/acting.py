@@ -105,7 +105,7 @@ def known() -> frozenset[str]:
         names |= _fields(source)
         names |= set(_PROCESSORS.get(source, ()))
     for number in (1, 2):
-        keys = "Atk Dec Sus Rel Vel Model Quant Crve RelOn KeyFlw".split()
+        keys = ["Atk", "Dec", "Sus", "Rel", "Vel", "Model", "Quant", "Crve", "RelOn", "KeyFlw"]
         names |= {f"ENV{number}.{key}" for key in keys}
     names |= {f"OPT.V{k + 1}Mod" for k in range(6)} | {"OPT.ESlop"}
     return frozenset(names)
@@ -160,7 +160,19 @@ def _follow(heard: set[int], value: dict[str, float], found: set[str]) -> None:
 def _fields(source: int) -> frozenset[str]:
     if source in (program.LFO_1, program.LFO_2):
         name = f"LFO{source - program.LFO_1 + 1}"
-        keys = "Sync Trig Wave Phse Dly DMD1 DMS1 Rate FMD1 FMS1 Polar".split()
+        keys = [
+            "Sync",
+            "Trig",
+            "Wave",
+            "Phse",
+            "Dly",
+            "DMD1",
+            "DMS1",
+            "Rate",
+            "FMD1",
+            "FMS1",
+            "Polar",
+        ]
         return frozenset(f"{name}.{key}" for key in keys)
     if source == program.QUANTISED:
         return frozenset({"MOD.Quant"})

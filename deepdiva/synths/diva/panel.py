@@ -103,7 +103,7 @@ class _Reader(Lanes):
 
     def __init__(self) -> None:
         lane = np.zeros(1, np.int64)
-        constants = defaultdict(lambda: 1.0)
+        constants: defaultdict[str, float] = defaultdict(lambda: 1.0)
         super().__init__(
             DIVA.defaults()[None], Note(), np.zeros(1, np.uint64), lane, lane + 1, constants, 1.0
         )
@@ -183,7 +183,7 @@ def _on(name: str, scale: float = 1.0) -> Law:
 
 
 def _one_of(name: str, *choices: int) -> Law:
-    return lambda lanes: np.isin(lanes.choice(name), choices).astype(np.float64)
+    return lambda lanes: np.asarray(np.isin(lanes.choice(name), choices), np.float64)
 
 
 _SHAPE_SCALE = 8.0 / 100.0
@@ -253,11 +253,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "width": share("OSC.PW"),
         },
         (
-            *(
-                Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}")
-                for m in (1, 2)
-                for k in (1, 2)
-            ),
+            *(Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}") for m in (1, 2) for k in (1, 2)),
             Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.level1", 0.01),
         ),
         pitches=(_octave, knob("OSC.Tune2")),
@@ -283,6 +279,7 @@ HIGHPASSES: dict[int, Fitting] = {
     ),
 }
 """HPF.Model to what plays it."""
+
 
 def _cutoff_depth(lanes: Lanes) -> Array:
     return np.full(lanes.size, lanes.constants["cutoff_depth"])
@@ -502,7 +499,7 @@ def _inputs(
 
     feedback = oscillator.feedback or highpass.feedback
     routes = [*oscillator.routes, *highpass.routes, *lowpass.routes, *shared_routes(feedback)]
-    units = {
+    units: dict[str, Array | float] = {
         "amplifier.level": 0.01 * level,
         "mixer.feedback": 0.01 * c["feedback_gain"],
         "mixer.filter_fm": c[lowpass.filter_fm] / 12.0,
@@ -510,7 +507,8 @@ def _inputs(
     sources = np.stack([np.clip(lanes.choice(r.source), 0, program.SOURCES - 1) for r in routes], 1)
     depths = np.stack(
         [
-            lanes[r.depth] * (r.scale(lanes) if callable(r.scale) else r.scale)
+            lanes[r.depth]
+            * (r.scale(lanes) if callable(r.scale) else r.scale)
             * units.get(r.target, 1.0)
             for r in routes
         ],
@@ -568,7 +566,11 @@ def _inner(lanes: Lanes) -> tuple[NDArray[np.int64], Array]:
 def _static(lanes: Lanes) -> Array:
     values = np.zeros((lanes.size, program.SOURCES))
     values[:, program.VELOCITY] = lanes.note.velocity / 127.0
-    key = (lanes.note.pitch - lanes.constants["key_pivot"]) / 12.0 / lanes.constants["key_follow_octaves"]
+    key = (
+        (lanes.note.pitch - lanes.constants["key_pivot"])
+        / 12.0
+        / lanes.constants["key_follow_octaves"]
+    )
     values[:, program.KEY_FOLLOW] = values[:, program.KEY_FOLLOW_2] = key
     values[:, program.ALTERNATE] = 1.0
     values[:, program.RANDOM] = 2.0 * lanes.note_uniform(_RANDOM) - 1.0
@@ -621,8 +623,10 @@ def _drift(lanes: Lanes, count: int) -> Array:
     nodes = int(np.ceil(lanes.note.render_seconds / step)) + 3
     spread = np.array([c["drift_1_cents"], c["drift_2_cents"], c["drift_2_cents"]])[:count]
     kept = np.exp(-step / c["drift_seconds"])
-    streams = _DRIFT + 64 * lanes.voice[:, None, None] + 4096 * (
-        1 + np.arange(count)[None, :, None] + 4 * np.arange(nodes)[None, None, :]
+    streams = (
+        _DRIFT
+        + 64 * lanes.voice[:, None, None]
+        + 4096 * (1 + np.arange(count)[None, :, None] + 4 * np.arange(nodes)[None, None, :])
     )
     drawn = normal(lanes.seeds[:, None, None], streams)
     drift = np.empty_like(drawn)
@@ -665,7 +669,11 @@ def _envelopes(lanes: Lanes) -> Array:
         factor = 2.0 ** (-octaves * lanes.share(f"{name}.KeyFlw"))
         factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * lanes.normal(_TIME))
         attack, decay, release = (
-            factor * (c[f"{s}_shortest"] + c[f"{s}_longest"] * lanes.share(f"{name}.{p}") ** c[f"{s}_power"])
+            factor
+            * (
+                c[f"{s}_shortest"]
+                + c[f"{s}_longest"] * lanes.share(f"{name}.{p}") ** c[f"{s}_power"]
+            )
             for s, p in (("attack", "Atk"), ("decay", "Dec"), ("release", "Rel"))
         )
         sustain = lanes.share(f"{name}.Sus")

@@ -1,1 +1,1 @@
-"""."""
+"""Amplifiers: `step((sound, envelope), p, s) -> ((output, feedback), s)`."""

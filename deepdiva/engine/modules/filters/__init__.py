@@ -1,1 +1,1 @@
-"""."""
+"""Main filters: `step(x, p, s) -> (y, s)`."""

@@ -77,12 +77,40 @@ MODULE = Module(
         Input("revision", "", 1.0, 2.0, "circuit revision", 1.0),
     ),
     constants=(
-        Constant("shift", 0.0, -2.0, 2.0, "semitones", Confidence.MEDIUM, "corner above the knob's pitch"),
-        Constant("feedback_gain", 2.5, 2.25, 2.8, "", Confidence.LOW, "feedback at resonance 1; at 2 it oscillates"),
-        Constant("feedback_power", 1.7, 1.0, 2.5, "", Confidence.LOW, "power of the resonance knob"),
-        Constant("clip", 1.0, 0.75, 1.15, "", Confidence.LOW, "level at which the loop of revision 1 saturates"),
+        Constant(
+            "shift", 0.0, -2.0, 2.0, "semitones", Confidence.MEDIUM, "corner above the knob's pitch"
+        ),
+        Constant(
+            "feedback_gain",
+            2.5,
+            2.25,
+            2.8,
+            "",
+            Confidence.LOW,
+            "feedback at resonance 1; at 2 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 1.7, 1.0, 2.5, "", Confidence.LOW, "power of the resonance knob"
+        ),
+        Constant(
+            "clip",
+            1.0,
+            0.75,
+            1.15,
+            "",
+            Confidence.LOW,
+            "level at which the loop of revision 1 saturates",
+        ),
         Constant("bias", 0.2, -0.05, 0.25, "", Confidence.LOW, "bias of that saturation"),
-        Constant("clip2", 0.7, 0.4, 1.3, "", Confidence.GUESS, "level at which the loop of revision 2 saturates"),
+        Constant(
+            "clip2",
+            0.7,
+            0.4,
+            1.3,
+            "",
+            Confidence.GUESS,
+            "level at which the loop of revision 2 saturates",
+        ),
     ),
     coefficients=("warp", "gain", "feedback", "zero", "clip", "by_clip", "bias", "rest"),
     states=("z1", "z2", "z3", "slope"),

@@ -98,9 +98,27 @@ MODULE = Module(
         Input("colour", "", 0.0, 1.0, "0: rough, 1: clean"),
     ),
     constants=(
-        Constant("shift", -12.95, -14.0, 0.0, "semitones", Confidence.GUESS, "cutoff above the knob's pitch"),
-        Constant("feedback_gain", 5.9, 4.0, 6.5, "", Confidence.GUESS, "loop gain at resonance 1; at 4 it oscillates"),
-        Constant("feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"),
+        Constant(
+            "shift",
+            -12.95,
+            -14.0,
+            0.0,
+            "semitones",
+            Confidence.GUESS,
+            "cutoff above the knob's pitch",
+        ),
+        Constant(
+            "feedback_gain",
+            5.9,
+            4.0,
+            6.5,
+            "",
+            Confidence.GUESS,
+            "loop gain at resonance 1; at 4 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"
+        ),
         Constant("rough", 1.2, 0.7, 2.5, "", Confidence.GUESS, "gain into the saturation, rough"),
         Constant("clean", 0.4, 0.1, 0.7, "", Confidence.GUESS, "gain into the saturation, clean"),
         Constant("bass", 0.5, 0.0, 1.0, "", Confidence.GUESS, "share of the lost bass given back"),

@@ -3,10 +3,11 @@
     u = x - k (y4 less its very low part),  v = (tanh(d (u - o)) + tanh(d o)) / d
     dy1/dt = w (v - y1),  dyn/dt = w (y(n-1) - yn)
 
-A. Huovilainen, "Non-linear digital implementation of the Moog ladder filter", DAFx-04; V. Zavalishin,
-"The Art of VA Filter Design", 2018, chapter 5. Trapezoidal one-poles; the loop is solved without
-delay by a Newton step from its linearisation at the last sample. The offset o makes even products; k,
-cutoff, offset and drive were fitted to real sounds with known parameters (`docs/ENGINE.md`).
+A. Huovilainen, "Non-linear digital implementation of the Moog ladder filter", DAFx-04;
+V. Zavalishin, "The Art of VA Filter Design", 2018, chapter 5. Trapezoidal one-poles; the loop is
+solved without delay by a Newton step from its linearisation at the last sample. The offset o makes
+even products; k, cutoff, offset and drive were fitted to real sounds with known parameters
+(`docs/ENGINE.md`). Which pole gives the output of 12 dB is a guess.
 """
 
 from __future__ import annotations
@@ -89,14 +90,50 @@ MODULE = Module(
         Input("mode", "", 0.0, 1.0, "0: 24 dB an octave, 1: 12 dB"),
     ),
     constants=(
-        Constant("shift", -12.95, -13.2, -12.0, "semitones", Confidence.HIGH, "cutoff above the knob's pitch"),
-        Constant("feedback_gain", 5.93, 5.6, 6.1, "", Confidence.HIGH, "loop gain at resonance 1; at 4 it oscillates"),
-        Constant("feedback_power", 1.045, 1.03, 1.13, "", Confidence.HIGH, "power of the resonance knob"),
+        Constant(
+            "shift",
+            -12.95,
+            -13.2,
+            -12.0,
+            "semitones",
+            Confidence.HIGH,
+            "cutoff above the knob's pitch",
+        ),
+        Constant(
+            "feedback_gain",
+            5.93,
+            5.6,
+            6.1,
+            "",
+            Confidence.HIGH,
+            "loop gain at resonance 1; at 4 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 1.045, 1.03, 1.13, "", Confidence.HIGH, "power of the resonance knob"
+        ),
         Constant("drive", 0.92, 0.7, 1.1, "", Confidence.HIGH, "gain into the loop's saturation"),
-        Constant("offset", 0.45, 0.31, 0.47, "", Confidence.HIGH, "where that saturation is centred"),
+        Constant(
+            "offset", 0.45, 0.31, 0.47, "", Confidence.HIGH, "where that saturation is centred"
+        ),
         Constant("fade", 15.0, 8.0, 20.0, "Hz", Confidence.MEDIUM, "below this the loop fades"),
-        Constant("lowest", 27.0, 20.0, 40.0, "semitones", Confidence.LOW, "no modulation closes it further"),
-        Constant("highest", 140.0, 130.0, 170.0, "semitones", Confidence.LOW, "no modulation opens it further"),
+        Constant(
+            "lowest",
+            27.0,
+            20.0,
+            40.0,
+            "semitones",
+            Confidence.LOW,
+            "no modulation closes it further",
+        ),
+        Constant(
+            "highest",
+            140.0,
+            130.0,
+            170.0,
+            "semitones",
+            Confidence.LOW,
+            "no modulation opens it further",
+        ),
     ),
     coefficients=("warp", "gain", "k", "drive", "by_drive", "offset", "rest", "leak", "two"),
     states=("z1", "z2", "z3", "z4", "low", "u", "v", "slope"),

@@ -74,10 +74,30 @@ MODULE = Module(
         Input("mode", "", 0.0, 3.0, "0: LP4, 1: LP2, 2: HP, 3: BP"),
     ),
     constants=(
-        Constant("shift", -12.95, -14.0, 0.0, "semitones", Confidence.GUESS, "cutoff above the knob's pitch"),
-        Constant("feedback_gain", 5.9, 4.0, 6.5, "", Confidence.GUESS, "loop gain at resonance 1; at 4 it oscillates"),
-        Constant("feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"),
-        Constant("drive", 0.9, 0.5, 1.5, "", Confidence.GUESS, "gain into the feedback's saturation"),
+        Constant(
+            "shift",
+            -12.95,
+            -14.0,
+            0.0,
+            "semitones",
+            Confidence.GUESS,
+            "cutoff above the knob's pitch",
+        ),
+        Constant(
+            "feedback_gain",
+            5.9,
+            4.0,
+            6.5,
+            "",
+            Confidence.GUESS,
+            "loop gain at resonance 1; at 4 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"
+        ),
+        Constant(
+            "drive", 0.9, 0.5, 1.5, "", Confidence.GUESS, "gain into the feedback's saturation"
+        ),
         Constant("damping", 1.4, 1.0, 2.0, "", Confidence.GUESS, "damping of the second section"),
     ),
     coefficients=("warp", "k", "drive", "damping", "lp4", "lp2", "hp", "bp"),

@@ -72,9 +72,27 @@ MODULE = Module(
         Input("band", "", 0.0, 1.0, "1: band-pass"),
     ),
     constants=(
-        Constant("shift", -12.95, -14.0, 0.0, "semitones", Confidence.GUESS, "cutoff above the knob's pitch"),
-        Constant("feedback_gain", 5.9, 3.0, 6.5, "", Confidence.GUESS, "loop gain at resonance 1; at 4 it oscillates"),
-        Constant("feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"),
+        Constant(
+            "shift",
+            -12.95,
+            -14.0,
+            0.0,
+            "semitones",
+            Confidence.GUESS,
+            "cutoff above the knob's pitch",
+        ),
+        Constant(
+            "feedback_gain",
+            5.9,
+            3.0,
+            6.5,
+            "",
+            Confidence.GUESS,
+            "loop gain at resonance 1; at 4 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 1.07, 0.9, 1.5, "", Confidence.GUESS, "power of the resonance knob"
+        ),
         Constant("drive", 0.6, 0.3, 1.5, "", Confidence.GUESS, "gain into the saturation"),
     ),
     coefficients=("warp", "k", "drive", "lp", "hp", "bp"),

@@ -1,1 +1,1 @@
-"""."""
+"""High-passes: `step(x, p, s) -> (y, s)`."""

@@ -53,11 +53,25 @@ MODULE = Module(
         Input("revision", "", 1.0, 2.0, "circuit revision", 1.0),
     ),
     constants=(
-        Constant("shift", 0.0, -2.0, 2.0, "semitones", Confidence.MEDIUM, "corner above the knob's pitch"),
-        Constant("feedback_gain", 2.0, 1.75, 2.1, "", Confidence.LOW, "feedback at resonance 1; at 2 it oscillates"),
-        Constant("feedback_power", 2.0, 1.0, 3.0, "", Confidence.LOW, "power of the resonance knob"),
+        Constant(
+            "shift", 0.0, -2.0, 2.0, "semitones", Confidence.MEDIUM, "corner above the knob's pitch"
+        ),
+        Constant(
+            "feedback_gain",
+            2.0,
+            1.75,
+            2.1,
+            "",
+            Confidence.LOW,
+            "feedback at resonance 1; at 2 it oscillates",
+        ),
+        Constant(
+            "feedback_power", 2.0, 1.0, 3.0, "", Confidence.LOW, "power of the resonance knob"
+        ),
         Constant("clip", 1.3, 1.05, 2.0, "", Confidence.LOW, "level at which revision 1 saturates"),
-        Constant("clip2", 2.0, 1.0, 4.0, "", Confidence.GUESS, "level at which revision 2 saturates"),
+        Constant(
+            "clip2", 2.0, 1.0, 4.0, "", Confidence.GUESS, "level at which revision 2 saturates"
+        ),
     ),
     coefficients=("warp", "back", "inverse", "clip", "by_clip"),
     states=("s1", "s2"),

@@ -39,7 +39,9 @@ MODULE = Module(
     version=1,
     inputs=(Input("cutoff", "semitones", -20.0, 160.0, "MIDI pitch of the corner", 30.0),),
     constants=(
-        Constant("shift", 0.0, -13.0, 2.0, "semitones", Confidence.GUESS, "corner above the knob's pitch"),
+        Constant(
+            "shift", 0.0, -13.0, 2.0, "semitones", Confidence.GUESS, "corner above the knob's pitch"
+        ),
         Constant("off", 30.0, 29.0, 31.0, "semitones", Confidence.GUESS, "where the knob is off"),
     ),
     coefficients=("warp", "gain", "on"),

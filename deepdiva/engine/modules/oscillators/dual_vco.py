@@ -66,7 +66,9 @@ def _bare(phase, sine, triangle, saw, pulse, high):
     p = phase - np.floor(phase)
     away = abs(nearest(phase))
     level = 1.0 if p < high else -1.0
-    return sine * _sine(phase) + triangle * (1.0 - 4.0 * away) + saw * (1.0 - 2.0 * p) + pulse * level
+    return (
+        sine * _sine(phase) + triangle * (1.0 - 4.0 * away) + saw * (1.0 - 2.0 * p) + pulse * level
+    )
 
 
 def _rest(distance):
@@ -91,7 +93,8 @@ def _smooth(phase, increment, sine, triangle, saw, pulse, high):
 def step(x, p, s):
     phase1, increment1, phase2, increment2, white = x
     (
-        triangle1, saw1, pulse1, high1, sine2, triangle2, saw2, pulse2, high2, fm, sync, noise, unit,
+        triangle1, saw1, pulse1, high1, sine2, triangle2, saw2, pulse2, high2,
+        fm, sync, noise, unit,
     ) = p  # fmt: skip
     ahead, bare1, bare2, early1, early2, q1, q2, q3 = s
     fade1 = _fade(increment1)
@@ -170,14 +173,27 @@ MODULE = Module(
     ),
     constants=(
         Constant("level_gain", 0.436, 0.35, 0.55, "", Confidence.GUESS, "gain of one wave alone"),
-        Constant("narrowest", 0.03, 0.01, 0.1, "cycle", Confidence.GUESS, "low share of the pulse at 100"),
+        Constant(
+            "narrowest", 0.03, 0.01, 0.1, "cycle", Confidence.GUESS, "low share of the pulse at 100"
+        ),
         Constant("fm_octaves", 1.93, 1.0, 3.0, "octaves", Confidence.GUESS, "FM at 1"),
         Constant("noise_gain", 0.3, 0.1, 0.6, "", Confidence.GUESS, "noise against saw"),
     ),
     coefficients=(
-        "triangle1", "saw1", "pulse1", "high1", "sine2", "triangle2", "saw2", "pulse2", "high2",
-        "fm", "sync", "noise", "unit",
-    ),  # fmt: skip
+        "triangle1",
+        "saw1",
+        "pulse1",
+        "high1",
+        "sine2",
+        "triangle2",
+        "saw2",
+        "pulse2",
+        "high2",
+        "fm",
+        "sync",
+        "noise",
+        "unit",
+    ),
     states=("ahead", "bare1", "bare2", "early1", "early2", "q1", "q2", "q3"),
     controls=controls,
     step=step,

@@ -7,7 +7,8 @@ ramp, a triangle and two band-limited edges (`dsp.edges`), so choosing one is ch
 
 from __future__ import annotations
 
-from deepdiva.engine.dsp.edges import kink, nearest, step as edge
+from deepdiva.engine.dsp.edges import kink, nearest
+from deepdiva.engine.dsp.edges import step as edge
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 _FADE_FROM = 0.42
@@ -99,7 +100,9 @@ MODULE = Module(
         _c("gain_narrow", 1.0, 0.95, 1.1, "medium", "narrow pulse of the second oscillator"),
         _c("gain_ring", 1.0, 0.9, 1.2, "low", "ring modulation"),
         _c("narrow_high", 0.905, 0.9025, 0.9075, "high", "high share of the narrow pulse", "cycle"),
-        _c("pulse_50_high", 0.7475, 0.745, 0.7525, "high", "high share of the pulse at 50", "cycle"),
+        _c(
+            "pulse_50_high", 0.7475, 0.745, 0.7525, "high", "high share of the pulse at 50", "cycle"
+        ),
     ),
     coefficients=("triangle", "saw", "pulse", "noise", "saw2", "pulse2", "ring", "high", "high2"),
     states=(),

@@ -1,15 +1,16 @@
 """Triple VCO: three oscillators whose shape morphs, as a Minimoog's grown continuous.
 
-Shape 1 is a rising ramp, 3 a triangle, 5 a falling saw, 7 a square, 9 a narrow pulse; between 5 and 7
-a saw fades into a pulse that narrows from the whole cycle to half of it, and keeps its DC. The first
-oscillator modulates the pitch of the other two exponentially. Every wave is a sum of a triangle and
+Shape 1 is a rising ramp, 3 a triangle, 5 a falling saw, 7 a square, 9 a narrow pulse; between 5 and
+7 a saw fades into a pulse that narrows from the whole cycle to half of it, and keeps its DC. The
+first oscillator modulates the pitch of the other two exponentially. Every wave is a sum of a triangle and
 two saws (`dsp.edges`). Laws between shapes 5 and 7, of FM and of levels: fitted to real sounds with
 known parameters (`docs/ENGINE.md`); the others are documented, and uncalibrated.
 """
 
 from __future__ import annotations
 
-from deepdiva.engine.dsp.edges import kink, nearest, step as edge
+from deepdiva.engine.dsp.edges import kink, nearest
+from deepdiva.engine.dsp.edges import step as edge
 from deepdiva.engine.dsp.powers import octaves
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -123,18 +124,41 @@ MODULE = Module(
         Input("fm", "", 0.0, 1.0, "FM of oscillators 2 and 3 by oscillator 1"),
     ),
     constants=(
-        Constant("level_gain", 0.436, 0.4, 0.48, "", Confidence.HIGH, "gain of an oscillator at level 1"),
+        Constant(
+            "level_gain", 0.436, 0.4, 0.48, "", Confidence.HIGH, "gain of an oscillator at level 1"
+        ),
         Constant("level_power", 0.99, 0.95, 1.05, "", Confidence.HIGH, "power of the level knob"),
         Constant("noise_gain", 0.2, 0.0, 0.3, "", Confidence.LOW, "noise against saw"),
         Constant("fm_octaves", 1.93, 1.7, 2.1, "octaves", Confidence.HIGH, "FM at 1"),
-        Constant("narrowest", 0.04, 0.02, 0.1, "cycle", Confidence.GUESS, "high share of the pulse at shape 9"),
+        Constant(
+            "narrowest",
+            0.04,
+            0.02,
+            0.1,
+            "cycle",
+            Confidence.GUESS,
+            "high share of the pulse at shape 9",
+        ),
     ),
     coefficients=(
-        "level1", "level2", "level3", "noise", "fm",
-        "saw1", "triangle1", "pulse1", "high1",
-        "saw2", "triangle2", "pulse2", "high2",
-        "saw3", "triangle3", "pulse3", "high3",
-    ),  # fmt: skip
+        "level1",
+        "level2",
+        "level3",
+        "noise",
+        "fm",
+        "saw1",
+        "triangle1",
+        "pulse1",
+        "high1",
+        "saw2",
+        "triangle2",
+        "pulse2",
+        "high2",
+        "saw3",
+        "triangle3",
+        "pulse3",
+        "high3",
+    ),
     states=("ahead2", "ahead3"),
     controls=controls,
     step=step,
