@@ -40,7 +40,7 @@ _HOMES = {
     "MatchResult": "deepdiva.pipeline.match",
     "Note": "deepdiva.note",
     "Prediction": "deepdiva.pipeline.predict",
-    "Preset": "deepdiva.preset",
+    "Preset": "deepdiva.synths.diva.preset",
     "match": "deepdiva.pipeline.match",
     "predict": "deepdiva.pipeline.predict",
 }
