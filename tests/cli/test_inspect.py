@@ -121,7 +121,7 @@ def test_error_names_file_and_line():
     result = CliRunner().invoke(main, ["inspect", __file__])
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert re.match(r"Error: .*test_cli_inspect\.py, line 1: it begins with", result.stderr)
+    assert re.match(r"Error: .*test_inspect\.py, line 1: it begins with", result.stderr)
 
 
 def test_real_presets_can_be_shown(diva_presets):
