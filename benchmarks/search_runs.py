@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,8 +126,8 @@ class Unstruck(Renderer):
 
     @property
     def info(self) -> RendererInfo:
-        """Of the renderer."""
-        return self._renderer.info
+        """Of the renderer, which takes no realizations here."""
+        return replace(self._renderer.info, takes_realizations=False)
 
     @property
     def table(self) -> ParameterTable:

@@ -16,9 +16,10 @@ Location Parameter", Annals of Mathematical Statistics 35(1), 1964): what no pat
 line must not decide.
 
 Only ordered parameters descend; classes stay. So descents start from the best points of several
-combinations of classes, and a race in the manner of successive halving (`race.py`) decides. What it
-leaves of the budget goes to later races, in which the best descents that dropped out go on, beside
-neighbours of the winner, where a class is another, or good points far from all that was tried.
+combinations of classes, and a race in the manner of successive halving (`halving.py`) decides. What
+it leaves of the budget goes to later races, in which the best descents that dropped out go on,
+beside neighbours of the winner, where a class is another, or good points far from all that was
+tried.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def get_command(name: str, source: Path | None, folder: Path | None, as_json: bo
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="Patches that are drawn_sounds, uniformly over the free parameters.",
+    help="Patches that are drawn, uniformly over the free parameters.",
 )
 @click.option(
     "--from-presets",
