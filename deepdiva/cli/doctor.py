@@ -77,11 +77,13 @@ def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
     Raises:
         MissingFileError: the user named a plug-in that does not exist.
     """
+    from deepdiva.hosts.settings import HOSTS
     from deepdiva.renderers import make_plugin_renderer, renderer_kind
 
     if choice.plugin is None and not has_diva:
         return None
-    kind = renderer_kind(None if choice.is_embedded else choice.name, choice.plugin or "")
+    named = choice.name if choice.name in HOSTS else None
+    kind = renderer_kind(named, choice.plugin or "")
     return make_plugin_renderer(kind, choice.plugin, quality=choice.quality)
 
 

@@ -143,8 +143,8 @@ class RendererChoice:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the embedded engine renders."""
-        return not renderer_kind(self.name, self.plugin).plays_plugins
+        """Whether the usual engine renders, that of the network and of online training."""
+        return renderer_kind(self.name, self.plugin) is renderer_kind()
 
     def open(
         self,

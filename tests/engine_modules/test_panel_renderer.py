@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from deepdiva.engine.module import Confidence
-from deepdiva.engine.voice_engine import PanelRenderer
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 SHORT = Note(pitch=57, render_seconds=0.4, length_seconds=0.25)
