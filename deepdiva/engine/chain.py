@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.engine.control_program import SOURCE_LIMIT
 from deepdiva.engine.module import Module
 
 Array = NDArray[np.float64]
@@ -107,3 +108,11 @@ class LaneInputs:
         """(lanes,): something but the amplifier's envelope and drift moves, or filter FM is on."""
         routed = ((self.sources != 0) & (self.depths != 0.0)).any(axis=1)
         return np.asarray(routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0))
+
+    @property
+    def highest(self) -> Array:
+        """(lanes, inputs): as far up as routes with a source and a depth may take the inputs."""
+        highest = self.base.copy()
+        reach = SOURCE_LIMIT * np.abs(self.depths) * (self.sources != 0)
+        np.add.at(highest.T, self.route_inputs, reach.T)
+        return highest

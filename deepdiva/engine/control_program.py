@@ -57,6 +57,9 @@ _FAST = {"error_model": "numpy", "fastmath": True, "nogil": True}
 AMPLIFIER: Final = 2
 """Third envelope: what the amplifier follows."""
 
+SOURCE_LIMIT: Final = 4.0
+"""What a source of modulation stays within, up and down."""
+
 HIGHEST_INCREMENT: Final = 0.49
 """Cycles per sample that no oscillator exceeds."""
 
@@ -232,7 +235,7 @@ def modulate(  # type: ignore[no-untyped-def]
             factor = value[inner_sources[n, TO_MULTIPLY_2]]
             value[MULTIPLY] = value[inner_sources[n, TO_MULTIPLY_1]] * factor
             for k in range(SOURCES):
-                value[k] = min(4.0, max(-4.0, value[k]))
+                value[k] = min(SOURCE_LIMIT, max(-SOURCE_LIMIT, value[k]))
             for r in range(route_inputs.shape[0]):
                 if sources[n, r] != NONE:
                     u[n, route_inputs[r], b] += depths[n, r] * value[sources[n, r]]

@@ -252,6 +252,5 @@ def play_group(
 
 def _noisy(lanes: LaneInputs) -> NDArray[np.bool_]:
     """Whether any lane may want noise; modules name the inputs that ask for it."""
-    return np.asarray(
-        bool(lanes.chain.oscillator.noisy(lanes.base[:, lanes.chain.span(lanes.chain.oscillator)]))
-    )
+    oscillator = lanes.chain.oscillator
+    return np.asarray(bool(oscillator.noisy(lanes.highest[:, lanes.chain.span(oscillator)])))

@@ -22,7 +22,7 @@ from deepdiva.engine.modules.filters import bite as bite_lp
 from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
 from deepdiva.engine.modules.highpass import none, post, pre
-from deepdiva.engine.modules.oscillators import dual_vco, dual_vco_eco, triple_vco
+from deepdiva.engine.modules.oscillators import dco, dual_vco, dual_vco_eco, triple_vco
 from deepdiva.note import Note
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
@@ -243,6 +243,24 @@ OSCILLATORS: dict[int, Fitting] = {
         ),
         pitches=(_octave, knob("OSC.Tune2")),
     ),
+    2: Fitting(
+        dco.MODULE,
+        {
+            "pulse": knob("OSC.PWShp"),
+            "saw": knob("OSC.SawShp"),
+            "sub": knob("OSC.SubShp"),
+            "width": knob("OSC.PW", 0.005, 0.5),
+            "sub_level": share("OSC.Vol3"),
+            "noise": share("OSC.Noise"),
+        },
+        (
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1"),
+            Route("OSC.TM2Src", "OSC.TM2Dpt", "pitch1"),
+            Route("OSC.PWMSrc", "OSC.PWMDpt", "oscillator.width", 0.01),
+            Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.noise", 0.01),
+        ),
+        pitches=(lambda lanes: _octave(lanes) - 24.0,),
+    ),
     3: Fitting(
         dual_vco_eco.MODULE,
         {
@@ -359,7 +377,7 @@ def shared_routes(feedback: bool) -> tuple[Route, ...]:
 
 
 SUBSTITUTES: dict[str, dict[int, int]] = {
-    "OSC.Model": {2: 3, 4: 0},
+    "OSC.Model": {4: 0},
     "HPF.Model": {},
     "VCF1.Model": {},
 }
