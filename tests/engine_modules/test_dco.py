@@ -7,9 +7,9 @@ import pytest
 
 from deepdiva.engine.backends import plain
 from deepdiva.engine.modules.oscillators import dco
-from deepdiva.engine.voice_engine import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 RATE = 44100.0
 SAMPLES = 8192
