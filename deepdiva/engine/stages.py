@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +21,9 @@ from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
 
 _LOG = logging.getLogger(__name__)
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Kernels are written and loaded by one thread at a time: `ast` cannot parse in two."""
 
 
 def kernel_folder() -> Path:
@@ -62,7 +66,8 @@ def _load(text: str, title: str) -> ModuleType:
 @cache
 def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
-    loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
+    with _ONE_AT_A_TIME:
+        loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
     function: Callable[..., None] = loaded.coefficients
     return function
 
@@ -70,11 +75,15 @@ def coefficients_of(module: Module) -> Callable[..., None]:
 @cache
 def source_stage(module: Module, moving: bool) -> ModuleType:
     """The compiled source stage of an oscillator panel."""
-    return _load(source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}")
+    with _ONE_AT_A_TIME:
+        return _load(
+            source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}"
+        )
 
 
 @cache
 def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
     """The compiled filter stage of a pair of filters."""
     title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"
-    return _load(filter_text(highpass, lowpass, amplifier, moving), title)
+    with _ONE_AT_A_TIME:
+        return _load(filter_text(highpass, lowpass, amplifier, moving), title)
