@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
-from deepdiva.engine.compose import coefficients_text, filter_text, source_text
+from deepdiva.engine.compose import coefficients_text, effect_text, filter_text, source_text
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
 
@@ -64,6 +64,13 @@ def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
     loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
     function: Callable[..., None] = loaded.coefficients
+    return function
+
+
+@cache
+def effect(module: Module) -> Callable[..., None]:
+    """The compiled `step` of an effect."""
+    function: Callable[..., None] = _load(effect_text(module), f"effect_{module.name}").play
     return function
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
+from deepdiva.engine.effects import padded, play_effects
 from deepdiva.engine.player import LANES, play_group
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
@@ -182,9 +183,37 @@ class PanelRenderer(Renderer):
         ):  # fmt: skip
             work += _groups(lanes)
 
+        settings = panel.effect_settings(
+            patches, note, own.astype(np.uint64), self._voice, rate, self._tempo
+        )
+
         def play(group: tuple[LaneInputs, bool]) -> None:
             lanes, moving = group
-            play_group(lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, out)
+            members, rows = np.unique(lanes.patch, return_inverse=True)
+            dry = np.array([not settings[k] for k in members])
+            mono = dry[rows] & (channels == 1)
+            if dry.all():
+                play_group(
+                    lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono,
+                    out,
+                )  # fmt: skip
+                return
+            bus = np.zeros((2, len(members), padded(note.samples)), np.float32)
+            play_group(
+                lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus
+            )
+            for (left, right), k in zip(bus.transpose(1, 0, 2), members, strict=True):
+                if settings[k]:
+                    play_effects(settings[k], self._modules, rate, left, right)
+                    gain = np.float32(panel.output_gain(patches[k]))
+                    left *= gain
+                    right *= gain
+                    if channels == 1:
+                        left += right
+                        left *= np.float32(0.5)
+                out[0, k] = left[: note.samples]
+                if channels == 2:
+                    out[1, k] = right[: note.samples]
 
         if self._threads == 1 or len(work) == 1:
             for group in work:

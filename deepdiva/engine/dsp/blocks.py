@@ -1,0 +1,111 @@
+"""Delay lines and slow waves for effects, which work on blocks along time.
+
+A line is a ring of `size` cells, a multiple of the block, with `GUARD` cells behind it that repeat
+its beginning: a block is written and read in one piece, so that loops become SIMD. What is read
+must lie at least a block behind what is written where a loop runs through the line.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+BLOCK: Final = 64
+"""Samples that an effect works on at once; whole sounds are padded to a multiple of it."""
+
+GUARD: Final = 128
+"""Cells behind a ring: a block, what interpolation reads beyond it, rounded up to blocks."""
+
+
+def ring(longest: float) -> float:
+    """Cells that a line needs without its guard.
+
+    Args:
+        longest: delay, samples.
+    """
+    return float(BLOCK * (math.ceil(longest / BLOCK) + 3))
+
+
+def put(line, size, at, x, n):  # type: ignore[no-untyped-def]
+    """Write a block at `at`, a multiple of n."""
+    row = line[at : at + n]
+    for i in range(n):
+        row[i] = x[i]
+    if at < 128:
+        row = line[size + at : size + at + n]
+        for i in range(n):
+            row[i] = x[i]
+
+
+def start(size, at, delay):  # type: ignore[no-untyped-def]
+    """Where a block begins that was written `delay` samples before `at`."""
+    place = at - delay
+    return place + size if place < 0 else place
+
+
+def onward(size, at, n):  # type: ignore[no-untyped-def]
+    """Where the next block is written."""
+    return 0 if at + n >= size else at + n
+
+
+def allpass(line, size, at, delay, gain, x, n):  # type: ignore[no-untyped-def]
+    """Schroeder's all-pass, in place: (g + z^-d) / (1 + g z^-d)."""
+    place = start(size, at, delay)
+    old = line[place : place + n]
+    new = line[at : at + n]
+    for i in range(n):
+        v = x[i] - gain * old[i]
+        x[i] = old[i] + gain * v
+        new[i] = v
+    if at < 128:
+        row = line[size + at : size + at + n]
+        for i in range(n):
+            row[i] = new[i]
+
+
+def glide(line, size, at, begin, end, n, out):  # type: ignore[no-untyped-def]
+    """Read a delay that moves straight from `begin` to `end` over the block, between two samples.
+
+    Linear interpolation as a sum of hats over four neighbours, without a gather: delays may move by
+    2 samples in 16 at most.
+    """
+    slope = (end - begin) / n
+    for j in range(0, n, 16):
+        first = at + j - (begin + slope * j)
+        low = np.floor(min(first, first - 16.0 * slope))
+        away = np.float32(first - low)
+        step = np.float32(slope)
+        place = int(low)
+        place = place + size if place < 0 else place
+        x = line[place : place + 19]
+        y = out[j : j + 16]
+        for i in range(16):
+            d = away - step * np.float32(np.int32(i))
+            y[i] = (
+                max(0.0, 1.0 - abs(d)) * x[i]
+                + max(0.0, 1.0 - abs(d - 1.0)) * x[i + 1]
+                + max(0.0, 1.0 - abs(d - 2.0)) * x[i + 2]
+                + max(0.0, 1.0 - abs(d - 3.0)) * x[i + 3]
+            )
+
+
+def sine(cycles):  # type: ignore[no-untyped-def]
+    """sin(2 pi x) within 1e-5."""
+    x = cycles - np.floor(cycles + 0.5)
+    away = abs(x)
+    m = 6.283185307179586 * min(away, 0.5 - away)
+    z = m * m
+    y = m * (1.0 - z * (1.0 - z * (1.0 - z * (1.0 - z * 0.013888889) * 0.023809524) * 0.05) / 6.0)
+    return y if x >= 0.0 else -y
+
+
+def triangle(cycles):  # type: ignore[no-untyped-def]
+    """-1 at whole numbers, 1 between them."""
+    return 4.0 * abs(cycles - np.floor(cycles + 0.5)) - 1.0
+
+
+def quiet(x):  # type: ignore[no-untyped-def]
+    """0 for what is too small to be heard: states that fade never become slow subnormal numbers."""
+    return x if abs(x) > 1e-15 else 0.0
