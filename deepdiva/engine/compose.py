@@ -157,10 +157,7 @@ def effect_text(module: Module) -> str:
     """The file that plays an effect: (left, right, p, memory, s), all in place."""
     sources = Sources()
     step = sources.add(module.step, single=True)
-    body = (
-        "@kept\ndef play(left, right, p, memory, s):\n"
-        f"    {step}(left, right, p, memory, s)\n"
-    )
+    body = f"@kept\ndef play(left, right, p, memory, s):\n    {step}(left, right, p, memory, s)\n"
     # Functions of arrays, called once a block: LLVM inlines them as well and compiles sooner.
     blocks = "\n\n".join(sources.blocks).replace("@njit(**INLINE)", "@njit(**FAST)")
     return HEADER.format(title=module.full_name) + blocks + "\n\n" + body

@@ -38,7 +38,9 @@ def play_effects(
         right: likewise.
     """
     for module, inputs in settings:
-        p = tuple(float(v) for v in module.controls(inputs, tuple(constants[module.full_name]), rate))
+        p = tuple(
+            float(v) for v in module.controls(inputs, tuple(constants[module.full_name]), rate)
+        )
         assert module.memory is not None
         memory = np.zeros(module.memory(p), np.float32)
         effect(module)(left, right, p, memory, np.zeros(len(module.states)))

@@ -199,9 +199,7 @@ class PanelRenderer(Renderer):
                 )  # fmt: skip
                 return
             bus = np.zeros((2, len(members), padded(note.samples)), np.float32)
-            play_group(
-                lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus
-            )
+            play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus)
             for (left, right), k in zip(bus.transpose(1, 0, 2), members, strict=True):
                 if settings[k]:
                     play_effects(settings[k], self._modules, rate, left, right)

@@ -450,9 +450,7 @@ def _effects(slot: int) -> dict[int, Fitting]:
 EFFECTS: dict[int, dict[int, Fitting]] = {1: _effects(1), 2: _effects(2)}
 """For each slot, FX1.Module or FX2.Module to what plays it."""
 
-AT_REST = frozenset(
-    f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont")
-)
+AT_REST = frozenset(f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont"))
 """What only a controller that moves would bring out."""
 
 
@@ -492,9 +490,7 @@ def effect_settings(
             if not rows:
                 continue
             lane = np.zeros(len(rows), np.int64)
-            lanes = Lanes(
-                patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, tempo
-            )
+            lanes = Lanes(patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, tempo)
             inputs = np.stack(
                 [
                     np.clip(fitting.inputs[entry.name](lanes), entry.low, entry.high)
@@ -561,7 +557,17 @@ def modules() -> tuple[Module, ...]:
 
 
 # Streams of chance, one for each thing that is drawn.
-_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = 0, 6, 3, 4, 5, 10, 7, 16, 11
+_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = (
+    0,
+    6,
+    3,
+    4,
+    5,
+    10,
+    7,
+    16,
+    11,
+)
 
 
 @dataclass(frozen=True)

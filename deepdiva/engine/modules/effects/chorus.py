@@ -48,13 +48,11 @@ def play(left, right, p, line, s):
      phase, cells) = p  # fmt: skip
     size = int(cells)
     d = np.float32(dry)
-    g_side, g_middle, c = np.float32(wet * side), np.float32(wet * middle), np.float32(low)
+    c = np.float32(low)
     at = int(s[0])
     slowly, fastly = s[1], s[2]
     one, two = np.float32(s[3]), np.float32(s[4])
     a = np.empty(64, np.float32)
-    b = np.empty(64, np.float32)
-    m = np.zeros(64, np.float32)
     into = np.empty(64, np.float32)
     here = np.empty(3, np.float64)
     there = np.empty(3, np.float64)
@@ -74,13 +72,16 @@ def play(left, right, p, line, s):
             one = quiet(one)
             two = quiet(two)
             put(line, size, at, into, 64)
-            glide(line, size, at, here[0], there[0], 64, a)
-            glide(line, size, at, here[1], there[1], 64, b)
-            if middle > 0.0:
-                glide(line, size, at, here[2], there[2], 64, m)
             for i in range(64):
-                x[i] = d * x[i] + g_side * a[i] + g_middle * m[i]
-                y[i] = d * y[i] + g_side * b[i] + g_middle * m[i]
+                x[i] = d * x[i]
+                y[i] = d * y[i]
+            for k in range(3 if middle > 0.0 else 2):
+                glide(line, size, at, here[k], there[k], 64, a)
+                to_left = np.float32(wet * (side if k == 0 else (middle if k == 2 else 0.0)))
+                to_right = np.float32(wet * (side if k == 1 else (middle if k == 2 else 0.0)))
+                for i in range(64):
+                    x[i] += to_left * a[i]
+                    y[i] += to_right * a[i]
             at = onward(size, at, 64)
         here[0], here[1], here[2] = there[0], there[1], there[2]
         if begin + 64 < left.shape[0]:

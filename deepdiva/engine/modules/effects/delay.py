@@ -40,9 +40,8 @@ def play(left, right, p, line, s):
     at = int(s[0])
     cycles = s[1]
     below, smooth = np.float32(s[2]), np.float32(s[3])
-    tap_l = np.empty(64, np.float32)
-    tap_c = np.empty(64, np.float32)
-    tap_r = np.empty(64, np.float32)
+    taps = np.empty(192, np.float32)
+    tap_l, tap_c, tap_r = taps[:64], taps[64:128], taps[128:]
     back = np.empty(64, np.float32)
     here = excursion * sine(phase + cycles)
     for begin in range(0, left.shape[0], 64):
@@ -50,7 +49,9 @@ def play(left, right, p, line, s):
         y = right[begin : begin + 64]
         cycles += 64 * increment
         there = excursion * sine(phase + cycles)
-        glide(line, size, at, to_centre + here, to_centre + there, 64, tap_c)
+        for k in range(3):
+            time = to_left if k == 0 else (to_centre if k == 1 else to_right)
+            glide(line, size, at, time + here, time + there, 64, taps[64 * k : 64 * k + 64])
         for i in range(64):
             below += h * (tap_c[i] - below)
             smooth = (tap_c[i] - below) + c * (smooth - (tap_c[i] - below))
@@ -60,8 +61,6 @@ def play(left, right, p, line, s):
         for i in range(64):
             back[i] = min(most, max(-most, 0.5 * (x[i] + y[i]) + g * back[i]))
         put(line, size, at, back, 64)
-        glide(line, size, at, to_left + here, to_left + there, 64, tap_l)
-        glide(line, size, at, to_right + here, to_right + there, 64, tap_r)
         for i in range(64):
             x[i] = d * x[i] + g_side * tap_l[i] + g_middle * tap_c[i]
             y[i] = d * y[i] + g_side * tap_r[i] + g_middle * tap_c[i]

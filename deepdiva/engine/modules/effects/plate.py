@@ -21,6 +21,10 @@ _PAPER_RATE = 29761.0
 _LINES = (142, 107, 379, 277, 672, 4453, 1800, 3720, 908, 4217, 2656, 3163)
 """Delays of four diffusers, then of both tanks."""
 
+_TAPPED = (9, 9, 10, 11, 5, 6, 7, 5, 5, 6, 7, 9, 10, 11)
+_TAPS = (266, 2974, 1913, 1996, 1990, 187, 1066, 353, 3627, 1228, 2673, 2111, 335, 121)
+"""Taps of the left side, then of the right; the first, second and fourth of each add."""
+
 
 def controls(u, c, rate):
     before, diffusion, damp, decay, size, dry, wet, phase = u
@@ -35,78 +39,44 @@ def controls(u, c, rate):
     band = math.exp(-2.0 * math.pi * min(0.45 * rate, bandwidth) / rate)
     pre = float(round(before * rate))
     extra = [2.0 * away + 8.0 if k in (4, 8) else 0.0 for k in range(12)]
+    taps = [
+        float(min(round(tap * scale), delays[k])) for k, tap in zip(_TAPPED, _TAPS, strict=True)
+    ]
     rings = [ring(d + e) for d, e in zip(delays, extra, strict=True)] + [ring(pre)]
     return (dry, wet, longest * decay, 0.75 * diffusion, 0.625 * diffusion, low, band, block, away,
-            hertz / rate, phase, scale, pre, *delays, *rings)  # fmt: skip
+            hertz / rate, phase, scale, pre, *delays, *rings, *taps)  # fmt: skip
 
 
 def memory(p):
-    return int(sum(p[-13:])) + 13 * 128
+    return int(sum(p[25:38])) + 13 * 128
 
 
-def tap(line, size, at, delay, gain, out, n):
-    """Add a delayed block."""
-    place = start(size, at, int(delay))
-    row = line[place : place + n]
-    g = np.float32(gain)
-    for i in range(n):
-        out[i] += g * row[i]
-
-
-def play(left, right, p, lines, s):
-    (dry, wet, decay, diffuse1, diffuse2, low, band, block, away, increment, phase, scale, pre,
-     d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11,
-     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12) = p  # fmt: skip
+def play(left, right, p, cells, s):
+    (dry, wet, decay, diffuse1, diffuse2, low, band, block, away, increment, phase, scale,
+     pre) = p[:13]  # fmt: skip
+    table = np.array(p)
     n = int(block)
-    z0, z1, z2, z3, z4, z5 = int(f0), int(f1), int(f2), int(f3), int(f4), int(f5)
-    z6, z7, z8, z9, z10, z11, z12 = (
-        int(f6), int(f7), int(f8), int(f9), int(f10), int(f11), int(f12),
-    )  # fmt: skip
-    o = 0
-    m0 = lines[o : o + z0 + 128]
-    o += z0 + 128
-    m1 = lines[o : o + z1 + 128]
-    o += z1 + 128
-    m2 = lines[o : o + z2 + 128]
-    o += z2 + 128
-    m3 = lines[o : o + z3 + 128]
-    o += z3 + 128
-    m4 = lines[o : o + z4 + 128]
-    o += z4 + 128
-    m5 = lines[o : o + z5 + 128]
-    o += z5 + 128
-    m6 = lines[o : o + z6 + 128]
-    o += z6 + 128
-    m7 = lines[o : o + z7 + 128]
-    o += z7 + 128
-    m8 = lines[o : o + z8 + 128]
-    o += z8 + 128
-    m9 = lines[o : o + z9 + 128]
-    o += z9 + 128
-    m10 = lines[o : o + z10 + 128]
-    o += z10 + 128
-    m11 = lines[o : o + z11 + 128]
-    o += z11 + 128
-    m12 = lines[o : o + z12 + 128]
-    at0, at1, at2, at3, at4, at5 = int(s[0]), int(s[1]), int(s[2]), int(s[3]), int(s[4]), int(s[5])
-    at6, at7, at8, at9, at10, at11 = (
-        int(s[6]), int(s[7]), int(s[8]), int(s[9]), int(s[10]), int(s[11]),
-    )  # fmt: skip
-    at12 = int(s[12])
+    length = np.empty(13, np.int64)
+    size = np.empty(13, np.int64)
+    first = np.empty(13, np.int64)
+    at = np.empty(13, np.int64)
+    end = 0
+    for k in range(13):
+        length[k] = int(table[13 + k]) if k < 12 else int(pre)
+        size[k] = int(table[25 + k])
+        first[k] = end
+        end += size[k] + 128
+        at[k] = int(s[k])
     cycles = s[13]
     input_band = np.float32(s[14])
     l_low, r_low = np.float32(s[15]), np.float32(s[16])
     d, w, g = np.float32(dry), np.float32(wet * 0.6), np.float32(decay)
     c, e = np.float32(low), np.float32(band)
-    one, two = np.float32(diffuse1), np.float32(diffuse2)
-    three = np.float32(min(0.5, max(0.25, decay + 0.15)))
-    here_l, here_r = away * sine(phase + cycles), away * sine(phase + cycles + 0.25)
+    dense = np.float32(min(0.5, max(0.25, decay + 0.15)))
     x = np.empty(64, np.float32)
-    a = np.empty(64, np.float32)
-    b = np.empty(64, np.float32)
+    tank = np.empty(128, np.float32)
     q = np.empty(64, np.float32)
-    out_l = np.empty(64, np.float32)
-    out_r = np.empty(64, np.float32)
+    out = np.empty(64, np.float32)
     for begin in range(0, left.shape[0], n):
         u = left[begin : begin + n]
         v = right[begin : begin + n]
@@ -114,85 +84,76 @@ def play(left, right, p, lines, s):
             input_band = 0.5 * (u[i] + v[i]) + e * (input_band - 0.5 * (u[i] + v[i]))
             x[i] = input_band
         input_band = quiet(input_band)
-        put(m12, z12, at12, x, n)
-        place = start(z12, at12, int(pre))
-        row = m12[place : place + n]
+        line = cells[first[12] : first[12] + size[12] + 128]
+        put(line, size[12], at[12], x, n)
+        place = start(size[12], at[12], length[12])
+        row = line[place : place + n]
         for i in range(n):
             x[i] = row[i]
-        allpass(m0, z0, at0, int(d0), one, x, n)
-        allpass(m1, z1, at1, int(d1), one, x, n)
-        allpass(m2, z2, at2, int(d2), two, x, n)
-        allpass(m3, z3, at3, int(d3), two, x, n)
-        place = start(z11, at11, int(d11))
-        row = m11[place : place + n]
-        place = start(z7, at7, int(d7))
-        other = m7[place : place + n]
-        for i in range(n):
-            a[i] = x[i] + g * row[i]
-            b[i] = x[i] + g * other[i]
+        for k in range(4):
+            gain = np.float32(diffuse1 if k < 2 else diffuse2)
+            line = cells[first[k] : first[k] + size[k] + 128]
+            allpass(line, size[k], at[k], length[k], gain, x, n)
+        for side in range(2):
+            # The wobbling all-pass of this tank hears the diffusers and the end of the other tank.
+            k = 7 if side == 1 else 11
+            place = first[k] + start(size[k], at[k], length[k])
+            row = cells[place : place + n]
+            k = 4 + 4 * side
+            here = length[k] + away * sine(phase + cycles + 0.25 * side)
+            there = length[k] + away * sine(phase + cycles + n * increment + 0.25 * side)
+            line = cells[first[k] : first[k] + size[k] + 128]
+            glide(line, size[k], at[k], here, there, n, q)
+            z = tank[64 * side : 64 * side + n]
+            for i in range(n):
+                z[i] = x[i] + g * row[i] + 0.7 * q[i]
+            put(line, size[k], at[k], z, n)
+            for i in range(n):
+                z[i] = q[i] - 0.7 * z[i]
+        for side in range(2):
+            k = 5 + 4 * side
+            line = cells[first[k] : first[k] + size[k] + 128]
+            put(line, size[k], at[k], tank[64 * side : 64 * side + n], n)
         cycles += n * increment
-        there_l, there_r = away * sine(phase + cycles), away * sine(phase + cycles + 0.25)
-        glide(m4, z4, at4, d4 + here_l, d4 + there_l, n, q)
-        for i in range(n):
-            a[i] += 0.7 * q[i]
-        put(m4, z4, at4, a, n)
-        for i in range(n):
-            q[i] -= 0.7 * a[i]
-        put(m5, z5, at5, q, n)
-        glide(m8, z8, at8, d8 + here_r, d8 + there_r, n, q)
-        for i in range(n):
-            b[i] += 0.7 * q[i]
-        put(m8, z8, at8, b, n)
-        for i in range(n):
-            q[i] -= 0.7 * b[i]
-        put(m9, z9, at9, q, n)
-        here_l, here_r = there_l, there_r
-        place = start(z5, at5, int(d5))
-        row = m5[place : place + n]
-        place = start(z9, at9, int(d9))
-        other = m9[place : place + n]
+        place = first[5] + start(size[5], at[5], length[5])
+        row = cells[place : place + n]
+        place = first[9] + start(size[9], at[9], length[9])
+        other = cells[place : place + n]
         for i in range(n):
             l_low = row[i] + c * (l_low - row[i])
-            a[i] = g * l_low
+            tank[i] = g * l_low
             r_low = other[i] + c * (r_low - other[i])
-            b[i] = g * r_low
+            tank[64 + i] = g * r_low
         l_low, r_low = quiet(l_low), quiet(r_low)
-        allpass(m6, z6, at6, int(d6), three, a, n)
-        put(m7, z7, at7, a, n)
-        allpass(m10, z10, at10, int(d10), three, b, n)
-        put(m11, z11, at11, b, n)
-        for i in range(n):
-            out_l[i] = 0.0
-            out_r[i] = 0.0
-        tap(m9, z9, at9, 266.0 * scale, w, out_l, n)
-        tap(m9, z9, at9, 2974.0 * scale, w, out_l, n)
-        tap(m10, z10, at10, 1913.0 * scale, -w, out_l, n)
-        tap(m11, z11, at11, 1996.0 * scale, w, out_l, n)
-        tap(m5, z5, at5, 1990.0 * scale, -w, out_l, n)
-        tap(m6, z6, at6, 187.0 * scale, -w, out_l, n)
-        tap(m7, z7, at7, 1066.0 * scale, -w, out_l, n)
-        tap(m5, z5, at5, 353.0 * scale, w, out_r, n)
-        tap(m5, z5, at5, 3627.0 * scale, w, out_r, n)
-        tap(m6, z6, at6, 1228.0 * scale, -w, out_r, n)
-        tap(m7, z7, at7, 2673.0 * scale, w, out_r, n)
-        tap(m9, z9, at9, 2111.0 * scale, -w, out_r, n)
-        tap(m10, z10, at10, 335.0 * scale, -w, out_r, n)
-        tap(m11, z11, at11, 121.0 * scale, -w, out_r, n)
-        for i in range(n):
-            u[i] = d * u[i] + out_l[i]
-            v[i] = d * v[i] + out_r[i]
-        at0, at1, at2, at3 = (
-            onward(z0, at0, n), onward(z1, at1, n), onward(z2, at2, n), onward(z3, at3, n),
-        )  # fmt: skip
-        at4, at5, at6, at7 = (
-            onward(z4, at4, n), onward(z5, at5, n), onward(z6, at6, n), onward(z7, at7, n),
-        )  # fmt: skip
-        at8, at9, at10, at11 = (
-            onward(z8, at8, n), onward(z9, at9, n), onward(z10, at10, n), onward(z11, at11, n),
-        )  # fmt: skip
-        at12 = onward(z12, at12, n)
-    s[0], s[1], s[2], s[3], s[4], s[5], s[6] = at0, at1, at2, at3, at4, at5, at6
-    s[7], s[8], s[9], s[10], s[11], s[12] = at7, at8, at9, at10, at11, at12
+        for side in range(2):
+            k = 6 + 4 * side
+            z = tank[64 * side : 64 * side + n]
+            line = cells[first[k] : first[k] + size[k] + 128]
+            allpass(line, size[k], at[k], length[k], dense, z, n)
+            line = cells[first[k + 1] : first[k + 1] + size[k + 1] + 128]
+            put(line, size[k + 1], at[k + 1], z, n)
+        for side in range(2):
+            for j in range(7):
+                # Lines 9, 9, 10, 11, 5, 6, 7 for the left side; for the right those of the other tank.
+                k = 9 if j < 2 else (j + 8 if j < 4 else j + 1)
+                if side == 1:
+                    k = k - 4 if k > 8 else k + 4
+                place = first[k] + start(size[k], at[k], int(table[38 + 7 * side + j]))
+                row = cells[place : place + n]
+                if j == 0:
+                    for i in range(n):
+                        out[i] = row[i]
+                else:
+                    sign = np.float32(1.0 if j == 1 or j == 3 else -1.0)
+                    for i in range(n):
+                        out[i] += sign * row[i]
+            z = v if side == 1 else u
+            for i in range(n):
+                z[i] = d * z[i] + w * out[i]
+        for k in range(13):
+            at[k] = onward(size[k], at[k], n)
+    for k in range(13):
+        s[k] = at[k]
     s[13], s[14], s[15], s[16] = cycles, input_band, l_low, r_low
 
 
@@ -225,6 +186,7 @@ MODULE = Module(
     coefficients=(
         "dry", "wet", "decay", "diffuse1", "diffuse2", "low", "band", "block", "away", "increment",
         "phase", "scale", "pre", *(f"delay{k}" for k in range(12)), *(f"ring{k}" for k in range(13)),
+        *(f"tap{k}" for k in range(14)),
     ),
     states=(*(f"at{k}" for k in range(13)), "cycles", "input_band", "left_low", "right_low"),
     controls=controls,

@@ -53,8 +53,7 @@ def play(left, right, p, line, s):
     below = np.float32(s[5])
     low = np.empty(64, np.float32)
     high = np.empty(64, np.float32)
-    l_horn = np.empty(64, np.float32)
-    r_horn = np.empty(64, np.float32)
+    turned_horn = np.empty(64, np.float32)
     here = np.empty(6, np.float64)
     there = np.empty(6, np.float64)
     for begin in range(-64, left.shape[0], 64):
@@ -82,16 +81,15 @@ def play(left, right, p, line, s):
             for i in range(64):
                 high[i] -= low[i]
             put(line, size, at, high, 64)
-            glide(line, size, at, here[0], there[0], 64, l_horn)
-            glide(line, size, at, here[1], there[1], 64, r_horn)
-            gl, sl = np.float32(here[2]), np.float32((there[2] - here[2]) / 64)
-            gr, sr = np.float32(here[3]), np.float32((there[3] - here[3]) / 64)
-            bl, tl = np.float32(here[4]), np.float32((there[4] - here[4]) / 64)
-            br, tr = np.float32(here[5]), np.float32((there[5] - here[5]) / 64)
-            for i in range(64):
-                t = np.float32(np.int32(i))
-                x[i] = d * x[i] + (gl + t * sl) * l_horn[i] + (bl + t * tl) * low[i]
-                y[i] = d * y[i] + (gr + t * sr) * r_horn[i] + (br + t * tr) * low[i]
+            for side in range(2):
+                z = y if side == 1 else x
+                glide(line, size, at, here[side], there[side], 64, turned_horn)
+                g, h = np.float32(here[2 + side]), np.float32(here[4 + side])
+                more_g = np.float32((there[2 + side] - here[2 + side]) / 64)
+                more_h = np.float32((there[4 + side] - here[4 + side]) / 64)
+                for i in range(64):
+                    t = np.float32(np.int32(i))
+                    z[i] = d * z[i] + (g + t * more_g) * turned_horn[i] + (h + t * more_h) * low[i]
             at = onward(size, at, 64)
         for j in range(6):
             here[j] = there[j]
