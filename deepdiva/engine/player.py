@@ -95,11 +95,15 @@ def _deliver_panned(  # type: ignore[no-untyped-def]
     """The same for the patches whose lanes move from side to side, and for all channels.
 
     Args:
+        deck: one lane's samples after the other's.
+        samples: of each lane.
         pan: (lanes, blocks + 1) float64, -1 left, 1 right.
         mono: (lanes,) bool, lanes that get the mean of both channels' gains.
         panned: (lanes,) bool, lanes that move, all or none of a patch.
         edges: (blocks + 1,) int64, first samples of the blocks.
         gain: (samples,) float32, scratch.
+        owner: (lanes,) int64, row of `out`.
+        begin: first sample in `out`.
         out: (channels, rows, samples) float32.
     """
     for n in range(owner.shape[0]):

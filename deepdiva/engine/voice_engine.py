@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
-from deepdiva.engine.effects import padded, play_effects
+from deepdiva.engine.effects import Setting, padded, play_effects
 from deepdiva.engine.player import LANES, play_group
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
@@ -187,31 +187,10 @@ class PanelRenderer(Renderer):
             patches, note, own.astype(np.uint64), self._voice, rate, self._tempo
         )
 
+        gains = [panel.output_gain(patch) for patch in patches]
+
         def play(group: tuple[LaneInputs, bool]) -> None:
-            lanes, moving = group
-            members, rows = np.unique(lanes.patch, return_inverse=True)
-            dry = np.array([not settings[k] for k in members])
-            mono = dry[rows] & (channels == 1)
-            if dry.all():
-                play_group(
-                    lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono,
-                    out,
-                )  # fmt: skip
-                return
-            bus = np.zeros((2, len(members), padded(note.samples)), np.float32)
-            play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus)
-            for (left, right), k in zip(bus.transpose(1, 0, 2), members, strict=True):
-                if settings[k]:
-                    play_effects(settings[k], self._modules, rate, left, right)
-                    gain = np.float32(panel.output_gain(patches[k]))
-                    left *= gain
-                    right *= gain
-                    if channels == 1:
-                        left += right
-                        left *= np.float32(0.5)
-                out[0, k] = left[: note.samples]
-                if channels == 2:
-                    out[1, k] = right[: note.samples]
+            self._play_group(*group, settings, gains, note, note_off, out)
 
         if self._threads == 1 or len(work) == 1:
             for group in work:
@@ -220,6 +199,44 @@ class PanelRenderer(Renderer):
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(play, work))
         return out
+
+    def _play_group(
+        self, lanes: LaneInputs, moving: bool, settings: list[tuple[Setting, ...]],
+        gains: list[float], note: Note, note_off: int, out: NDArray[np.float32],
+    ) -> None:  # fmt: skip
+        """Voices, and behind them the effects and the output knob of the patches that have some.
+
+        Args:
+            lanes: whole patches.
+            moving: whether anything moves.
+            settings: effects of every patch of the batch.
+            gains: of the output knobs behind effects.
+            note: what is played.
+            note_off: sample of the key's release.
+            out: (channels, batch, samples) float32; the rows of these patches are overwritten.
+        """
+        rate = float(note.sample_rate)
+        channels = len(out)
+        members, rows = np.unique(lanes.patch, return_inverse=True)
+        mono = np.array([channels == 1 and not settings[k] for k in lanes.patch])
+        if not any(settings[k] for k in members):
+            play_group(
+                lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono, out
+            )
+            return
+        bus = np.zeros((2, len(members), padded(note.samples)), np.float32)
+        play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus)
+        for row, k in enumerate(members):
+            left, right = bus[0, row], bus[1, row]
+            if settings[k]:
+                play_effects(settings[k], self._modules, rate, left, right)
+                left *= np.float32(gains[k])
+                right *= np.float32(gains[k])
+                if channels == 1:
+                    left += right
+                    left *= np.float32(0.5)
+            for channel in range(channels):
+                out[channel, k] = bus[channel, row, : note.samples]
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:

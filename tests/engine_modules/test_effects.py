@@ -276,8 +276,8 @@ def test_plate_holds_no_more_energy_than_it_got():
 def test_plate_is_dattorros():
     """First sound of each tap with diffusers, tank all-passes and wobble out of the way."""
     heard = played(
-        plate.MODULE, click(30000, 1.0), sample_rate=29761.0, diffusion=0.0, decay=0.0, damp=0.0, dry=0.0,
-        wet=1.0, changed={"excursion": 0.0, "bandwidth": 1e9},
+        plate.MODULE, click(30000, 1.0), sample_rate=29761.0, diffusion=0.0, decay=0.0, damp=0.0,
+        dry=0.0, wet=1.0, changed={"excursion": 0.0, "bandwidth": 1e9},
     )  # fmt: skip
     diffusers = 142 + 107 + 379 + 277
     entered = 1.0 - np.exp(-2.0 * np.pi * 0.45)
@@ -289,7 +289,6 @@ def test_plate_is_dattorros():
 
 
 def test_predelay_is_exact():
-    early = played(plate.MODULE, click(20000), before=0.0, dry=0.0, wet=1.0)[0]
     late = played(plate.MODULE, click(20000), before=0.1, dry=0.0, wet=1.0,
                   changed={"excursion": 0.0})[0]  # fmt: skip
     early = played(plate.MODULE, click(20000), before=0.0, dry=0.0, wet=1.0,
@@ -467,7 +466,7 @@ def test_tails_run_on_after_the_note():
 
 
 def test_modulation_moves_voices_from_side_to_side():
-    """Pan by a gate that is 1 while the key is down: right of the middle by the constant-power law."""
+    """Pan by the gate: right of the middle, by the constant-power law, while the key is down."""
     moved = patch_of(VCA1_PanSrc=5, VCA1_PanDpt=60)
     left, right = PanelRenderer().render_stereo(moved[None], SHORT)[:, 0]
     held = slice(2000, 10000)

@@ -28,7 +28,7 @@ def ring(longest: float) -> float:
     return float(BLOCK * (math.ceil(longest / BLOCK) + 3))
 
 
-def put(line, size, at, x, n):  # type: ignore[no-untyped-def]
+def put(line, size, at, x, n):
     """Write a block at `at`, a multiple of n."""
     row = line[at : at + n]
     for i in range(n):
@@ -39,18 +39,18 @@ def put(line, size, at, x, n):  # type: ignore[no-untyped-def]
             row[i] = x[i]
 
 
-def start(size, at, delay):  # type: ignore[no-untyped-def]
+def start(size, at, delay):
     """Where a block begins that was written `delay` samples before `at`."""
     place = at - delay
     return place + size if place < 0 else place
 
 
-def onward(size, at, n):  # type: ignore[no-untyped-def]
+def onward(size, at, n):
     """Where the next block is written."""
     return 0 if at + n >= size else at + n
 
 
-def allpass(line, size, at, delay, gain, x, n):  # type: ignore[no-untyped-def]
+def allpass(line, size, at, delay, gain, x, n):
     """Schroeder's all-pass, in place: (g + z^-d) / (1 + g z^-d)."""
     place = start(size, at, delay)
     old = line[place : place + n]
@@ -65,7 +65,7 @@ def allpass(line, size, at, delay, gain, x, n):  # type: ignore[no-untyped-def]
             row[i] = new[i]
 
 
-def glide(line, size, at, begin, end, n, out):  # type: ignore[no-untyped-def]
+def glide(line, size, at, begin, end, n, out):
     """Read a delay that moves straight from `begin` to `end` over the block, between two samples.
 
     Linear interpolation as a sum of hats over four neighbours, without a gather: delays may move by
@@ -91,7 +91,7 @@ def glide(line, size, at, begin, end, n, out):  # type: ignore[no-untyped-def]
             )
 
 
-def sine(cycles):  # type: ignore[no-untyped-def]
+def sine(cycles):
     """sin(2 pi x) within 1e-5."""
     x = cycles - np.floor(cycles + 0.5)
     away = abs(x)
@@ -101,11 +101,11 @@ def sine(cycles):  # type: ignore[no-untyped-def]
     return y if x >= 0.0 else -y
 
 
-def triangle(cycles):  # type: ignore[no-untyped-def]
+def triangle(cycles):
     """-1 at whole numbers, 1 between them."""
     return 4.0 * abs(cycles - np.floor(cycles + 0.5)) - 1.0
 
 
-def quiet(x):  # type: ignore[no-untyped-def]
+def quiet(x):
     """0 for what is too small to be heard: states that fade never become slow subnormal numbers."""
     return x if abs(x) > 1e-15 else 0.0

@@ -48,12 +48,7 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     for fitting in fittings:
         for law in (*fitting.inputs.values(), *fitting.pitches):
             found |= panel.reads(law)
-    for slot in (1, 2):
-        if value[f"main.#FX{slot}"] > 0.5:
-            found.add(f"FX{slot}.Module")
-    for fitting in panel.played_effects(patch):
-        for law in fitting.inputs.values():
-            found |= panel.reads(law) - panel.AT_REST
+    found |= _effects(patch)
     feedback = any(fitting.feedback for fitting in fittings)
     if feedback:
         found.add("VCF1.Fback")
@@ -77,6 +72,15 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     if program.VOICE_MAP in heard:
         found |= {f"OPT.V{k + 1}Mod" for k in range(max(1, min(6, round(value["VCC.Voicing"]))))}
     return frozenset(found)
+
+
+def _effects(patch: NDArray[np.float64]) -> frozenset[str]:
+    """The knobs of the effects that are on."""
+    names = {f"FX{k}.Module" for k in (1, 2) if patch[DIVA.index(f"main.#FX{k}")] > 0.5}
+    for fitting in panel.played_effects(patch):
+        for law in fitting.inputs.values():
+            names |= panel.reads(law) - panel.AT_REST
+    return frozenset(names)
 
 
 def _of_route(route: panel.Route, value: dict[str, float]) -> frozenset[str]:

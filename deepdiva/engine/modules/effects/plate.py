@@ -12,9 +12,7 @@ import math
 
 import numpy as np
 
-from deepdiva.engine.dsp.blocks import (
-    allpass, glide, onward, put, quiet, ring, sine, start,
-)  # fmt: skip
+from deepdiva.engine.dsp.blocks import allpass, glide, onward, put, quiet, ring, sine, start
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 _PAPER_RATE = 29761.0
@@ -134,7 +132,7 @@ def play(left, right, p, cells, s):
             put(line, size[k + 1], at[k + 1], z, n)
         for side in range(2):
             for j in range(7):
-                # Lines 9, 9, 10, 11, 5, 6, 7 for the left side; for the right those of the other tank.
+                # Left: lines 9, 9, 10, 11, 5, 6, 7; right: those of the other tank.
                 k = 9 if j < 2 else (j + 8 if j < 4 else j + 1)
                 if side == 1:
                     k = k - 4 if k > 8 else k + 4
@@ -176,7 +174,7 @@ MODULE = Module(
     constants=(
         Constant("smallest", 0.1, 0.02, 0.3, "", _GUESS, "delays at Size 0 over those at 150"),
         Constant("usual_size", 150.0, 75.0, 200.0, "", _GUESS, "Size with the paper's delays"),
-        Constant("excursion", 8.0, 0.0, 16.0, "samples", _GUESS, "wobble of the tanks, at 29.8 kHz"),
+        Constant("excursion", 8.0, 0.0, 16.0, "samples", _GUESS, "wobble, at 29.8 kHz"),
         Constant("wobble_hertz", 1.0, 0.3, 2.0, "Hz", _GUESS, "its rate"),
         Constant("open_hertz", 16000.0, 10000.0, 20000.0, "Hz", _GUESS, "damping's corner at 0"),
         Constant("damp_octaves", 4.0, 2.0, 6.0, "octaves", _GUESS, "range of Damp"),
@@ -185,7 +183,8 @@ MODULE = Module(
     ),
     coefficients=(
         "dry", "wet", "decay", "diffuse1", "diffuse2", "low", "band", "block", "away", "increment",
-        "phase", "scale", "pre", *(f"delay{k}" for k in range(12)), *(f"ring{k}" for k in range(13)),
+        "phase", "scale", "pre",
+        *(f"delay{k}" for k in range(12)), *(f"ring{k}" for k in range(13)),
         *(f"tap{k}" for k in range(14)),
     ),
     states=(*(f"at{k}" for k in range(13)), "cycles", "input_band", "left_low", "right_low"),

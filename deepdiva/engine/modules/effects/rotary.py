@@ -1,8 +1,9 @@
 """Rotary: a horn and a drum that turn in front of two microphones, behind a tube.
 
-A crossover at 800 Hz; the horn changes delay (Doppler) and level with its angle, the drum its level.
-Both speeds lie between slow and fast as the controller says, and follow it with inertia. After
-J. Herrera, C. Hanson, J. S. Abel, "Discrete time emulation of the Leslie speaker", AES 127, 2009.
+A crossover at 800 Hz; the horn changes delay (Doppler) and level with its angle, the drum its
+level. Both speeds lie between slow and fast as the controller says, and follow it with inertia.
+After J. Herrera, C. Hanson, J. S. Abel, "Discrete time emulation of the Leslie speaker", AES 127,
+2009.
 Speeds of 10 to 0.2 s a turn are documented, all else is uncalibrated.
 """
 
