@@ -28,15 +28,18 @@ def ring(longest: float) -> float:
     return float(BLOCK * (math.ceil(longest / BLOCK) + 3))
 
 
-def put(line, size, at, x, n):
-    """Write a block at `at`, a multiple of n."""
+def put(line, size, at, x, gain, n):
+    """Write a block at `at`, a multiple of n.
+
+    The gain also keeps compilers from calling memmove, which takes longer than the loop.
+    """
     row = line[at : at + n]
     for i in range(n):
-        row[i] = x[i]
+        row[i] = gain * x[i]
     if at < 128:
         row = line[size + at : size + at + n]
         for i in range(n):
-            row[i] = x[i]
+            row[i] = gain * x[i]
 
 
 def start(size, at, delay):
@@ -68,15 +71,25 @@ def allpass(line, size, at, delay, gain, x, n):
 def glide(line, size, at, begin, end, n, out):
     """Read a delay that moves straight from `begin` to `end` over the block, between two samples.
 
-    Linear interpolation as a sum of hats over four neighbours, without a gather: delays may move by
-    2 samples in 16 at most.
+    Linear interpolation, as a sum of hats over four neighbours where the delay crosses a whole
+    number: no gather. Delays may move by 2 samples in 16 at most.
     """
     slope = (end - begin) / n
+    step = np.float32(slope)
+    low = np.floor(at - begin)
+    if low == np.floor(at - end):
+        # Two neighbours are enough while no whole number is crossed.
+        away = np.float32(at - begin - low)
+        place = int(low)
+        place = place + size if place < 0 else place
+        x = line[place : place + n + 1]
+        for i in range(n):
+            out[i] = x[i] + (away - step * np.float32(np.int32(i))) * (x[i + 1] - x[i])
+        return
     for j in range(0, n, 16):
         first = at + j - (begin + slope * j)
         low = np.floor(min(first, first - 16.0 * slope))
         away = np.float32(first - low)
-        step = np.float32(slope)
         place = int(low)
         place = place + size if place < 0 else place
         x = line[place : place + 19]
@@ -89,6 +102,28 @@ def glide(line, size, at, begin, end, n, out):
                 + max(0.0, 1.0 - abs(d - 2.0)) * x[i + 2]
                 + max(0.0, 1.0 - abs(d - 3.0)) * x[i + 3]
             )
+
+
+def smooth(x, pole, last, y, n):
+    """One-pole low-pass of gain 1 at 0 Hz, into `y`; takes and gives its last sample.
+
+    Four samples at once wait for one multiplication: y_3 = p^4 y_-1 + (what x adds).
+    """
+    gain = 1.0 - pole
+    pole2 = pole * pole
+    pole3 = pole2 * pole
+    pole4 = pole2 * pole2
+    for j in range(0, n, 4):
+        a = gain * x[j]
+        b = pole * a + gain * x[j + 1]
+        c = pole * b + gain * x[j + 2]
+        d = pole * c + gain * x[j + 3]
+        y[j] = a + pole * last
+        y[j + 1] = b + pole2 * last
+        y[j + 2] = c + pole3 * last
+        last = d + pole4 * last
+        y[j + 3] = last
+    return quiet(last)
 
 
 def sine(cycles):

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from deepdiva.engine.dsp.blocks import glide, onward, put, quiet, ring, sine, triangle
+from deepdiva.engine.dsp.blocks import glide, onward, put, ring, sine, smooth, triangle
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 
@@ -44,7 +44,7 @@ def memory(p):
 
 
 def play(left, right, p, line, s):
-    (dry, wet, centre, slow, fast, slow_depth, fast_depth, smooth, second, third, side, middle, low,
+    (dry, wet, centre, slow, fast, slow_depth, fast_depth, rounded, second, third, side, middle, low,
      phase, cells) = p  # fmt: skip
     size = int(cells)
     d = np.float32(dry)
@@ -59,19 +59,16 @@ def play(left, right, p, line, s):
     for begin in range(-64, left.shape[0], 64):
         for k in range(3):
             offset = phase + (second if k == 1 else (third if k == 2 else 0.0))
-            wave = sine(slowly + offset) if smooth > 0.5 else triangle(slowly + offset)
+            wave = sine(slowly + offset) if rounded > 0.5 else triangle(slowly + offset)
             there[k] = centre + slow_depth * wave + fast_depth * sine(fastly + offset)
         if begin >= 0:
             x = left[begin : begin + 64]
             y = right[begin : begin + 64]
             for i in range(64):
-                v = 0.5 * (x[i] + y[i])
-                one = v + c * (one - v)
-                two = one + c * (two - one)
-                into[i] = two
-            one = quiet(one)
-            two = quiet(two)
-            put(line, size, at, into, 64)
+                into[i] = x[i] + y[i]
+            one = smooth(into, c, one, a, 64)
+            two = smooth(a, c, two, into, 64)
+            put(line, size, at, into, np.float32(0.5), 64)
             for i in range(64):
                 x[i] = d * x[i]
                 y[i] = d * y[i]
@@ -119,7 +116,7 @@ MODULE = Module(
         Constant("corner", 10000.0, 6000.0, 14000.0, "Hz", _GUESS, "filters around the brigade"),
     ),
     coefficients=(
-        "dry", "wet", "centre", "slow", "fast", "slow_depth", "fast_depth", "smooth", "second",
+        "dry", "wet", "centre", "slow", "fast", "slow_depth", "fast_depth", "rounded", "second",
         "third", "side", "middle", "low", "phase", "cells",
     ),
     states=("at", "slowly", "fastly", "one", "two"),

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from deepdiva.engine.dsp.blocks import glide, onward, put, quiet, ring, sine
+from deepdiva.engine.dsp.blocks import glide, onward, put, ring, sine, smooth
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 
@@ -19,7 +19,7 @@ def controls(u, c, rate):
     highest, lowest, wobble, wow_hertz, limit = c
     excursion = wobble * wow * wow * rate / (2.0 * math.pi * wow_hertz)
     times = [max(80.0 + excursion, float(round(t * rate))) for t in (left, centre, right)]
-    high = -math.expm1(-2.0 * math.pi * highest * highpass**3 / rate)
+    high = math.exp(-2.0 * math.pi * highest * highpass**3 / rate)
     hertz = lowest * (20000.0 / lowest) ** lowpass / max(1e-9, 1.0 - lowpass**8)
     low = math.exp(-2.0 * math.pi * hertz / rate)
     size = ring(max(times) + excursion)
@@ -39,10 +39,11 @@ def play(left, right, p, line, s):
     g, h, c, most = np.float32(feedback), np.float32(high), np.float32(low), np.float32(limit)
     at = int(s[0])
     cycles = s[1]
-    below, smooth = np.float32(s[2]), np.float32(s[3])
+    below, above = np.float32(s[2]), np.float32(s[3])
     taps = np.empty(192, np.float32)
     tap_l, tap_c, tap_r = taps[:64], taps[64:128], taps[128:]
     back = np.empty(64, np.float32)
+    low_part = np.empty(64, np.float32)
     here = excursion * sine(phase + cycles)
     for begin in range(0, left.shape[0], 64):
         x = left[begin : begin + 64]
@@ -52,21 +53,19 @@ def play(left, right, p, line, s):
         for k in range(3):
             time = to_left if k == 0 else (to_centre if k == 1 else to_right)
             glide(line, size, at, time + here, time + there, 64, taps[64 * k : 64 * k + 64])
+        below = smooth(tap_c, h, below, low_part, 64)
         for i in range(64):
-            below += h * (tap_c[i] - below)
-            smooth = (tap_c[i] - below) + c * (smooth - (tap_c[i] - below))
-            back[i] = smooth
-        below = quiet(below)
-        smooth = quiet(smooth)
+            low_part[i] = tap_c[i] - low_part[i]
+        above = smooth(low_part, c, above, back, 64)
         for i in range(64):
             back[i] = min(most, max(-most, 0.5 * (x[i] + y[i]) + g * back[i]))
-        put(line, size, at, back, 64)
+        put(line, size, at, back, np.float32(1.0), 64)
         for i in range(64):
             x[i] = d * x[i] + g_side * tap_l[i] + g_middle * tap_c[i]
             y[i] = d * y[i] + g_side * tap_r[i] + g_middle * tap_c[i]
         here = there
         at = onward(size, at, 64)
-    s[0], s[1], s[2], s[3] = at, cycles, below, smooth
+    s[0], s[1], s[2], s[3] = at, cycles, below, above
 
 
 _GUESS = Confidence.GUESS
@@ -99,7 +98,7 @@ MODULE = Module(
         "left", "centre", "right", "side", "middle", "feedback", "high", "low", "dry", "excursion",
         "increment", "phase", "limit", "cells",
     ),
-    states=("at", "cycles", "below", "smooth"),
+    states=("at", "cycles", "below", "above"),
     controls=controls,
     step=play,
     memory=memory,

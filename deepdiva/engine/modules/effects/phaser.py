@@ -80,7 +80,7 @@ def play(left, right, p, lines, s):
                     for i in range(16):
                         into[i] = quiet(x[i] + g * out[i])
                         x[i] = d * x[i] + w * out[i]
-                    put(line, size, at, into, 16)
+                    put(line, size, at, into, np.float32(1.0), 16)
                 at = onward(size, at, 16)
         else:
             x = left[begin : begin + 64]

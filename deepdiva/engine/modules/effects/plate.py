@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from deepdiva.engine.dsp.blocks import allpass, glide, onward, put, quiet, ring, sine, start
+from deepdiva.engine.dsp.blocks import allpass, glide, onward, put, ring, sine, smooth, start
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 _PAPER_RATE = 29761.0
@@ -67,7 +67,9 @@ def play(left, right, p, cells, s):
         at[k] = int(s[k])
     cycles = s[13]
     input_band = np.float32(s[14])
-    l_low, r_low = np.float32(s[15]), np.float32(s[16])
+    damped = np.empty(2, np.float32)
+    damped[0], damped[1] = s[15], s[16]
+    one, half = np.float32(1.0), np.float32(0.5)
     d, w, g = np.float32(dry), np.float32(wet * 0.6), np.float32(decay)
     c, e = np.float32(low), np.float32(band)
     dense = np.float32(min(0.5, max(0.25, decay + 0.15)))
@@ -79,15 +81,14 @@ def play(left, right, p, cells, s):
         u = left[begin : begin + n]
         v = right[begin : begin + n]
         for i in range(n):
-            input_band = 0.5 * (u[i] + v[i]) + e * (input_band - 0.5 * (u[i] + v[i]))
-            x[i] = input_band
-        input_band = quiet(input_band)
+            q[i] = u[i] + v[i]
+        input_band = smooth(q, e, input_band, x, n)
         line = cells[first[12] : first[12] + size[12] + 128]
-        put(line, size[12], at[12], x, n)
+        put(line, size[12], at[12], x, half, n)
         place = start(size[12], at[12], length[12])
         row = line[place : place + n]
         for i in range(n):
-            x[i] = row[i]
+            x[i] = one * row[i]
         for k in range(4):
             gain = np.float32(diffuse1 if k < 2 else diffuse2)
             line = cells[first[k] : first[k] + size[k] + 128]
@@ -105,31 +106,27 @@ def play(left, right, p, cells, s):
             z = tank[64 * side : 64 * side + n]
             for i in range(n):
                 z[i] = x[i] + g * row[i] + 0.7 * q[i]
-            put(line, size[k], at[k], z, n)
+            put(line, size[k], at[k], z, one, n)
             for i in range(n):
                 z[i] = q[i] - 0.7 * z[i]
         for side in range(2):
             k = 5 + 4 * side
             line = cells[first[k] : first[k] + size[k] + 128]
-            put(line, size[k], at[k], tank[64 * side : 64 * side + n], n)
+            put(line, size[k], at[k], tank[64 * side : 64 * side + n], one, n)
         cycles += n * increment
-        place = first[5] + start(size[5], at[5], length[5])
-        row = cells[place : place + n]
-        place = first[9] + start(size[9], at[9], length[9])
-        other = cells[place : place + n]
-        for i in range(n):
-            l_low = row[i] + c * (l_low - row[i])
-            tank[i] = g * l_low
-            r_low = other[i] + c * (r_low - other[i])
-            tank[64 + i] = g * r_low
-        l_low, r_low = quiet(l_low), quiet(r_low)
         for side in range(2):
-            k = 6 + 4 * side
+            k = 5 + 4 * side
+            place = first[k] + start(size[k], at[k], length[k])
+            row = cells[place : place + n]
+            damped[side] = smooth(row, c, damped[side], q, n)
+            k += 1
             z = tank[64 * side : 64 * side + n]
             line = cells[first[k] : first[k] + size[k] + 128]
+            for i in range(n):
+                z[i] = g * q[i]
             allpass(line, size[k], at[k], length[k], dense, z, n)
             line = cells[first[k + 1] : first[k + 1] + size[k + 1] + 128]
-            put(line, size[k + 1], at[k + 1], z, n)
+            put(line, size[k + 1], at[k + 1], z, one, n)
         for side in range(2):
             for j in range(7):
                 # Left: lines 9, 9, 10, 11, 5, 6, 7; right: those of the other tank.
@@ -140,7 +137,7 @@ def play(left, right, p, cells, s):
                 row = cells[place : place + n]
                 if j == 0:
                     for i in range(n):
-                        out[i] = row[i]
+                        out[i] = one * row[i]
                 else:
                     sign = np.float32(1.0 if j == 1 or j == 3 else -1.0)
                     for i in range(n):
@@ -152,7 +149,7 @@ def play(left, right, p, cells, s):
             at[k] = onward(size[k], at[k], n)
     for k in range(13):
         s[k] = at[k]
-    s[13], s[14], s[15], s[16] = cycles, input_band, l_low, r_low
+    s[13], s[14], s[15], s[16] = cycles, input_band, damped[0], damped[1]
 
 
 _GUESS = Confidence.GUESS

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from deepdiva.engine.dsp.blocks import glide, onward, put, quiet, ring, sine
+from deepdiva.engine.dsp.blocks import glide, onward, put, ring, sine, smooth
 from deepdiva.engine.dsp.saturation import tanh
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -75,13 +75,10 @@ def play(left, right, p, line, s):
             y = right[begin : begin + 64]
             for i in range(64):
                 high[i] = tanh(k * (0.5 * (x[i] + y[i])))
-            for i in range(64):
-                below = high[i] + c * (below - high[i])
-                low[i] = below
-            below = quiet(below)
+            below = smooth(high, c, below, low, 64)
             for i in range(64):
                 high[i] -= low[i]
-            put(line, size, at, high, 64)
+            put(line, size, at, high, np.float32(1.0), 64)
             for side in range(2):
                 z = y if side == 1 else x
                 glide(line, size, at, here[side], there[side], 64, turned_horn)
