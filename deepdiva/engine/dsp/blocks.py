@@ -3,6 +3,9 @@
 A line is a ring of `size` cells, a multiple of the block, with `GUARD` cells behind it that repeat
 its beginning: a block is written and read in one piece, so that loops become SIMD. What is read
 must lie at least a block behind what is written where a loop runs through the line.
+
+Functions take whole arrays and a place in them, never a piece of an array: numba would count
+references to each piece that is handed on, which costs more than the work.
 """
 
 from __future__ import annotations
@@ -28,18 +31,19 @@ def ring(longest: float) -> float:
     return float(BLOCK * (math.ceil(longest / BLOCK) + 3))
 
 
-def put(line, size, at, x, gain, n):
-    """Write a block at `at`, a multiple of n.
+def put(cells, first, size, at, x, begin, gain, n):
+    """Write x[begin:] at `at`, a multiple of n.
 
     The gain also keeps compilers from calling memmove, which takes longer than the loop.
     """
-    row = line[at : at + n]
+    source = x[begin : begin + n]
+    row = cells[first + at : first + at + n]
     for i in range(n):
-        row[i] = gain * x[i]
+        row[i] = gain * source[i]
     if at < 128:
-        row = line[size + at : size + at + n]
+        row = cells[first + size + at : first + size + at + n]
         for i in range(n):
-            row[i] = gain * x[i]
+            row[i] = gain * source[i]
 
 
 def start(size, at, delay):
@@ -53,23 +57,24 @@ def onward(size, at, n):
     return 0 if at + n >= size else at + n
 
 
-def allpass(line, size, at, delay, gain, x, n):
-    """Schroeder's all-pass, in place: (g + z^-d) / (1 + g z^-d)."""
-    place = start(size, at, delay)
-    old = line[place : place + n]
-    new = line[at : at + n]
+def allpass(cells, first, size, at, delay, gain, x, begin, n):
+    """Schroeder's all-pass, in place on x[begin:]: (g + z^-d) / (1 + g z^-d)."""
+    place = first + start(size, at, delay)
+    old = cells[place : place + n]
+    new = cells[first + at : first + at + n]
+    y = x[begin : begin + n]
     for i in range(n):
-        v = x[i] - gain * old[i]
-        x[i] = old[i] + gain * v
+        v = y[i] - gain * old[i]
+        y[i] = old[i] + gain * v
         new[i] = v
     if at < 128:
-        row = line[size + at : size + at + n]
+        row = cells[first + size + at : first + size + at + n]
         for i in range(n):
             row[i] = new[i]
 
 
-def glide(line, size, at, begin, end, n, out):
-    """Read a delay that moves straight from `begin` to `end` over the block, between two samples.
+def glide(cells, first, size, at, begin, end, n, out, to):
+    """Read a delay that moves straight from `begin` to `end` over the block, into out[to:].
 
     Linear interpolation, as a sum of hats over four neighbours where the delay crosses a whole
     number: no gather. Delays may move by 2 samples in 16 at most.
@@ -81,34 +86,37 @@ def glide(line, size, at, begin, end, n, out):
         # Two neighbours are enough while no whole number is crossed.
         away = np.float32(at - begin - low)
         place = int(low)
-        place = place + size if place < 0 else place
-        x = line[place : place + n + 1]
+        place = first + (place + size if place < 0 else place)
+        x = cells[place : place + n + 1]
+        y = out[to : to + n]
         for i in range(n):
-            out[i] = x[i] + (away - step * np.float32(np.int32(i))) * (x[i + 1] - x[i])
-        return
-    for j in range(0, n, 16):
-        first = at + j - (begin + slope * j)
-        low = np.floor(min(first, first - 16.0 * slope))
-        away = np.float32(first - low)
-        place = int(low)
-        place = place + size if place < 0 else place
-        x = line[place : place + 19]
-        y = out[j : j + 16]
-        for i in range(16):
-            d = away - step * np.float32(np.int32(i))
-            y[i] = (
-                max(0.0, 1.0 - abs(d)) * x[i]
-                + max(0.0, 1.0 - abs(d - 1.0)) * x[i + 1]
-                + max(0.0, 1.0 - abs(d - 2.0)) * x[i + 2]
-                + max(0.0, 1.0 - abs(d - 3.0)) * x[i + 3]
-            )
+            y[i] = x[i] + (away - step * np.float32(np.int32(i))) * (x[i + 1] - x[i])
+    else:
+        for j in range(0, n, 16):
+            here = at + j - (begin + slope * j)
+            low = np.floor(min(here, here - 16.0 * slope))
+            away = np.float32(here - low)
+            place = int(low)
+            place = first + (place + size if place < 0 else place)
+            x = cells[place : place + 19]
+            y = out[to + j : to + j + 16]
+            for i in range(16):
+                d = away - step * np.float32(np.int32(i))
+                y[i] = (
+                    max(0.0, 1.0 - abs(d)) * x[i]
+                    + max(0.0, 1.0 - abs(d - 1.0)) * x[i + 1]
+                    + max(0.0, 1.0 - abs(d - 2.0)) * x[i + 2]
+                    + max(0.0, 1.0 - abs(d - 3.0)) * x[i + 3]
+                )
 
 
-def smooth(x, pole, last, y, n):
-    """One-pole low-pass of gain 1 at 0 Hz, into `y`; takes and gives its last sample.
+def smooth(cells, begin, pole, last, out, n):
+    """One-pole low-pass of cells[begin:], of gain 1 at 0 Hz, into `out`; takes and gives its last sample.
 
     Four samples at once wait for one multiplication: y_3 = p^4 y_-1 + (what x adds).
     """
+    x = cells[begin : begin + n]
+    y = out[:n]
     gain = 1.0 - pole
     pole2 = pole * pole
     pole3 = pole2 * pole

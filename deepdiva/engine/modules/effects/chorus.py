@@ -66,14 +66,14 @@ def play(left, right, p, line, s):
             y = right[begin : begin + 64]
             for i in range(64):
                 into[i] = x[i] + y[i]
-            one = smooth(into, c, one, a, 64)
-            two = smooth(a, c, two, into, 64)
-            put(line, size, at, into, np.float32(0.5), 64)
+            one = smooth(into, 0, c, one, a, 64)
+            two = smooth(a, 0, c, two, into, 64)
+            put(line, 0, size, at, into, 0, np.float32(0.5), 64)
             for i in range(64):
                 x[i] = d * x[i]
                 y[i] = d * y[i]
             for k in range(3 if middle > 0.0 else 2):
-                glide(line, size, at, here[k], there[k], 64, a)
+                glide(line, 0, size, at, here[k], there[k], 64, a, 0)
                 to_left = np.float32(wet * (side if k == 0 else (middle if k == 2 else 0.0)))
                 to_right = np.float32(wet * (side if k == 1 else (middle if k == 2 else 0.0)))
                 for i in range(64):

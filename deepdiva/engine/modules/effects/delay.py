@@ -41,7 +41,6 @@ def play(left, right, p, line, s):
     cycles = s[1]
     below, above = np.float32(s[2]), np.float32(s[3])
     taps = np.empty(192, np.float32)
-    tap_l, tap_c, tap_r = taps[:64], taps[64:128], taps[128:]
     back = np.empty(64, np.float32)
     low_part = np.empty(64, np.float32)
     here = excursion * sine(phase + cycles)
@@ -52,17 +51,17 @@ def play(left, right, p, line, s):
         there = excursion * sine(phase + cycles)
         for k in range(3):
             time = to_left if k == 0 else (to_centre if k == 1 else to_right)
-            glide(line, size, at, time + here, time + there, 64, taps[64 * k : 64 * k + 64])
-        below = smooth(tap_c, h, below, low_part, 64)
+            glide(line, 0, size, at, time + here, time + there, 64, taps, 64 * k)
+        below = smooth(taps, 64, h, below, low_part, 64)
         for i in range(64):
-            low_part[i] = tap_c[i] - low_part[i]
-        above = smooth(low_part, c, above, back, 64)
+            low_part[i] = taps[64 + i] - low_part[i]
+        above = smooth(low_part, 0, c, above, back, 64)
         for i in range(64):
             back[i] = min(most, max(-most, 0.5 * (x[i] + y[i]) + g * back[i]))
-        put(line, size, at, back, np.float32(1.0), 64)
+        put(line, 0, size, at, back, 0, np.float32(1.0), 64)
         for i in range(64):
-            x[i] = d * x[i] + g_side * tap_l[i] + g_middle * tap_c[i]
-            y[i] = d * y[i] + g_side * tap_r[i] + g_middle * tap_c[i]
+            x[i] = d * x[i] + g_side * taps[i] + g_middle * taps[64 + i]
+            y[i] = d * y[i] + g_side * taps[128 + i] + g_middle * taps[64 + i]
         here = there
         at = onward(size, at, 64)
     s[0], s[1], s[2], s[3] = at, cycles, below, above

@@ -44,19 +44,30 @@ def turn(cycles):
     return (g - 1.0) / (g + 1.0)
 
 
+def comb(sound, begin, lines, first, size, at, before, goal, dry, wet, feedback, scratch):
+    """16 samples through a delay that moves towards a goal; returns where it comes to."""
+    goal = max(20.0, goal)
+    here = goal if before == 0.0 else before
+    there = min(here + 2.0, max(here - 2.0, goal))
+    glide(lines, first, size, at, here, there, 16, scratch, 16)
+    x = sound[begin : begin + 16]
+    for i in range(16):
+        scratch[i] = quiet(x[i] + feedback * scratch[16 + i])
+        x[i] = dry * x[i] + wet * scratch[16 + i]
+    put(lines, first, size, at, scratch, 0, np.float32(1.0), 16)
+    return there
+
+
 def play(left, right, p, lines, s):
     flanged, dry, wet, middle, half, increment, phase, apart, feedback, cells = p
     size = int(cells)
     d, w, g = np.float32(dry), np.float32(wet), np.float32(feedback)
     cycles = s[1]
     at = int(s[0])
-    first = lines[: size + 128]
-    other = lines[size + 128 :]
     x0, x1, x2, x3 = np.float32(s[2]), np.float32(s[3]), np.float32(s[4]), np.float32(s[5])
     y0, y1, y2, y3 = np.float32(s[6]), np.float32(s[7]), np.float32(s[8]), np.float32(s[9])
     x_last, y_last = np.float32(s[10]), np.float32(s[11])
-    out = np.empty(16, np.float32)
-    into = np.empty(16, np.float32)
+    into = np.empty(32, np.float32)
     for begin in range(0, left.shape[0], 64):
         l_from = half * triangle(phase + cycles)
         r_from = half * triangle(phase + cycles + apart)
@@ -65,22 +76,13 @@ def play(left, right, p, lines, s):
         r_to = half * triangle(phase + cycles + apart)
         if flanged > 0.5:
             for k in range(4):
-                for channel in range(2):
-                    sound = right if channel == 1 else left
-                    line = other if channel == 1 else first
-                    a, b = (r_from, r_to) if channel == 1 else (l_from, l_to)
-                    here = s[12 + channel]
-                    there = max(20.0, middle * exp2(-(a + 0.25 * (k + 1) * (b - a))))
-                    if here == 0.0:
-                        here = there
-                    there = min(here + 2.0, max(here - 2.0, there))
-                    s[12 + channel] = there
-                    x = sound[begin + 16 * k : begin + 16 * k + 16]
-                    glide(line, size, at, here, there, 16, out)
-                    for i in range(16):
-                        into[i] = quiet(x[i] + g * out[i])
-                        x[i] = d * x[i] + w * out[i]
-                    put(line, size, at, into, np.float32(1.0), 16)
+                part = 0.25 * (k + 1)
+                there = middle * exp2(-(l_from + part * (l_to - l_from)))
+                s[12] = comb(left, begin + 16 * k, lines, 0, size, at, s[12], there, d, w, g, into)
+                there = middle * exp2(-(r_from + part * (r_to - r_from)))
+                s[13] = comb(
+                    right, begin + 16 * k, lines, size + 128, size, at, s[13], there, d, w, g, into
+                )
                 at = onward(size, at, 16)
         else:
             x = left[begin : begin + 64]

@@ -82,17 +82,15 @@ def play(left, right, p, cells, s):
         v = right[begin : begin + n]
         for i in range(n):
             q[i] = u[i] + v[i]
-        input_band = smooth(q, e, input_band, x, n)
-        line = cells[first[12] : first[12] + size[12] + 128]
-        put(line, size[12], at[12], x, half, n)
-        place = start(size[12], at[12], length[12])
-        row = line[place : place + n]
+        input_band = smooth(q, 0, e, input_band, x, n)
+        put(cells, first[12], size[12], at[12], x, 0, half, n)
+        place = first[12] + start(size[12], at[12], length[12])
+        row = cells[place : place + n]
         for i in range(n):
             x[i] = one * row[i]
         for k in range(4):
             gain = np.float32(diffuse1 if k < 2 else diffuse2)
-            line = cells[first[k] : first[k] + size[k] + 128]
-            allpass(line, size[k], at[k], length[k], gain, x, n)
+            allpass(cells, first[k], size[k], at[k], length[k], gain, x, 0, n)
         for side in range(2):
             # The wobbling all-pass of this tank hears the diffusers and the end of the other tank.
             k = 7 if side == 1 else 11
@@ -101,32 +99,28 @@ def play(left, right, p, cells, s):
             k = 4 + 4 * side
             here = length[k] + away * sine(phase + cycles + 0.25 * side)
             there = length[k] + away * sine(phase + cycles + n * increment + 0.25 * side)
-            line = cells[first[k] : first[k] + size[k] + 128]
-            glide(line, size[k], at[k], here, there, n, q)
+            glide(cells, first[k], size[k], at[k], here, there, n, q, 0)
             z = tank[64 * side : 64 * side + n]
             for i in range(n):
                 z[i] = x[i] + g * row[i] + 0.7 * q[i]
-            put(line, size[k], at[k], z, one, n)
+            put(cells, first[k], size[k], at[k], tank, 64 * side, one, n)
             for i in range(n):
                 z[i] = q[i] - 0.7 * z[i]
         for side in range(2):
             k = 5 + 4 * side
-            line = cells[first[k] : first[k] + size[k] + 128]
-            put(line, size[k], at[k], tank[64 * side : 64 * side + n], one, n)
+            put(cells, first[k], size[k], at[k], tank, 64 * side, one, n)
         cycles += n * increment
         for side in range(2):
             k = 5 + 4 * side
             place = first[k] + start(size[k], at[k], length[k])
-            row = cells[place : place + n]
-            damped[side] = smooth(row, c, damped[side], q, n)
+            damped[side] = smooth(cells, place, c, damped[side], q, n)
             k += 1
             z = tank[64 * side : 64 * side + n]
-            line = cells[first[k] : first[k] + size[k] + 128]
             for i in range(n):
                 z[i] = g * q[i]
-            allpass(line, size[k], at[k], length[k], dense, z, n)
-            line = cells[first[k + 1] : first[k + 1] + size[k + 1] + 128]
-            put(line, size[k + 1], at[k + 1], z, one, n)
+            allpass(cells, first[k], size[k], at[k], length[k], dense, tank, 64 * side, n)
+            k += 1
+            put(cells, first[k], size[k], at[k], tank, 64 * side, one, n)
         for side in range(2):
             for j in range(7):
                 # Left: lines 9, 9, 10, 11, 5, 6, 7; right: those of the other tank.
@@ -142,9 +136,12 @@ def play(left, right, p, cells, s):
                     sign = np.float32(1.0 if j == 1 or j == 3 else -1.0)
                     for i in range(n):
                         out[i] += sign * row[i]
-            z = v if side == 1 else u
-            for i in range(n):
-                z[i] = d * z[i] + w * out[i]
+            if side == 0:
+                for i in range(n):
+                    u[i] = d * u[i] + w * out[i]
+            else:
+                for i in range(n):
+                    v[i] = d * v[i] + w * out[i]
         for k in range(13):
             at[k] = onward(size[k], at[k], n)
     for k in range(13):

@@ -75,19 +75,24 @@ def play(left, right, p, line, s):
             y = right[begin : begin + 64]
             for i in range(64):
                 high[i] = tanh(k * (0.5 * (x[i] + y[i])))
-            below = smooth(high, c, below, low, 64)
+            below = smooth(high, 0, c, below, low, 64)
             for i in range(64):
                 high[i] -= low[i]
-            put(line, size, at, high, np.float32(1.0), 64)
+            put(line, 0, size, at, high, 0, np.float32(1.0), 64)
             for side in range(2):
-                z = y if side == 1 else x
-                glide(line, size, at, here[side], there[side], 64, turned_horn)
+                glide(line, 0, size, at, here[side], there[side], 64, turned_horn, 0)
                 g, h = np.float32(here[2 + side]), np.float32(here[4 + side])
                 more_g = np.float32((there[2 + side] - here[2 + side]) / 64)
                 more_h = np.float32((there[4 + side] - here[4 + side]) / 64)
                 for i in range(64):
                     t = np.float32(np.int32(i))
-                    z[i] = d * z[i] + (g + t * more_g) * turned_horn[i] + (h + t * more_h) * low[i]
+                    turned_horn[i] = (g + t * more_g) * turned_horn[i] + (h + t * more_h) * low[i]
+                if side == 0:
+                    for i in range(64):
+                        x[i] = d * x[i] + turned_horn[i]
+                else:
+                    for i in range(64):
+                        y[i] = d * y[i] + turned_horn[i]
             at = onward(size, at, 64)
         for j in range(6):
             here[j] = there[j]
