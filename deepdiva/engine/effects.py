@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,28 @@ from deepdiva.engine.stages import effect
 
 Setting: TypeAlias = tuple[Module, tuple[float, ...]]
 """An effect and its inputs."""
+
+
+_KEPT: Final = 16 * 2**20
+"""Cells of a bus that a thread keeps for its next one: fresh memory costs as much as an effect."""
+
+_thread = threading.local()
+
+
+def bus(patches: int, samples: int) -> NDArray[np.float32]:
+    """(2, patches, padded samples) float32 for this thread until it asks again.
+
+    What it holds is undefined, but for the padding, which is silent.
+    """
+    length = padded(samples)
+    cells = 2 * patches * length
+    kept: NDArray[np.float32] | None = getattr(_thread, "bus", None)
+    if kept is None or len(kept) < cells:
+        kept = np.empty(cells, np.float32)
+        _thread.bus = kept if cells <= _KEPT else None
+    both = kept[:cells].reshape(2, patches, length)
+    both[:, :, samples:] = 0.0
+    return both
 
 
 def padded(samples: int) -> int:

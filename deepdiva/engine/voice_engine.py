@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
-from deepdiva.engine.effects import Setting, padded, play_effects
+from deepdiva.engine.effects import Setting, bus, play_effects
 from deepdiva.engine.player import LANES, play_group
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
@@ -224,19 +224,21 @@ class PanelRenderer(Renderer):
                 lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono, out
             )
             return
-        bus = np.zeros((2, len(members), padded(note.samples)), np.float32)
-        play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, bus)
+        both = bus(len(members), note.samples)
+        play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, both)
         for row, k in enumerate(members):
-            left, right = bus[0, row], bus[1, row]
+            left, right = both[0, row], both[1, row]
+            sides = left[: note.samples], right[: note.samples]
+            gain = np.float32(1.0)
             if settings[k]:
                 play_effects(settings[k], self._modules, rate, left, right)
-                left *= np.float32(gains[k])
-                right *= np.float32(gains[k])
-                if channels == 1:
-                    left += right
-                    left *= np.float32(0.5)
-            for channel in range(channels):
-                out[channel, k] = bus[channel, row, : note.samples]
+                gain = np.float32(gains[k])
+            if channels == 1 and settings[k]:
+                np.add(*sides, out=out[0, k])
+                out[0, k] *= np.float32(0.5) * gain
+            else:
+                for side, row_out in zip(sides, out[:, k], strict=False):
+                    np.multiply(side, gain, out=row_out)
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:

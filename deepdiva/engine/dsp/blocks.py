@@ -111,7 +111,7 @@ def glide(cells, first, size, at, begin, end, n, out, to):
 
 
 def smooth(cells, begin, pole, last, out, n):
-    """One-pole low-pass of cells[begin:], of gain 1 at 0 Hz, into `out`; takes and gives its last sample.
+    """One-pole low-pass of cells[begin:] into `out`; takes and gives its last sample.
 
     Four samples at once wait for one multiplication: y_3 = p^4 y_-1 + (what x adds).
     """

@@ -44,8 +44,8 @@ def memory(p):
 
 
 def play(left, right, p, line, s):
-    (dry, wet, centre, slow, fast, slow_depth, fast_depth, rounded, second, third, side, middle, low,
-     phase, cells) = p  # fmt: skip
+    (dry, wet, centre, slow, fast, slow_depth, fast_depth, rounded, second, third, side, middle,
+     low, phase, cells) = p  # fmt: skip
     size = int(cells)
     d = np.float32(dry)
     c = np.float32(low)
