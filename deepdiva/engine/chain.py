@@ -20,7 +20,7 @@ class Chain:
     """The modules of a voice in the order of the signal, with the feedback round and filter FM.
 
     Its inputs are the oscillators' MIDI pitches, then those of the modules as `slot.name`, then
-    `mixer.feedback` and `mixer.filter_fm`.
+    `mixer.feedback`, `mixer.filter_fm` and `mixer.pan` (-1 left, 1 right).
     """
 
     oscillator: Module
@@ -39,7 +39,7 @@ class Chain:
         names = [f"pitch{k + 1}" for k in range(self.oscillator.oscillators)]
         for module in self.modules:
             names += [f"{module.slot}.{entry.name}" for entry in module.inputs]
-        return (*names, "mixer.feedback", "mixer.filter_fm")
+        return (*names, "mixer.feedback", "mixer.filter_fm", "mixer.pan")
 
     def index(self, name: str) -> int:
         """Position of an input."""
@@ -73,7 +73,7 @@ class LaneInputs:
         drift_samples: between two nodes.
         phase: (lanes, oscillators) float64, start phases, cycles.
         noise: (lanes,) float64, where in the noise a voice starts, 0..1.
-        pan: (lanes, 2) float64, gains of the left and right channel.
+        pan: (lanes, 2) float64, gains of the left and right channel where the knob stands.
         patch: (lanes,) int64, ascending.
     """
 
@@ -102,6 +102,13 @@ class LaneInputs:
             keep = name in ("chain", "route_inputs", "drift_samples")
             picked[name] = value if keep else np.ascontiguousarray(value[rows])
         return LaneInputs(**picked)
+
+    @property
+    def panned(self) -> NDArray[np.bool_]:
+        """(lanes,): modulation moves the lane between left and right."""
+        routes = self.route_inputs == self.chain.index("mixer.pan")
+        active = (self.sources != 0) & (self.depths != 0.0)
+        return np.asarray(active[:, routes].any(axis=1))
 
     @property
     def moving(self) -> NDArray[np.bool_]:

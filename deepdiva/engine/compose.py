@@ -153,6 +153,16 @@ def coefficients_text(module: Module) -> str:
     return HEADER.format(title=title) + "\n\n".join(sources.blocks) + "\n\n" + body
 
 
+def effect_text(module: Module) -> str:
+    """The file that plays an effect: (left, right, p, memory, s), all in place."""
+    sources = Sources()
+    step = sources.add(module.step, single=True)
+    body = f"@kept\ndef play(left, right, p, memory, s):\n    {step}(left, right, p, memory, s)\n"
+    # Functions of arrays, called once a block: LLVM inlines them as well and compiles sooner.
+    blocks = "\n\n".join(sources.blocks).replace("@njit(**INLINE)", "@njit(**FAST)")
+    return HEADER.format(title=module.full_name) + blocks + "\n\n" + body
+
+
 def source_text(module: Module, moving: bool) -> str:
     """The source stage of one oscillator panel.
 

@@ -102,7 +102,10 @@ class Module:
         controls: `(u, c, rate) -> coefficients`, once a block. `u` are the inputs at the block's
             end, `c` the constants, `rate` samples per second; all are float64.
         step: `(x, p, s) -> (y, s)`, once a sample: pure, floats and tuples, no arrays, no branch
-            but the conditional expression. See the slot's package for what x and y are.
+            but the conditional expression. See the slot's package for what x and y are. Of an
+            effect: `(left, right, p, memory, s)`, a whole sound in place, with loops and arrays;
+            its length is a multiple of 64 samples, and what is carried on stands in `memory`
+            (float32) and `s` (float64), so that a sound may come in pieces.
         confidence: of the module as a whole.
         circuit: `(t, y, x, p, c) -> (output, dy/dt)`, the circuit's differential equation in
             float64 for tests: t counts samples, x is the input at t, p the coefficients; None
@@ -112,6 +115,7 @@ class Module:
         after_filter: of a high-pass: it stands behind the main filter, not before it.
         noisy: of an oscillator panel: whether lanes of these inputs, (lanes, inputs), want noise.
         oscillators: how many phases an oscillator panel runs.
+        memory: of an effect: `(p) -> cells` that its delay lines take.
     """
 
     slot: Slot
@@ -129,6 +133,7 @@ class Module:
     after_filter: bool = False
     noisy: Callable[..., bool] = _never
     oscillators: int = 0
+    memory: Callable[..., int] | None = None
 
     def __post_init__(self) -> None:
         for kind in ("inputs", "constants"):

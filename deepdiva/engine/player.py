@@ -72,9 +72,11 @@ def _hiss(table, place, begin, samples, deck):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def _deliver(deck, samples, gains, owner, begin, out):  # type: ignore[no-untyped-def]
+def _deliver(deck, samples, gains, panned, owner, begin, out):  # type: ignore[no-untyped-def]
     """Write the sum of each patch's lanes, by their gains, to its row of `out`."""
     for n in range(owner.shape[0]):
+        if panned[n]:
+            continue
         row = out[owner[n], begin : begin + samples]
         voice = deck[n * samples : (n + 1) * samples]
         gain = np.float32(gains[n])
@@ -84,6 +86,53 @@ def _deliver(deck, samples, gains, owner, begin, out):  # type: ignore[no-untype
         else:
             for i in range(samples):
                 row[i] = gain * voice[i]
+
+
+@njit(cache=True, **_FAST)
+def _deliver_panned(  # type: ignore[no-untyped-def]
+    deck, samples, pan, mono, panned, edges, gain, owner, begin, out
+):  # fmt: skip
+    """The same for the patches whose lanes move from side to side, and for all channels.
+
+    Args:
+        deck: one lane's samples after the other's.
+        samples: of each lane.
+        pan: (lanes, blocks + 1) float64, -1 left, 1 right.
+        mono: (lanes,) bool, lanes that get the mean of both channels' gains.
+        panned: (lanes,) bool, lanes that move, all or none of a patch.
+        edges: (blocks + 1,) int64, first samples of the blocks.
+        gain: (samples,) float32, scratch.
+        owner: (lanes,) int64, row of `out`.
+        begin: first sample in `out`.
+        out: (channels, rows, samples) float32.
+    """
+    for n in range(owner.shape[0]):
+        if not panned[n]:
+            continue
+        voice = deck[n * samples : (n + 1) * samples]
+        for channel in range(out.shape[0]):
+            here = 0.0
+            for b in range(edges.shape[0]):
+                angle = min(1.0, max(-1.0, pan[n, b])) * 0.25 * math.pi
+                left = math.cos(angle) - math.sin(angle)
+                right = math.cos(angle) + math.sin(angle)
+                there = math.cos(angle) if mono[n] else (right if channel == 1 else left)
+                if b > 0:
+                    first = edges[b - 1] - edges[0]
+                    count = edges[b] - edges[b - 1]
+                    slope = np.float32((there - here) / count)
+                    level = np.float32(here)
+                    piece = gain[first : first + count]
+                    for i in range(count):
+                        piece[i] = level + slope * np.float32(np.int32(i))
+                here = there
+            row = out[channel, owner[n], begin : begin + samples]
+            if n > 0 and owner[n - 1] == owner[n]:
+                for i in range(samples):
+                    row[i] += gain[i] * voice[i]
+            else:
+                for i in range(samples):
+                    row[i] = gain[i] * voice[i]
 
 
 @lru_cache(maxsize=64)
@@ -127,6 +176,7 @@ def play_group(
     note_off: int,
     rate: float,
     owner: NDArray[np.int64],
+    mono: NDArray[np.bool_],
     out: NDArray[np.float32],
 ) -> None:
     """Play at most `LANES` lanes and write their sums to the rows of `out`.
@@ -139,6 +189,7 @@ def play_group(
         note_off: sample of the key's release.
         rate: samples per second.
         owner: (lanes,) int64, row of `out` of each lane.
+        mono: (lanes,), lanes that go to every channel with the mean of both channels' gains.
         out: (channels, rows, samples) float32, one or two channels; these rows are overwritten.
     """
     chain = lanes.chain
@@ -180,6 +231,9 @@ def play_group(
     white = bool(_noisy(lanes))
     fm = chain.index("mixer.filter_fm")
     feedback = chain.index("mixer.feedback")
+    pan = chain.index("mixer.pan")
+    panned = lanes.panned
+    gains = [np.where(mono, lanes.pan.mean(axis=1), lanes.pan[:, k]) for k in range(len(out))]
     order = (
         [chain.filter, chain.highpass]
         if chain.highpass.after_filter
@@ -245,8 +299,10 @@ def play_group(
             deck[: length * width], spare[: length * width], tone[: length * width], width, True
         )
         for channel in range(out.shape[0]):
-            gains = lanes.pan[:, channel] if len(out) == 2 else lanes.pan.mean(axis=1)
-            _deliver(deck, length, gains, owner, start, out[channel])
+            _deliver(deck, length, gains[channel], panned, owner, start, out[channel])
+        if panned.any():
+            pans = np.ascontiguousarray(u[:, pan, : blocks + 1])
+            _deliver_panned(deck, length, pans, mono, panned, edges, spare, owner, start, out)
         start = int(edges[-1])
 
 

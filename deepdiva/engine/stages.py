@@ -10,13 +10,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
-from deepdiva.engine.compose import coefficients_text, filter_text, source_text
+from deepdiva.engine.compose import coefficients_text, effect_text, filter_text, source_text
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
 
@@ -46,7 +47,21 @@ def kernel_folder() -> Path:
     )
 
 
-@cache
+_LOCK = threading.RLock()
+
+
+def _once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Make each kernel once, one at a time: Python 3.11's parser fails where two threads use it."""
+    made = cache(make)
+
+    @wraps(make)
+    def get(*modules: Any) -> Any:
+        with _LOCK:
+            return made(*modules)
+
+    return get
+
+
 def _load(text: str, title: str) -> ModuleType:
     digest = hashlib.sha256((text + version("numba")).encode()).hexdigest()[:16]
     name = f"deepdiva_kernel_{title}_{digest}"
@@ -63,7 +78,7 @@ def _load(text: str, title: str) -> ModuleType:
     return module
 
 
-@cache
+@_once
 def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
     with _ONE_AT_A_TIME:
@@ -72,7 +87,14 @@ def coefficients_of(module: Module) -> Callable[..., None]:
     return function
 
 
-@cache
+@_once
+def effect(module: Module) -> Callable[..., None]:
+    """The compiled `step` of an effect."""
+    function: Callable[..., None] = _load(effect_text(module), f"effect_{module.name}").play
+    return function
+
+
+@_once
 def source_stage(module: Module, moving: bool) -> ModuleType:
     """The compiled source stage of an oscillator panel."""
     with _ONE_AT_A_TIME:
@@ -81,7 +103,7 @@ def source_stage(module: Module, moving: bool) -> ModuleType:
         )
 
 
-@cache
+@_once
 def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
     """The compiled filter stage of a pair of filters."""
     title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"

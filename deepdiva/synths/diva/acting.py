@@ -21,7 +21,7 @@ from deepdiva.synths.diva.table import DIVA
 _ALWAYS = frozenset(
     (
         *panel.MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA",
-        "VCA1.Pan", "OSC.Drift", "OPT.TSlop", "OPT.CSlop",
+        "VCA1.Pan", "main.#FX1", "main.#FX2", "OSC.Drift", "OPT.TSlop", "OPT.CSlop",
     )
 )  # fmt: skip
 _PROCESSORS = {
@@ -48,6 +48,7 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     for fitting in fittings:
         for law in (*fitting.inputs.values(), *fitting.pitches):
             found |= panel.reads(law)
+    found |= _effects(patch)
     feedback = any(fitting.feedback for fitting in fittings)
     if feedback:
         found.add("VCF1.Fback")
@@ -73,6 +74,15 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _effects(patch: NDArray[np.float64]) -> frozenset[str]:
+    """The knobs of the effects that are on."""
+    names = {f"FX{k}.Module" for k in (1, 2) if patch[DIVA.index(f"main.#FX{k}")] > 0.5}
+    for fitting in panel.played_effects(patch):
+        for law in fitting.inputs.values():
+            names |= panel.reads(law) - panel.AT_REST
+    return frozenset(names)
+
+
 def _of_route(route: panel.Route, value: dict[str, float]) -> frozenset[str]:
     """What acts of a row of the matrix: nothing hears a depth of no source, or a source at 0."""
     chosen = round(value[route.source]) != program.NONE
@@ -96,7 +106,9 @@ def _fittings(model: tuple[int, int, int]) -> list[panel.Fitting]:
 def known() -> frozenset[str]:
     """Names of all parameters that act in some patch."""
     names = set(_ALWAYS) | {"OSC.VtoD", "VCF1.Fback", "VCF1.FFM"}
-    fittings = [f for t in (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS) for f in t.values()]
+    names |= {"FX1.Module", "FX2.Module"}
+    tables = (panel.OSCILLATORS, panel.HIGHPASSES, panel.FILTERS, *panel.EFFECTS.values())
+    fittings = [fitting for table in tables for fitting in table.values()]
     routes = list(panel.shared_routes(feedback=True))
     for fitting in fittings:
         for law in (*fitting.inputs.values(), *fitting.pitches):
@@ -112,12 +124,10 @@ def known() -> frozenset[str]:
         keys = ["Atk", "Dec", "Sus", "Rel", "Vel", "Model", "Quant", "Crve", "RelOn", "KeyFlw"]
         names |= {f"ENV{number}.{key}" for key in keys}
     names |= {f"OPT.V{k + 1}Mod" for k in range(6)} | {"OPT.ESlop"}
-    return frozenset(names)
+    return frozenset(names - panel.AT_REST)
 
 
 _UNHEARD: tuple[tuple[str, int, str], ...] = (
-    ("main.#FX1", 0, "the engine has no effects"),
-    ("main.#FX2", 0, "the engine has no effects"),
     ("ARP.OnOff", 0, "the engine has no arpeggiator"),
     ("VCC.MTunS", 0, "the engine plays in equal temperament"),
     ("ENV1.Trig", 0, "what the other triggers do is unknown"),

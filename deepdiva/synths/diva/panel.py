@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from deepdiva.engine import control_program as program
 from deepdiva.engine.chain import Chain, LaneInputs
 from deepdiva.engine.chance import normal, uniform
+from deepdiva.engine.effects import Setting
 from deepdiva.engine.module import Module
 from deepdiva.engine.modules.amplifiers import vca
+from deepdiva.engine.modules.effects import chorus, delay, phaser, plate, rotary
 from deepdiva.engine.modules.filters import bite as bite_lp
 from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
@@ -362,9 +364,167 @@ FILTERS: dict[int, Fitting] = {
 """VCF1.Model to what plays it."""
 
 
+def _drawn(slot: int) -> Law:
+    return lambda lanes: lanes.note_uniform(_EFFECT + slot)
+
+
+def _sixteenths(name: str) -> Law:
+    return lambda lanes: lanes[name] * 15.0 / lanes.tempo
+
+
+def _phaser_hertz(section: str) -> Law:
+    """Free: 0.05 to 10 Hz. Synced: 16 beats to a quarter of a beat a sweep (both uncalibrated)."""
+
+    def law(lanes: Lanes) -> Array:
+        rate = lanes.share(f"{section}.Rate")
+        beats = 2.0 ** np.rint(4.0 - 6.0 * rate)
+        synced = lanes.tempo / 60.0 / beats
+        return np.where(lanes[f"{section}.Sync"] > 0.5, synced, 0.05 * 200.0**rate)
+
+    return law
+
+
+def _rests(lanes: Lanes) -> Array:
+    """Wheels and controllers of a held note."""
+    return np.zeros(lanes.size)
+
+
+def _effects(slot: int) -> dict[int, Fitting]:
+    chrs, phase, plat, dly, rtary = (
+        f"{section}{slot}" for section in ("Chrs", "Phase", "Plate", "Delay", "Rtary")
+    )
+    return {
+        0: Fitting(
+            chorus.MODULE,
+            {
+                "type": knob(f"{chrs}.Type"),
+                "rate": share(f"{chrs}.Rate"),
+                "depth": share(f"{chrs}.Depth"),
+                "wet": share(f"{chrs}.Wet"),
+                "phase": _drawn(slot),
+            },
+        ),
+        1: Fitting(
+            phaser.MODULE,
+            {
+                "type": knob(f"{phase}.Type"),
+                "hertz": _phaser_hertz(phase),
+                "feedback": share(f"{phase}.FB"),
+                "stereo": knob(f"{phase}.Stereo", 0.01),
+                "phase": share(f"{phase}.Phase"),
+                "wet": share(f"{phase}.Wet"),
+                "depth": share(f"{phase}.Depth"),
+                "centre": share(f"{phase}.Center"),
+            },
+        ),
+        2: Fitting(
+            plate.MODULE,
+            {
+                "before": knob(f"{plat}.Pre", 0.001),
+                "diffusion": share(f"{plat}.Diff"),
+                "damp": share(f"{plat}.Damp"),
+                "decay": share(f"{plat}.Decay"),
+                "size": knob(f"{plat}.Size"),
+                "dry": share(f"{plat}.Dry"),
+                "wet": share(f"{plat}.Wet"),
+                "phase": _drawn(slot),
+            },
+        ),
+        3: Fitting(
+            delay.MODULE,
+            {
+                "left": _sixteenths(f"{dly}.LDel"),
+                "centre": _sixteenths(f"{dly}.CDel"),
+                "right": _sixteenths(f"{dly}.RDel"),
+                "side_level": share(f"{dly}.SVol"),
+                "centre_level": share(f"{dly}.CVol"),
+                "feedback": share(f"{dly}.FeedB"),
+                "highpass": share(f"{dly}.HP"),
+                "lowpass": share(f"{dly}.LP"),
+                "dry": share(f"{dly}.Dry"),
+                "wow": share(f"{dly}.Wow"),
+                "phase": _drawn(slot),
+            },
+        ),
+        4: Fitting(
+            rotary.MODULE,
+            {
+                "mode": knob(f"{rtary}.Mode"),
+                "mix": share(f"{rtary}.Mix"),
+                "balance": share(f"{rtary}.Bal"),
+                "drive": share(f"{rtary}.Drive"),
+                "stereo": share(f"{rtary}.Stereo"),
+                "out": knob(f"{rtary}.Out"),
+                "slow": share(f"{rtary}.Slow"),
+                "fast": share(f"{rtary}.Fast"),
+                "rise": share(f"{rtary}.RTime"),
+                "controller": _rests,
+                "phase": _drawn(slot),
+            },
+        ),
+    }
+
+
+EFFECTS: dict[int, dict[int, Fitting]] = {1: _effects(1), 2: _effects(2)}
+"""For each slot, FX1.Module or FX2.Module to what plays it."""
+
+AT_REST = frozenset(f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont"))
+"""What only a controller that moves would bring out."""
+
+
+def played_effects(patch: Array) -> tuple[Fitting, ...]:
+    """The effects of a patch, (281,), in the order of the signal; none for a slot that is off."""
+    found = []
+    for slot, table in EFFECTS.items():
+        if patch[DIVA.index(f"main.#FX{slot}")] > 0.5:
+            choice = round(float(patch[DIVA.index(f"FX{slot}.Module")]))
+            found.append(table[min(4, max(0, choice))])
+    return tuple(found)
+
+
+def effect_settings(
+    patches: Array,
+    note: Note,
+    seeds: NDArray[np.uint64],
+    constants: Mapping[str, float],
+    rate: float,
+    tempo: float = DEFAULT_TEMPO,
+) -> list[tuple[Setting, ...]]:
+    """The effects of each patch, with their inputs.
+
+    Args:
+        patches: (batch, 281) in the units of `DIVA`.
+        note: what is played.
+        seeds: (batch,) uint64; they decide where slow waves start.
+        constants: of the voice.
+        rate: samples per second.
+        tempo: beats per minute.
+    """
+    chosen = [played_effects(patch) for patch in patches]
+    settings: list[list[Setting]] = [[] for _ in patches]
+    for table in EFFECTS.values():
+        for fitting in table.values():
+            rows = [k for k, effects in enumerate(chosen) if any(e is fitting for e in effects)]
+            if not rows:
+                continue
+            lane = np.zeros(len(rows), np.int64)
+            lanes = Lanes(patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, tempo)
+            inputs = np.stack(
+                [
+                    np.clip(fitting.inputs[entry.name](lanes), entry.low, entry.high)
+                    for entry in fitting.module.inputs
+                ],
+                axis=1,
+            )
+            for row, values in zip(rows, inputs, strict=True):
+                settings[row].append((fitting.module, tuple(float(v) for v in values)))
+    return [tuple(found) for found in settings]
+
+
 _LEVEL_ROUTE = Route("VCA1.ModSrc", "VCA1.ModDpt", "amplifier.level")
 _FEEDBACK_ROUTE = Route("VCF1.FbSrc", "VCF1.FbDpt", "mixer.feedback")
 _FILTER_FM_ROUTE = Route("VCF1.FfmSrc", "VCF1.FfmDpt", "mixer.filter_fm")
+_PAN_ROUTE = Route("VCA1.PanSrc", "VCA1.PanDpt", "mixer.pan", 0.01)
 
 
 def shared_routes(feedback: bool) -> tuple[Route, ...]:
@@ -372,7 +532,7 @@ def shared_routes(feedback: bool) -> tuple[Route, ...]:
 
     Their units are those of the knobs beside them; what a unit is worth the chain's constants say.
     """
-    rows = (_LEVEL_ROUTE, _FILTER_FM_ROUTE)
+    rows = (_LEVEL_ROUTE, _FILTER_FM_ROUTE, _PAN_ROUTE)
     return (*rows, _FEEDBACK_ROUTE) if feedback else rows
 
 
@@ -409,13 +569,23 @@ def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
 
 def modules() -> tuple[Module, ...]:
     """All modules that the panel can choose, each once."""
-    tables = (OSCILLATORS, HIGHPASSES, FILTERS)
+    tables = (OSCILLATORS, HIGHPASSES, FILTERS, EFFECTS[1])
     found = [fitting.module for table in tables for fitting in table.values()]
     return (*found, vca.MODULE)
 
 
 # Streams of chance, one for each thing that is drawn.
-_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT = 0, 6, 3, 4, 5, 10, 7, 16
+_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = (
+    0,
+    6,
+    3,
+    4,
+    5,
+    10,
+    7,
+    16,
+    11,
+)
 
 
 @dataclass(frozen=True)
@@ -482,6 +652,17 @@ def lane_inputs(
         yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start)
 
 
+def _output(lanes: Lanes) -> Array:
+    """The output knob where no effect is on; behind effects, `output_gain` does its work."""
+    wet = (lanes["main.#FX1"] > 0.5) | (lanes["main.#FX2"] > 0.5)
+    return np.where(wet, 150.0, lanes["main.CcOp"])
+
+
+def output_gain(patch: Array) -> float:
+    """The gain of the output knob behind the effects of a patch, (281,)."""
+    return float(patch[DIVA.index("main.CcOp")]) / 150.0
+
+
 def _inputs(
     lanes: Lanes, model: tuple[int, ...], owner: NDArray[np.int64], pots: Array, start: Start
 ) -> LaneInputs:
@@ -511,9 +692,10 @@ def _inputs(
     base[:, chain.index("mixer.filter_fm")] = c[lowpass.filter_fm] / 12.0 * lanes["VCF1.FFM"]
     gated = lanes["VCA1.VCA"] < 0.5
     softer = 1.0 - lanes.note.velocity / 127.0
-    level = c["output_gain"] * lanes["main.CcOp"] / 150.0 * lanes["VCA1.Vol"] / 50.0
+    level = c["output_gain"] * _output(lanes) / 150.0 * lanes["VCA1.Vol"] / 50.0
     level = level * np.where(gated, 1.0, 1.0 - lanes.share("ENV1.Vel") * softer)
     base[:, chain.index("amplifier.level")] = level
+    base[:, chain.index("mixer.pan")] = np.clip(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0)
 
     feedback = oscillator.feedback or highpass.feedback
     routes = [*oscillator.routes, *highpass.routes, *lowpass.routes, *shared_routes(feedback)]

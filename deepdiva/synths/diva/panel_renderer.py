@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
+from deepdiva.engine.effects import Setting, bus, play_effects
 from deepdiva.engine.player import LANES, play_group
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
@@ -182,9 +183,14 @@ class PanelRenderer(Renderer):
         ):  # fmt: skip
             work += _groups(lanes)
 
+        settings = panel.effect_settings(
+            patches, note, own.astype(np.uint64), self._voice, rate, self._tempo
+        )
+
+        gains = [panel.output_gain(patch) for patch in patches]
+
         def play(group: tuple[LaneInputs, bool]) -> None:
-            lanes, moving = group
-            play_group(lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, out)
+            self._play_group(*group, settings, gains, note, note_off, out)
 
         if self._threads == 1 or len(work) == 1:
             for group in work:
@@ -193,6 +199,46 @@ class PanelRenderer(Renderer):
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(play, work))
         return out
+
+    def _play_group(
+        self, lanes: LaneInputs, moving: bool, settings: list[tuple[Setting, ...]],
+        gains: list[float], note: Note, note_off: int, out: NDArray[np.float32],
+    ) -> None:  # fmt: skip
+        """Voices, and behind them the effects and the output knob of the patches that have some.
+
+        Args:
+            lanes: whole patches.
+            moving: whether anything moves.
+            settings: effects of every patch of the batch.
+            gains: of the output knobs behind effects.
+            note: what is played.
+            note_off: sample of the key's release.
+            out: (channels, batch, samples) float32; the rows of these patches are overwritten.
+        """
+        rate = float(note.sample_rate)
+        channels = len(out)
+        members, rows = np.unique(lanes.patch, return_inverse=True)
+        mono = np.array([channels == 1 and not settings[k] for k in lanes.patch])
+        if not any(settings[k] for k in members):
+            play_group(
+                lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono, out
+            )
+            return
+        both = bus(len(members), note.samples)
+        play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, both)
+        for row, k in enumerate(members):
+            left, right = both[0, row], both[1, row]
+            sides = left[: note.samples], right[: note.samples]
+            gain = np.float32(1.0)
+            if settings[k]:
+                play_effects(settings[k], self._modules, rate, left, right)
+                gain = np.float32(gains[k])
+            if channels == 1 and settings[k]:
+                np.add(*sides, out=out[0, k])
+                out[0, k] *= np.float32(0.5) * gain
+            else:
+                for side, row_out in zip(sides, out[:, k], strict=False):
+                    np.multiply(side, gain, out=row_out)
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:

@@ -1,0 +1,1 @@
+"""Effects: stereo, in place, after the voices of a patch are summed."""
