@@ -287,7 +287,7 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
 
 @njit(**_FAST)
 def slopes(p, edges, q):  # type: ignore[no-untyped-def]
-    """Growth per sample of every coefficient: (blocks + 1, rows, lanes) -> (blocks, rows, lanes)."""
+    """Growth per sample of every coefficient: of one row more than q has."""
     for b in range(edges.shape[0] - 1):
         inverse = np.float32(1.0 / (edges[b + 1] - edges[b]))
         for k in range(p.shape[1]):

@@ -144,7 +144,8 @@ class PanelRenderer(Renderer):
         Raises:
             InvalidValueError: patches of another width or not finite, seeds of another length.
         """
-        return self._play(patches, note, seeds, channels=1)[0]
+        audio: NDArray[np.float32] = self._play(patches, note, seeds, channels=1)[0]
+        return audio
 
     def render_stereo(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

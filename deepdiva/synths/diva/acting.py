@@ -1,8 +1,8 @@
 """Which parameters shape a patch, by its own switches.
 
 The cutoff modulation of a filter that is not chosen acts on nothing, nor does an LFO that nobody
-listens to. What acts follows from the panel's tables and from the matrix: a source acts where a route
-with a depth, or a processor that is itself heard, takes it somewhere.
+listens to. What acts follows from the panel's tables and from the matrix: a source acts where a
+route with a depth, or a processor that is itself heard, takes it somewhere.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from deepdiva.synths.diva import panel
 from deepdiva.synths.diva.table import DIVA
 
 _ALWAYS = frozenset(
-    (*panel.MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA")
-    + ("VCA1.Pan", "OSC.Drift", "OPT.TSlop", "OPT.CSlop")
-)
+    (
+        *panel.MODELS, "VCC.Voicing", "VCC.Trsp", "VCC.FTun", "main.CcOp", "VCA1.Vol", "VCA1.VCA",
+        "VCA1.Pan", "OSC.Drift", "OPT.TSlop", "OPT.CSlop",
+    )
+)  # fmt: skip
 _PROCESSORS = {
     program.RECTIFY: ("MOD.RSrc",),
     program.INVERT: ("MOD.ISrc",),
@@ -36,8 +38,8 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     """Names of the parameters that shape the sound of a patch.
 
     Args:
-        patch: (281,) in the units of `DIVA`. Models that the panel has no module for count with what
-            is known of the others.
+        patch: (281,) in the units of `DIVA`. For a model without a module, what plays in its place
+            counts.
     """
     value = {parameter.name: float(patch[parameter.index]) for parameter in DIVA}
     fittings = _fittings(panel.played_models(patch))
@@ -54,33 +56,35 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     routes = [route for fitting in fittings for route in fitting.routes]
     routes += panel.shared_routes(feedback)
     for route in routes:
-        source = round(value[route.source])
-        scale = route.scale if callable(route.scale) else None
-        switches = panel.reads(scale) if scale is not None else frozenset()
-        found.add(route.source if value[route.depth] != 0.0 else route.depth)
-        if source == program.NONE:
-            found.add(route.source)
-            found.discard(route.depth)
-            continue
-        if value[route.depth] == 0.0:
-            found.discard(route.source)
-        found.add(route.depth)
-        found |= switches
+        found |= _of_route(route, value)
         if value[route.depth] != 0.0:
-            heard.add(source)
+            heard.add(round(value[route.source]))
+    heard.discard(program.NONE)
     if value["OSC.VtoD"] != 0.0:
         heard.add(program.LFO_1)
     found.add("OSC.VtoD")
     _follow(heard, value, found)
-    if value["VCA1.VCA"] > 0.5:
-        found |= _envelope(1, value)
-    if program.ENV_1 in heard:
+    if value["VCA1.VCA"] > 0.5 or program.ENV_1 in heard:
         found |= _envelope(1, value)
     if program.ENV_2 in heard:
         found |= _envelope(2, value)
     if program.VOICE_MAP in heard:
         found |= {f"OPT.V{k + 1}Mod" for k in range(max(1, min(6, round(value["VCC.Voicing"]))))}
     return frozenset(found)
+
+
+def _of_route(route: panel.Route, value: dict[str, float]) -> frozenset[str]:
+    """What acts of a row of the matrix: nothing hears a depth of no source, or a source at 0."""
+    chosen = round(value[route.source]) != program.NONE
+    deep = value[route.depth] != 0.0
+    names = set()
+    if chosen:
+        names.add(route.depth)
+    if deep:
+        names.add(route.source)
+    if chosen and deep and callable(route.scale):
+        names |= panel.reads(route.scale)
+    return frozenset(names)
 
 
 def _fittings(model: tuple[int, int, int]) -> list[panel.Fitting]:

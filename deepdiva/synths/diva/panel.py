@@ -179,7 +179,7 @@ def _octave(lanes: Lanes) -> Array:
 
 
 def _on(name: str, scale: float = 1.0) -> Law:
-    return lambda lanes: scale * (lanes[name] > 0.5)
+    return lambda lanes: np.where(lanes[name] > 0.5, scale, 0.0)
 
 
 def _one_of(name: str, *choices: int) -> Law:

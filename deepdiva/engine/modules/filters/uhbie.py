@@ -2,9 +2,9 @@
 
     dv/dt = w f(h),  dl/dt = w f(v),  h = x - 2 v + k f(v) - l,  f(x) = tanh(d x) / d
 
-The output goes from low-pass over notch (their sum) to high-pass, or is the band-pass. V. Zavalishin,
-"The Art of VA Filter Design", 2018, chapters 4 and 6; the loop is solved with the chords of the last
-sample. No real sound has judged it: uncalibrated.
+The output goes from low-pass over notch (their sum) to high-pass, or is the band-pass.
+V. Zavalishin, "The Art of VA Filter Design", 2018, chapters 4 and 6; the loop is solved with the
+chords of the last sample. No real sound has judged it: uncalibrated.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def step(x, p, s):
         triangle1, saw1, pulse1, high1, sine2, triangle2, saw2, pulse2, high2,
         fm, sync, noise, unit,
     ) = p  # fmt: skip
-    ahead, bare1, bare2, early1, early2, q1, q2, q3 = s
+    ahead, bare1, bare2, early1, early2, q1, q2, q3, seen, fallen = s
     fade1 = _fade(increment1)
     first = fade1 * _smooth(phase1, increment1, 0.0, triangle1, saw1, pulse1, high1)
     bend = octaves(fm * 2.2727272727272727 * first * unit)
@@ -104,7 +104,8 @@ def step(x, p, s):
     total = phase2 + ahead
     at = phase1 - np.floor(phase1)
     since = at / increment1
-    reset = sync * (1.0 if since < 1.0 else 0.0)
+    # What happened at the sample before, to within rounding, has been seen there.
+    reset = sync * (1.0 if (since < 1.0) and (since + seen < 1.5) else 0.0)
     # Where the second oscillator stood when the first one's cycle began.
     forced = total - since * step2
     jump = _bare(0.0, sine2, triangle2, saw2, pulse2, high2)
@@ -115,10 +116,10 @@ def step(x, p, s):
     p2 = total - np.floor(total)
     # Its own jumps: at the end of its cycle, and where the pulse falls.
     own = 1.0 - reset
-    wrapped = own * (1.0 if p2 < step2 else 0.0)
-    fell = own * (1.0 if (p2 >= high2) and (p2 - high2 < step2) else 0.0)
     d1 = p2 / step2
     d2 = (p2 - high2) / step2
+    wrapped = own * (1.0 if (d1 < 1.0) and (d1 + seen < 1.5) else 0.0)
+    fell = own * (1.0 if (d2 >= 0.0) and (d2 < 1.0) and (d2 + fallen < 1.5) else 0.0)
     up = wrapped * 2.0 * (saw2 + pulse2)
     down = -2.0 * fell * pulse2
     forced_up = reset * jump
@@ -139,6 +140,8 @@ def step(x, p, s):
         q2 + r1,
         q3 + r2,
         r3,
+        max(reset, wrapped),
+        fell,
     )
 
 
@@ -194,7 +197,7 @@ MODULE = Module(
         "noise",
         "unit",
     ),
-    states=("ahead", "bare1", "bare2", "early1", "early2", "q1", "q2", "q3"),
+    states=("ahead", "bare1", "bare2", "early1", "early2", "q1", "q2", "q3", "seen", "fallen"),
     controls=controls,
     step=step,
     noisy=noisy,

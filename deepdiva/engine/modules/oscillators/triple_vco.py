@@ -2,9 +2,10 @@
 
 Shape 1 is a rising ramp, 3 a triangle, 5 a falling saw, 7 a square, 9 a narrow pulse; between 5 and
 7 a saw fades into a pulse that narrows from the whole cycle to half of it, and keeps its DC. The
-first oscillator modulates the pitch of the other two exponentially. Every wave is a sum of a triangle and
-two saws (`dsp.edges`). Laws between shapes 5 and 7, of FM and of levels: fitted to real sounds with
-known parameters (`docs/ENGINE.md`); the others are documented, and uncalibrated.
+first oscillator modulates the pitch of the other two exponentially. Every wave is a sum of a
+triangle and two saws (`dsp.edges`). The laws between shapes 5 and 7, of FM and of the levels were
+fitted to real sounds with known parameters (`docs/ENGINE.md`); the others are documented, and
+uncalibrated. Hard sync is not played.
 """
 
 from __future__ import annotations
