@@ -68,9 +68,10 @@ def coefficients_of(module: Module) -> Callable[..., None]:
 
 
 @cache
-def source_stage(module: Module, moving: bool) -> ModuleType:
-    """The compiled source stage of an oscillator panel."""
-    return _load(source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}")
+def source_stage(module: Module, moving: bool, light: bool = False) -> ModuleType:
+    """The compiled source stage of an oscillator panel; see `compose.source_text`."""
+    title = f"{module.name}_{'moving' if moving else 'static'}{'_light' if light else ''}"
+    return _load(source_text(module, moving, light), title)
 
 
 @cache

@@ -201,6 +201,9 @@ OSCILLATORS: dict[int, Fitting] = {
             "level3": share("OSC.Vol3"),
             "noise": share("OSC.Noise"),
             "fm": share("OSC.FM"),
+            "sync2": knob("OSC.Sync2"),
+            "sync3": knob("OSC.Sync3"),
+            "colour": knob("OSC.NoiseC"),
         },
         (
             Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _on("OSC.TM1On")),
