@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from deepdiva.engine.backends import plain
-from deepdiva.engine.modules.oscillators import triple_vco
+from deepdiva.engine.modules.oscillators import dual_vco, triple_vco
 from deepdiva.engine.voice_engine import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
@@ -19,11 +21,12 @@ MASTER = CYCLES / SAMPLES
 SHORT = Note(pitch=57, render_seconds=0.3, length_seconds=0.2)
 
 
-def played(point, increments, step=None, late=0, samples=SAMPLES):
+def played(point, increments, step=None, late=0, module=MODULE, samples=SAMPLES):
     """Spectrum of the mix after its first cycles, droop and lateness undone; one is a full line."""
-    step = step or MODULE.step
-    p = plain.coefficients(MODULE, {"level1": 0.0, **point}, RATE)
-    state = (0.0,) * len(MODULE.states)
+    step = step or module.step
+    silent = {"level1": 0.0, "saw1": 0.0, "saw2": 0.0}
+    p = plain.coefficients(module, {**silent, **point}, RATE)
+    state = (0.0,) * len(module.states)
     mix = np.empty(2 * samples)
     for i in range(len(mix)):
         x = [value for increment in increments for value in (i * increment, increment)]
@@ -45,7 +48,7 @@ def forced_lines(ratio, gains, high, count):
     marks = sorted(end for end in ends if end <= 1.0)
     lines = np.zeros(count, complex)
     w = -2j * np.pi * np.arange(1, count)
-    for begin, end in zip(marks[:-1], marks[1:], strict=True):
+    for begin, end in pairwise(marks):
         if end - begin < 1e-12:
             continue
         middle = 0.5 * (begin + end) * ratio % 1.0
@@ -87,6 +90,52 @@ def test_a_forced_wave_has_the_lines_of_its_pieces(shape, ratio, number):
     *gains, high = WAVES[shape]
     lines = forced_lines(ratio, gains, high, SAMPLES // 2 // CYCLES)
     assert error(played(point, increments, late=2), lines) < -58.0
+
+
+DUAL_WAVES = {"saw2": (1.0, 0.0, 0.0), "triangle2": (0.0, 1.0, 0.0), "pulse2": (0.0, 0.0, 1.0)}
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.5, 1.62, 2.0, 5.37])
+@pytest.mark.parametrize("wave", DUAL_WAVES)
+def test_the_dual_vco_is_forced_alike(wave, ratio):
+    point = {"sync": 1.0, "mix": 1.0, "width2": 0.6, wave: 1.0}
+    spectrum = played(point, [MASTER, ratio * MASTER], late=2, module=dual_vco.MODULE)
+    lines = forced_lines(ratio, DUAL_WAVES[wave], 0.6, SAMPLES // 2 // CYCLES)
+    assert error(spectrum, lines) < -58.0
+
+
+def test_a_forced_sine_is_that_of_brute_force():
+    ratio, over = 1.62, 256
+    count = SAMPLES * over
+    master = np.arange(count) * MASTER / over
+    wave = np.cos(2.0 * np.pi * ratio * (master % 1.0))
+    lines = 0.436 * np.fft.rfft(wave)[: SAMPLES // 2 : CYCLES] / count
+    point = {"sync": 1.0, "mix": 1.0, "sine2": 1.0}
+    spectrum = played(point, [MASTER, ratio * MASTER], late=2, module=dual_vco.MODULE)
+    assert error(spectrum, lines) < -50.0
+
+
+@pytest.mark.parametrize("revision", [0.0, 1.0, 2.0])
+def test_revisions_are_the_same_in_both_forms(revision):
+    """A slave at the master's own pitch is forced where it begins anyway."""
+    point = {"triangle2": 1.0, "triangle1": 1.0, "mix": 0.5, "revision": revision}
+    dual = dual_vco.MODULE
+    heavy = played({**point, "sync": 1.0}, [MASTER, MASTER], late=2, module=dual)
+    light = played(point, [MASTER, MASTER], dual.light, module=dual)
+    # Curved flanks leave kinks of their slope's slope, which neither form smooths.
+    assert np.abs(heavy - light)[1:].max() < (2e-5 if revision == 0.0 else 1e-4)
+    even = np.abs(light[2 * CYCLES : 20 * CYCLES : 2 * CYCLES]).max()
+    assert (even > 1e-3) == (revision == 2.0)
+
+
+def test_cross_modulation_does_not_mind_the_mix():
+    """The second oscillator is modulated by the first whether that one is heard or not."""
+    dual, point = dual_vco.MODULE, {"saw1": 1.0, "sine2": 1.0, "fm": 0.6}
+    both = played({**point, "mix": 0.5}, [MASTER, MASTER], dual.light, module=dual)
+    first = played({**point, "mix": 0.0}, [MASTER, MASTER], dual.light, module=dual)
+    second = played({**point, "mix": 1.0}, [MASTER, MASTER], dual.light, module=dual)
+    assert np.abs(second).max() > 0.05
+    assert np.abs(both - first - second).max() < 1e-6
 
 
 def test_a_wave_that_is_not_forced_is_the_same_in_both_forms():

@@ -233,6 +233,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "fm": share("OSC.FM"),
             "sync": knob("OSC.Sync2"),
             "mix": share("OSC.OscMix"),
+            "revision": knob("OSC.triSp"),
         },
         (
             Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _one_of("OSC.TMmode", 0, 1, 3)),

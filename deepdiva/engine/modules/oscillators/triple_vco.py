@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepdiva.engine.dsp.edges import kink, kink_taps, nearest, step_taps
+from deepdiva.engine.dsp.edges import kink, nearest
 from deepdiva.engine.dsp.edges import step as edge
+from deepdiva.engine.dsp.forced import forced
 from deepdiva.engine.dsp.powers import octaves
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -116,86 +117,6 @@ def light(x, p, s):
     )  # fmt: skip
 
 
-def _bare(phase, saw, triangle, pulse, level):
-    """A wave with its jumps; `level` is that of the pulse."""
-    return saw * (1.0 - 2.0 * phase) + triangle * (4.0 * abs(phase - 0.5) - 1.0) + pulse * level
-
-
-def _within(samples):
-    return min(1.0, max(0.0, samples))
-
-
-def _forced(phase, last, beyond, awake, reset, since, saw, triangle, pulse, high):
-    """A wave that may be forced to begin anew, and what its jumps add to the samples around them.
-
-    Args:
-        phase: 0..1, where it would be now if nothing forced it.
-        last: phase one sample ago.
-        beyond: how far that was beyond the end of the pulse.
-        awake: 0 at the first sample, when there is none before it.
-        reset: 1 where it began anew since.
-        since: samples since then.
-        saw: gain, as triangle and pulse.
-        triangle: see saw.
-        pulse: see saw.
-        high: share of the cycle in which the pulse is high.
-
-    Returns:
-        Phase and `beyond` now, the wave without its residuals, and these two samples and one
-        sample before now, now, and one sample later.
-    """
-    wrapped = 1.0 if phase < last else 0.0
-    moved = max(1e-7, phase - last + wrapped)
-    inverse = 1.0 / moved
-    before = since * reset
-    # Its own jumps and turns up to the reset: cycle, middle of the cycle, end of the pulse.
-    d0 = _within(phase * inverse)
-    at0 = awake * (wrapped if d0 >= before else 0.0)
-    d1 = _within((phase + wrapped - 0.5) * inverse)
-    at1 = 1.0 if (last < 0.5) and (phase + wrapped >= 0.5) and (d1 >= before) else 0.0
-    at1 *= awake
-    low = wrapped if beyond < 0.0 else 0.0
-    d2 = _within((phase - high + low) * inverse)
-    away = phase - high
-    fell = low if away < 0.0 else max(wrapped, 1.0 if beyond < 0.0 else 0.0)
-    at2 = awake * (fell if d2 >= before else 0.0)
-    # Where the reset found it, by the same events, and what came after.
-    found = _within(phase - since * moved + (1.0 - at0) * wrapped)
-    start = 1.0 if beyond < 0.0 else -1.0
-    level = -1.0 if at2 > 0.5 else start
-    level = 1.0 if (at0 > 0.5) and (low + 1.0 - at2 > 0.5) else level
-    second = max(at1, 1.0 if last >= 0.5 else 0.0) * (1.0 - at0)
-    fresh = since * moved
-    now = phase + reset * (fresh - phase)
-    away = now - high
-    again = reset if away >= 0.0 else 0.0
-    d2 += again * (_within(away * inverse) - d2)
-    at2 += again * (1.0 - at2)
-    jump = saw + triangle + pulse - _bare(found, saw, triangle, pulse, level)
-    d3 = _within(since)
-    j3 = reset * jump
-    k3 = -8.0 * moved * triangle * reset * second
-    j0 = 2.0 * at0 * (saw + pulse)
-    k0 = -8.0 * at0 * moved * triangle
-    k1 = 8.0 * at1 * moved * triangle
-    j2 = -2.0 * at2 * pulse
-    a0, b0, e0, f0 = step_taps(d0)
-    a2, b2, e2, f2 = step_taps(d2)
-    a3, b3, e3, f3 = step_taps(d3)
-    g0, h0, m0, n0 = kink_taps(d0)
-    g1, h1, m1, n1 = kink_taps(d1)
-    g3, h3, m3, n3 = kink_taps(d3)
-    return (
-        now,
-        away,
-        _bare(now, saw, triangle, pulse, 1.0 if away < 0.0 else -1.0),
-        j0 * a0 + j2 * a2 + j3 * a3 + k0 * g0 + k1 * g1 + k3 * g3,
-        j0 * b0 + j2 * b2 + j3 * b3 + k0 * h0 + k1 * h1 + k3 * h3,
-        j0 * e0 + j2 * e2 + j3 * e3 + k0 * m0 + k1 * m1 + k3 * m3,
-        j0 * f0 + j2 * f2 + j3 * f3 + k0 * n0 + k1 * n1 + k3 * n3,
-    )
-
-
 def step(x, p, s):
     phase1, increment1, phase2, increment2, phase3, increment3, white = x
     (
@@ -215,17 +136,19 @@ def step(x, p, s):
     step3 = min(_HIGHEST, increment3 * bent)
     begun = phase1 - np.floor(phase1)
     again = awake if begun < last1 else 0.0
-    since = _within(begun / increment1)
+    since = min(1.0, max(0.0, begun / increment1))
     free2 = phase2 + ahead2
     free2 -= np.floor(free2)
     free3 = phase3 + ahead3
     free3 -= np.floor(free3)
-    now2, beyond2, bare2, a2, b2, e2, f2 = _forced(
-        free2, last2, beyond2, awake, sync2 * again, since, saw2, triangle2, pulse2, high2
-    )
-    now3, beyond3, bare3, a3, b3, e3, f3 = _forced(
-        free3, last3, beyond3, awake, sync3 * again, since, saw3, triangle3, pulse3, high3
-    )
+    now2, beyond2, bare2, a2, b2, e2, f2 = forced(
+        free2, last2, beyond2, awake, sync2 * again, since,
+        0.0, saw2, triangle2, pulse2, high2, 0.0, 0.0,
+    )  # fmt: skip
+    now3, beyond3, bare3, a3, b3, e3, f3 = forced(
+        free3, last3, beyond3, awake, sync3 * again, since,
+        0.0, saw3, triangle3, pulse3, high3, 0.0, 0.0,
+    )  # fmt: skip
     w2 = level2 * _fade(step2)
     w3 = level3 * _fade(step3)
     tone = level1 * early2 + queue1 + w2 * a2 + w3 * a3
