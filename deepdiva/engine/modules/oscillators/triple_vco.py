@@ -50,13 +50,13 @@ def _high(shape, narrowest):
 
 
 def controls(u, c, rate):
-    shape1, shape2, shape3, level1, level2, level3, noise, fm, sync2, sync3, _colour = u
-    gain, power, noise_gain, fm_octaves, narrowest = c
+    shape1, shape2, shape3, level1, level2, level3, noise, fm, sync2, sync3, colour = u
+    gain, power, noise_gain, fm_octaves, narrowest, pink_gain = c
     return (
         gain * min(1.0, max(0.0, level1)) ** power + 1e-9,
         gain * min(1.0, max(0.0, level2)) ** power,
         gain * min(1.0, max(0.0, level3)) ** power,
-        gain * noise_gain * min(1.0, max(0.0, noise)),
+        gain * noise_gain * (1.0 if colour > 0.5 else pink_gain) * min(1.0, max(0.0, noise)),
         fm_octaves * min(1.0, max(0.0, fm)),
         _to_saw(shape1),
         _to_triangle(shape1),
@@ -212,6 +212,8 @@ MODULE = Module(
             Confidence.GUESS,
             "high share of the pulse at shape 9",
         ),
+        # Real sounds (knob 0 to 15, colour 0) bound pink noise only from above: up to half is free.
+        Constant("pink_gain", 0.25, 0.0, 0.5, "", Confidence.LOW, "pink noise against white"),
     ),
     coefficients=(
         "level1",
