@@ -117,6 +117,13 @@ class LaneInputs:
         return np.asarray(routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0))
 
     @property
+    def heavy(self) -> NDArray[np.bool_]:
+        """(lanes,): which lanes need the panel's `step`; see `Module.heavy`."""
+        oscillator = self.chain.oscillator
+        columns = [self.chain.index(f"{oscillator.slot}.{name}") for name in oscillator.heavy]
+        return np.asarray((self.highest[:, columns] > 0.0).any(axis=1))
+
+    @property
     def highest(self) -> Array:
         """(lanes, inputs): as far up as routes with a source and a depth may take the inputs."""
         highest = self.base.copy()

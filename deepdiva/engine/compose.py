@@ -163,15 +163,16 @@ def effect_text(module: Module) -> str:
     return HEADER.format(title=module.full_name) + blocks + "\n\n" + body
 
 
-def source_text(module: Module, moving: bool) -> str:
+def source_text(module: Module, moving: bool, light: bool = False) -> str:
     """The source stage of one oscillator panel.
 
     Args:
         module: of the slot oscillator.
         moving: whether coefficients move, and the first oscillator is wanted for filter FM.
+        light: whether the module's cheaper step plays.
     """
     sources = Sources()
-    step = sources.add(module.step, single=True)
+    step = sources.add((module.light or module.step) if light else module.step, single=True)
     rows = _Rows()
     phases = [rows.take(3) for _ in range(module.oscillators)]
     given = rows.take(len(module.coefficients))
@@ -231,12 +232,8 @@ def play(lane, lanes, edges, phases, p, q, white, mix, first, start):
             for n in range(lanes):
 {body}
 '''
-    return (
-        HEADER.format(title=f"{module.name}, {'moving' if moving else 'static'}")
-        + blocks
-        + "\n\n"
-        + kernel
-    )
+    title = f"{module.name}, {'moving' if moving else 'static'}{', light' if light else ''}"
+    return HEADER.format(title=title) + blocks + "\n\n" + kernel
 
 
 def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> str:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deepdiva.errors import InvalidValueError
 
 
@@ -86,6 +89,10 @@ def _never(_: Any) -> bool:
     return False
 
 
+def _none(inputs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.zeros(len(inputs), bool)
+
+
 @dataclass(frozen=True)
 class Module:
     """One circuit.
@@ -113,7 +120,14 @@ class Module:
         bend: of a filter: `(p, factor) -> p`, the coefficients with the cutoff multiplied, once a
             sample, for filter FM.
         after_filter: of a high-pass: it stands behind the main filter, not before it.
+        light: a cheaper step with the same arguments, results and states, for lanes that set none
+            of the inputs in `heavy`; None where there is no such form.
+        heavy: inputs that need `step`: a lane does where its knobs, or a route with a source and a
+            depth, may raise one of them above 0. Voices of a patch are played alike, and lanes that
+            need `step` never share a kernel with others, so what a patch sounds like does not
+            depend on its batch.
         noisy: of an oscillator panel: whether lanes of these inputs, (lanes, inputs), want noise.
+        pink: of an oscillator panel: which lanes of these inputs want it pink; (lanes,) bool.
         oscillators: how many phases an oscillator panel runs.
         memory: of an effect: `(p) -> cells` that its delay lines take.
     """
@@ -131,11 +145,16 @@ class Module:
     circuit: Callable[..., Any] | None = None
     bend: Callable[..., Any] | None = None
     after_filter: bool = False
+    light: Callable[..., Any] | None = None
+    heavy: tuple[str, ...] = ()
     noisy: Callable[..., bool] = _never
+    pink: Callable[..., NDArray[np.bool_]] = _none
     oscillators: int = 0
     memory: Callable[..., int] | None = None
 
     def __post_init__(self) -> None:
+        for name in self.heavy:
+            self.input_index(name)
         for kind in ("inputs", "constants"):
             names = [entry.name for entry in getattr(self, kind)]
             if len(set(names)) != len(names):

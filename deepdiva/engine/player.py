@@ -15,7 +15,7 @@ from deepdiva.engine import control_program as c
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY
 from deepdiva.engine.lanes import interleave, separate
-from deepdiva.engine.oscillators import noise_table
+from deepdiva.engine.noise import noise_tables
 from deepdiva.engine.stages import coefficients_of, filter_stage, source_stage
 
 LANES: Final = 32
@@ -62,13 +62,13 @@ def _sharpen(rows, lanes, samples, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def _hiss(table, place, begin, samples, deck):  # type: ignore[no-untyped-def]
-    """Lane after lane, a piece of the noise table for each."""
+def _hiss(tables, pink, place, begin, samples, deck):  # type: ignore[no-untyped-def]
+    """Lane after lane, a piece of the white or the pink noise table for each."""
     for n in range(place.shape[0]):
-        start = (place[n] + begin) % (table.shape[0] - samples)
+        start = (place[n] + begin) % (tables.shape[1] - samples)
         row = deck[n * samples : (n + 1) * samples]
         for i in range(samples):
-            row[i] = table[start + i]
+            row[i] = tables[pink[n], start + i]
 
 
 @njit(cache=True, **_FAST)
@@ -182,7 +182,7 @@ def play_group(
     """Play at most `LANES` lanes and write their sums to the rows of `out`.
 
     Args:
-        lanes: all of one chain.
+        lanes: all of one chain; all of them need its panel's `step`, or none (see `Module.heavy`).
         moving: whether any of them moves.
         constants: values of the modules' constants by full name.
         samples: of the note.
@@ -195,7 +195,8 @@ def play_group(
     chain = lanes.chain
     count = len(owner)
     width = _width(count)
-    source = source_stage(chain.oscillator, moving)
+    light = chain.oscillator.light is not None and not lanes.heavy.any()
+    source = source_stage(chain.oscillator, moving, light)
     stage = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
     block = BLOCK if moving else STATIC_BLOCK
     segments = _edges(samples, note_off, block)
@@ -226,7 +227,8 @@ def play_group(
     hiss = np.zeros(longest, np.float32)
     deck = np.zeros(longest, np.float32)
     spare = np.zeros(longest, np.float32)
-    table = noise_table()
+    tables = noise_tables()
+    pink = chain.oscillator.pink(lanes.base[:, chain.span(chain.oscillator)]).astype(np.int64)
     place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
     white = bool(_noisy(lanes))
     fm = chain.index("mixer.filter_fm")
@@ -279,7 +281,7 @@ def play_group(
             phase, phases,
         )  # fmt: skip
         if white:
-            _hiss(table, place, start, length, deck)
+            _hiss(tables, pink, place, start, length, deck)
             _transpose(
                 deck[: length * width],
                 spare[: length * width],

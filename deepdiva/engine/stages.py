@@ -23,9 +23,6 @@ from deepdiva.files import atomic_write
 
 _LOG = logging.getLogger(__name__)
 
-_ONE_AT_A_TIME = threading.RLock()
-"""Kernels are written and loaded by one thread at a time: `ast` cannot parse in two."""
-
 
 def kernel_folder() -> Path:
     """Where generated kernels and their machine code lie.
@@ -81,8 +78,7 @@ def _load(text: str, title: str) -> ModuleType:
 @_once
 def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
-    with _ONE_AT_A_TIME:
-        loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
+    loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")
     function: Callable[..., None] = loaded.coefficients
     return function
 
@@ -95,17 +91,14 @@ def effect(module: Module) -> Callable[..., None]:
 
 
 @_once
-def source_stage(module: Module, moving: bool) -> ModuleType:
-    """The compiled source stage of an oscillator panel."""
-    with _ONE_AT_A_TIME:
-        return _load(
-            source_text(module, moving), f"{module.name}_{'moving' if moving else 'static'}"
-        )
+def source_stage(module: Module, moving: bool, light: bool = False) -> ModuleType:
+    """The compiled source stage of an oscillator panel; see `compose.source_text`."""
+    title = f"{module.name}_{'moving' if moving else 'static'}{'_light' if light else ''}"
+    return _load(source_text(module, moving, light), title)
 
 
 @_once
 def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
     """The compiled filter stage of a pair of filters."""
     title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"
-    with _ONE_AT_A_TIME:
-        return _load(filter_text(highpass, lowpass, amplifier, moving), title)
+    return _load(filter_text(highpass, lowpass, amplifier, moving), title)

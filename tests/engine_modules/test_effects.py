@@ -9,9 +9,9 @@ from deepdiva.engine import stages
 from deepdiva.engine.effects import padded, play_effects
 from deepdiva.engine.module import Confidence, Module
 from deepdiva.engine.modules.effects import chorus, delay, phaser, plate, rotary
-from deepdiva.engine.voice_engine import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 RATE = 44100.0
 EFFECTS = [fitting.module for fitting in panel.EFFECTS[1].values()]

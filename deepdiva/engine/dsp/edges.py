@@ -31,6 +31,48 @@ def kink(distance: float) -> float:
     return (o2 * o2 * outer - 4.0 * i2 * i2 * inner) * 0.008333333333333333
 
 
+def step_taps(distance: float) -> tuple[float, float, float, float]:
+    """What a band-limited step from 0 to 1 has beyond the bare one, around a jump just passed.
+
+    Args:
+        distance: samples since the jump, 0..1.
+
+    Returns:
+        The rest two samples and one sample before now, now, and one sample later.
+    """
+    d = distance * distance
+    e = 1.0 - distance
+    e *= e
+    f = 1.0 + distance
+    f *= f
+    g = 2.0 - distance
+    g *= g
+    d *= d
+    e *= e
+    scale = 0.041666666666666664
+    return scale * d, scale * (f * f - 4.0 * d), scale * (4.0 * e - g * g), -scale * e
+
+
+def kink_taps(distance: float) -> tuple[float, float, float, float]:
+    """`kink` two samples and one sample before now, now, and later; arguments as `step_taps`."""
+    e = 1.0 - distance
+    f = 1.0 + distance
+    g = 2.0 - distance
+    d2 = distance * distance
+    e2 = e * e
+    f2 = f * f
+    g2 = g * g
+    d5 = d2 * d2 * distance
+    e5 = e2 * e2 * e
+    scale = 0.008333333333333333
+    return (
+        scale * d5,
+        scale * (f2 * f2 * f - 4.0 * d5),
+        scale * (g2 * g2 * g - 4.0 * e5),
+        scale * e5,
+    )
+
+
 def nearest(cycles: float) -> float:
     """Distance from the nearest whole number, -0.5..0.5."""
     return cycles - np.floor(cycles + 0.5)

@@ -203,6 +203,9 @@ OSCILLATORS: dict[int, Fitting] = {
             "level3": share("OSC.Vol3"),
             "noise": share("OSC.Noise"),
             "fm": share("OSC.FM"),
+            "sync2": knob("OSC.Sync2"),
+            "sync3": knob("OSC.Sync3"),
+            "colour": knob("OSC.NoiseC"),
         },
         (
             Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _on("OSC.TM1On")),
@@ -232,6 +235,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "fm": share("OSC.FM"),
             "sync": knob("OSC.Sync2"),
             "mix": share("OSC.OscMix"),
+            "revision": knob("OSC.triSp"),
         },
         (
             Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _one_of("OSC.TMmode", 0, 1, 3)),

@@ -242,14 +242,15 @@ class PanelRenderer(Renderer):
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
-    """Whole patches, at most `LANES` lanes, none or all of them moving."""
+    """Whole patches, at most `LANES` lanes, none or all of them moving, and so for heavy ones."""
     patches, first = np.unique(lanes.patch, return_index=True)
     last = np.append(first[1:], len(lanes.patch))
     moves = np.logical_or.reduceat(lanes.moving, first)
+    weighs = np.logical_or.reduceat(lanes.heavy, first)
     groups = []
-    for moving in (False, True):
+    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
         rows: list[int] = []
-        for k in np.flatnonzero(moves[: len(patches)] == moving):
+        for k in np.flatnonzero((moves[: len(patches)] == moving) & (weighs == heavy)):
             if rows and len(rows) + last[k] - first[k] > LANES:
                 groups.append((lanes.rows(np.array(rows)), moving))
                 rows = []

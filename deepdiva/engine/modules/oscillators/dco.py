@@ -45,7 +45,7 @@ def controls(u, c, rate):
     return (
         gain * (1.0 if pulse > 0.5 else 0.0),
         0.5 * _is(pulse, 1.0) + 0.25 * _is(pulse, 2.0) + high * _is(pulse, 3.0),
-        gain * (1.0 if saw > 0.5 else 0.0),
+        gain * (1.0 if saw > 0.5 else 0.0) + 1e-9,
         saw_rate,
         share,
         1.0 + 3.0 * both,

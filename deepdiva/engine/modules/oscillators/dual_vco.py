@@ -3,9 +3,8 @@
 The first stacks triangle, saw, pulse and noise, the second sine, triangle, saw and pulse; the first
 modulates the pitch of the second exponentially, and can force its cycle (hard sync). A balance goes
 from the first to the second. Every wave is a sum of a triangle, a sine and two saws
-(`dsp.edges`). With sync, jumps are known only once they have happened: all waves of a synchronized
-voice then come two samples late, and each jump is put together with its two samples before it
-(E. Brandt, "Hard sync without aliasing", ICMC 2001, with the splines of `dsp.edges`).
+(`dsp.edges`); a voice with sync comes two samples late (`dsp.forced`). The revisions of the panel
+differ in their triangles: an ideal one, one with round flanks, one with even harmonics.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 
 from deepdiva.engine.dsp.edges import kink, nearest
 from deepdiva.engine.dsp.edges import step as edge
+from deepdiva.engine.dsp.forced import cosine, forced, shaped, shaped_slope
 from deepdiva.engine.dsp.powers import octaves
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -27,16 +27,19 @@ def _on(value):
 def controls(u, c, rate):
     (
         triangle1, saw1, pulse1, noise1, sine2, triangle2, saw2, pulse2,
-        width1, width2, fm, sync, mix, noise,
+        width1, width2, fm, sync, mix, noise, revision,
     ) = u  # fmt: skip
-    gain, narrowest, fm_octaves, noise_gain = c
+    gain, narrowest, fm_octaves, noise_gain, bend1, bend2, tilt2 = c
+    first_kind = 1.0 if abs(revision - 1.0) < 0.5 else 0.0
+    second_kind = 1.0 if revision > 1.5 else 0.0
     balance = min(1.0, max(0.0, mix))
     first = gain * min(1.0, 2.0 - 2.0 * balance)
     second = gain * min(1.0, 2.0 * balance)
     return (
-        first * _on(triangle1) + 1e-9,
-        first * _on(saw1),
-        first * _on(pulse1),
+        _on(triangle1),
+        _on(saw1),
+        _on(pulse1),
+        first + 1e-9,
         min(1.0 - narrowest, max(0.5, width1)),
         second * _on(sine2),
         second * _on(triangle2),
@@ -47,6 +50,8 @@ def controls(u, c, rate):
         _on(sync),
         first * noise_gain * _on(noise1) * min(1.0, max(0.0, noise)),
         1.0 / max(1.0, _on(triangle1) + _on(saw1) + _on(pulse1)),
+        first_kind * bend1 + second_kind * bend2,
+        second_kind * tilt2,
     )
 
 
@@ -54,94 +59,73 @@ def _fade(increment):
     return min(1.0, max(0.0, (_HIGHEST - increment) * 14.285714285714286))
 
 
-def _sine(phase):
-    """cos(2 pi phase) by its polynomial on the folded cycle, within 1e-4."""
-    a = 0.25 - abs(nearest(phase))
-    z = 39.47841760435743 * a * a
-    return 6.283185307179586 * a * (1.0 - z * (0.16666666 - z * (0.0083333 - z * 0.00019840)))
-
-
-def _bare(phase, sine, triangle, saw, pulse, high):
-    """The waves with their jumps, none of them band-limited."""
-    p = phase - np.floor(phase)
-    away = abs(nearest(phase))
-    level = 1.0 if p < high else -1.0
-    return (
-        sine * _sine(phase) + triangle * (1.0 - 4.0 * away) + saw * (1.0 - 2.0 * p) + pulse * level
-    )
-
-
-def _rest(distance):
-    """What a band-limited step from -1 to 1 has beyond the bare one, halved."""
-    return 0.5 * (edge(distance) - (1.0 if distance >= 0.0 else -1.0))
-
-
-def _smooth(phase, increment, sine, triangle, saw, pulse, high):
+def _smooth(phase, increment, sine, triangle, saw, pulse, high, bend, tilt):
     """The waves, band-limited, where every jump is known ahead."""
     inverse = 1.0 / increment
     e = nearest(phase)
     away = abs(e)
-    turns = kink((0.5 - away) * inverse) - kink(away * inverse)
-    corner = 1.0 - 4.0 * away + 8.0 * increment * turns
+    turns = shaped_slope(-1.0, bend, tilt) * kink((0.5 - away) * inverse)
+    turns -= shaped_slope(1.0, bend, tilt) * kink(away * inverse)
+    corner = shaped(1.0 - 4.0 * away, bend, tilt) + 8.0 * increment * turns
     ramp = edge(e * inverse) - 2.0 * e
     e = nearest(phase - high)
     later = edge(e * inverse) - 2.0 * e
     gate = ramp - later + (2.0 * high - 1.0)
-    return sine * _sine(phase) + triangle * corner + saw * ramp + pulse * gate
+    return sine * cosine(phase) + triangle * corner + saw * ramp + pulse * gate
+
+
+def light(x, p, s):
+    phase1, increment1, phase2, increment2, white = x
+    (
+        triangle1, saw1, pulse1, level1, high1, sine2, triangle2, saw2, pulse2, high2,
+        fm, _, noise, unit, bend, tilt,
+    ) = p  # fmt: skip
+    ahead, awake, last1, last2, beyond, early1, early2, queue1, queue2, queue3 = s
+    first = _fade(increment1) * _smooth(
+        phase1, increment1, 0.0, triangle1, saw1, pulse1, high1, bend, tilt
+    )
+    step2 = min(_HIGHEST, increment2 * octaves(fm * unit * first))
+    second = _fade(step2) * _smooth(
+        phase2 + ahead, step2, sine2, triangle2, saw2, pulse2, high2, bend, tilt
+    )
+    return (level1 * first + second, noise * white, unit * first), (
+        nearest(ahead + step2 - increment2),
+        awake, last1, last2, beyond, early1, early2, queue1, queue2, queue3,
+    )  # fmt: skip
 
 
 def step(x, p, s):
     phase1, increment1, phase2, increment2, white = x
     (
-        triangle1, saw1, pulse1, high1, sine2, triangle2, saw2, pulse2, high2,
-        fm, sync, noise, unit,
+        triangle1, saw1, pulse1, level1, high1, sine2, triangle2, saw2, pulse2, high2,
+        fm, sync, noise, unit, bend, tilt,
     ) = p  # fmt: skip
-    ahead, bare1, bare2, early1, early2, q1, q2, q3, seen, fallen = s
-    fade1 = _fade(increment1)
-    first = fade1 * _smooth(phase1, increment1, 0.0, triangle1, saw1, pulse1, high1)
-    bend = octaves(fm * 2.2727272727272727 * first * unit)
-    step2 = min(_HIGHEST, increment2 * bend)
-    total = phase2 + ahead
-    at = phase1 - np.floor(phase1)
-    since = at / increment1
-    # What happened at the sample before, to within rounding, has been seen there.
-    reset = sync * (1.0 if (since < 1.0) and (since + seen < 1.5) else 0.0)
-    # Where the second oscillator stood when the first one's cycle began.
-    forced = total - since * step2
-    jump = _bare(0.0, sine2, triangle2, saw2, pulse2, high2)
-    jump -= _bare(forced, sine2, triangle2, saw2, pulse2, high2)
-    fresh = since * step2
-    total = total + reset * (fresh - total)
-    bare = _bare(total, sine2, triangle2, saw2, pulse2, high2)
-    p2 = total - np.floor(total)
-    # Its own jumps: at the end of its cycle, and where the pulse falls.
-    own = 1.0 - reset
-    d1 = p2 / step2
-    d2 = (p2 - high2) / step2
-    wrapped = own * (1.0 if (d1 < 1.0) and (d1 + seen < 1.5) else 0.0)
-    fell = own * (1.0 if (d2 >= 0.0) and (d2 < 1.0) and (d2 + fallen < 1.5) else 0.0)
-    up = wrapped * 2.0 * (saw2 + pulse2)
-    down = -2.0 * fell * pulse2
-    forced_up = reset * jump
-    r0 = up * _rest(d1 - 2.0) + down * _rest(d2 - 2.0) + forced_up * _rest(since - 2.0)
-    r1 = up * _rest(d1 - 1.0) + down * _rest(d2 - 1.0) + forced_up * _rest(since - 1.0)
-    r2 = up * _rest(d1) + down * _rest(d2) + forced_up * _rest(since)
-    r3 = up * _rest(d1 + 1.0) + down * _rest(d2 + 1.0) + forced_up * _rest(since + 1.0)
-    late = bare2 + q1 + r0
-    free = _smooth(total, step2, sine2, triangle2, saw2, pulse2, high2)
-    second = _fade(step2) * (free + sync * (late - free))
-    one = first + sync * (early2 - first)
-    return (one + second, noise * white, first * unit * 2.2727272727272727), (
-        nearest(total + step2 - phase2 - increment2),
-        bare,
-        bare1,
+    ahead, awake, last1, last2, beyond, early1, early2, queue1, queue2, queue3 = s
+    first = _fade(increment1) * _smooth(
+        phase1, increment1, 0.0, triangle1, saw1, pulse1, high1, bend, tilt
+    )
+    step2 = min(_HIGHEST, increment2 * octaves(fm * unit * first))
+    begun = phase1 - np.floor(phase1)
+    again = awake * sync if begun < last1 else 0.0
+    since = min(1.0, max(0.0, begun / increment1))
+    free = phase2 + ahead
+    free -= np.floor(free)
+    now, beyond, bare, a, b, e, f = forced(
+        free, last2, beyond, awake, again, since,
+        sine2, saw2, triangle2, pulse2, high2, bend, tilt,
+    )  # fmt: skip
+    w = _fade(step2)
+    return (level1 * early2 + queue1 + w * a, noise * white, unit * early2), (
+        nearest(ahead + now - free + step2 - increment2),
+        1.0,
+        begun,
+        now,
+        beyond,
         first,
         early1,
-        q2 + r1,
-        q3 + r2,
-        r3,
-        max(reset, wrapped),
-        fell,
+        queue2 + w * b,
+        queue3 + w * (bare + e),
+        w * f,
     )
 
 
@@ -173,6 +157,7 @@ MODULE = Module(
         _switch("sync", "oscillator 2 begins anew with oscillator 1"),
         Input("mix", "", 0.0, 1.0, "0 oscillator 1, 1 oscillator 2"),
         Input("noise", "", 0.0, 1.0, "level of the noise", 1.0),
+        Input("revision", "", 0.0, 2.0, "triangles: 0 ideal, 1 round flanks, 2 even harmonics"),
     ),
     constants=(
         Constant("level_gain", 0.436, 0.35, 0.55, "", Confidence.GUESS, "gain of one wave alone"),
@@ -181,11 +166,15 @@ MODULE = Module(
         ),
         Constant("fm_octaves", 1.93, 1.0, 3.0, "octaves", Confidence.GUESS, "FM at 1"),
         Constant("noise_gain", 0.3, 0.1, 0.6, "", Confidence.GUESS, "noise against saw"),
+        Constant("bend1", 0.12, 0.0, 0.3, "", Confidence.GUESS, "round flanks, revision 1"),
+        Constant("bend2", 0.05, 0.0, 0.3, "", Confidence.GUESS, "round flanks, revision 2"),
+        Constant("tilt2", 0.1, -0.2, 0.2, "", Confidence.GUESS, "even harmonics, revision 2"),
     ),
     coefficients=(
         "triangle1",
         "saw1",
         "pulse1",
+        "level1",
         "high1",
         "sine2",
         "triangle2",
@@ -196,10 +185,25 @@ MODULE = Module(
         "sync",
         "noise",
         "unit",
+        "bend",
+        "tilt",
     ),
-    states=("ahead", "bare1", "bare2", "early1", "early2", "q1", "q2", "q3", "seen", "fallen"),
+    states=(
+        "ahead",
+        "awake",
+        "last1",
+        "last2",
+        "beyond",
+        "early1",
+        "early2",
+        "queue1",
+        "queue2",
+        "queue3",
+    ),
     controls=controls,
     step=step,
+    light=light,
+    heavy=("sync",),
     noisy=noisy,
     oscillators=2,
 )
