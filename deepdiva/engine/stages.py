@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
+from deepdiva.engine.backends.compiled import INLINE
 from deepdiva.engine.compose import coefficients_text, filter_text, source_text
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
@@ -44,7 +45,8 @@ def kernel_folder() -> Path:
 
 @cache
 def _load(text: str, title: str) -> ModuleType:
-    digest = hashlib.sha256((text + version("numba")).encode()).hexdigest()[:16]
+    made_by = f"{version('numba')} {INLINE}"
+    digest = hashlib.sha256((text + made_by).encode()).hexdigest()[:16]
     name = f"deepdiva_kernel_{title}_{digest}"
     path = kernel_folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
