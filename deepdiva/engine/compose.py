@@ -107,6 +107,12 @@ def _tuple(names: list[str]) -> str:
     return "(" + "".join(f"{name}, " for name in names) + ")"
 
 
+def _joined(values: list[str]) -> str:
+    """A tuple of any length: Python makes one of more than 30 by way of a list; numba cannot."""
+    pieces = [_tuple(values[k : k + 30]) for k in range(0, len(values), 30)]
+    return " + ".join(pieces) or "()"
+
+
 def _coefficients(sources: Sources, module: Module, name: str) -> str:
     """The function that fills a module's coefficients for all lanes and blocks."""
     controls = sources.add(module.controls, single=False)
@@ -189,7 +195,7 @@ def source_text(module: Module, moving: bool, light: bool = False) -> str:
         loads.append(f"p{k} = {_row(row)}{slope}")
     names = [f"s{k}" for k in range(len(states))]
     loads += [f"{name} = {_row(row)}" for name, row in zip(names, states, strict=True)]
-    p = _tuple([f"p{k}" for k in range(len(given))])
+    p = _joined([f"p{k}" for k in range(len(given))])
     stores = [f"{_row(row)} = {name}" for name, row in zip(names, states, strict=True)]
     stores += ["block[at + n] = tone", "hiss[at + n] = noise"]
     if moving:
@@ -197,7 +203,7 @@ def source_text(module: Module, moving: bool, light: bool = False) -> str:
     inner = [
         *loads,
         f"x = {_tuple([*x, 'hiss[at + n]'])}",
-        f"(tone, noise, tone1), {_tuple(names)} = {step}(x, {p}, {_tuple(names)})",
+        f"(tone, noise, tone1), {_tuple(names)} = {step}(x, {p}, {_joined(names)})",
         *stores,
     ]
     body = "\n".join(" " * 16 + line for line in inner)

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
+from deepdiva.engine.backends.compiled import INLINE
 from deepdiva.engine.compose import coefficients_text, effect_text, filter_text, source_text
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
@@ -60,7 +61,8 @@ def _once(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _load(text: str, title: str) -> ModuleType:
-    digest = hashlib.sha256((text + version("numba")).encode()).hexdigest()[:16]
+    made_by = f"{version('numba')} {INLINE}"
+    digest = hashlib.sha256((text + made_by).encode()).hexdigest()[:16]
     name = f"deepdiva_kernel_{title}_{digest}"
     path = kernel_folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -103,10 +103,12 @@ def test_oscillator_reset_comes_from_the_preset():
     assert not panel.start_of(Preset.template()).reset
 
 
-def test_models_without_a_module_are_named():
+def test_every_model_has_a_module():
     patch = DIVA.defaults()
-    patch[DIVA.index("OSC.Model")] = 4.0
-    assert [entry.parameter for entry in PanelRenderer().ignored(patch)] == ["OSC.Model"]
+    for name in panel.MODELS:
+        for model in range(round(DIVA[name].maximum) + 1):
+            patch[DIVA.index(name)] = model
+            assert PanelRenderer().ignored(patch) == ()
 
 
 def test_constants_are_checked_and_change_the_version():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepdiva.engine.backends import plain
-from deepdiva.engine.modules.oscillators import dual_vco, triple_vco
+from deepdiva.engine.modules.oscillators import digital, dual_vco, triple_vco
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
@@ -101,6 +101,19 @@ def test_the_dual_vco_is_forced_alike(wave, ratio):
     point = {"sync": 1.0, "mix": 1.0, "width2": 0.6, wave: 1.0}
     spectrum = played(point, [MASTER, ratio * MASTER], late=2, module=dual_vco.MODULE)
     lines = forced_lines(ratio, DUAL_WAVES[wave], 0.6, SAMPLES // 2 // CYCLES)
+    assert error(spectrum, lines) < -58.0
+
+
+DIGITAL_WAVES = {5.0: (1.0, 0.0, 0.0, 1.0), 6.0: (0.0, 1.0, 0.0, 1.0), 4.0: (0.0, 0.0, 1.0, 0.745)}
+
+
+@pytest.mark.parametrize("ratio", [0.9, 1.62, 2.0])
+@pytest.mark.parametrize("kind", DIGITAL_WAVES)
+def test_the_digital_oscillator_is_forced_alike(kind, ratio):
+    point = {"sync": 1.0, "mix": 1.0, "kind2": kind, "one2": 0.5}
+    spectrum = played(point, [MASTER, ratio * MASTER], late=3, module=digital.MODULE)
+    *gains, high = DIGITAL_WAVES[kind]
+    lines = forced_lines(ratio, gains, high, SAMPLES // 2 // CYCLES)
     assert error(spectrum, lines) < -58.0
 
 

@@ -24,7 +24,7 @@ from deepdiva.engine.modules.filters import bite as bite_lp
 from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
 from deepdiva.engine.modules.highpass import none, post, pre
-from deepdiva.engine.modules.oscillators import dco, dual_vco, dual_vco_eco, triple_vco
+from deepdiva.engine.modules.oscillators import dco, digital, dual_vco, dual_vco_eco, triple_vco
 from deepdiva.note import Note
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
@@ -279,6 +279,36 @@ OSCILLATORS: dict[int, Fitting] = {
         (
             *(Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}") for m in (1, 2) for k in (1, 2)),
             Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.level1", 0.01),
+        ),
+        pitches=(_octave, knob("OSC.Tune2")),
+    ),
+    4: Fitting(
+        digital.MODULE,
+        {
+            "kind1": knob("OSC.DgtlTp1"),
+            "kind2": knob("OSC.DgtlTp2"),
+            "one1": share("OSC.PW"),
+            "two1": share("OSC.DgtlSp2"),
+            "one2": share("OSC.DgtlSp3"),
+            "two2": share("OSC.DgtlSp4"),
+            "fm": share("OSC.FM"),
+            "sync": knob("OSC.Sync2"),
+            "ring": knob("OSC.RMPwm"),
+            "mix": share("OSC.OscMix"),
+            "clean": knob("OSC.DNoAlia"),
+            "multisaw": lambda lanes: np.maximum(
+                _one_of("OSC.DgtlTp1", 0)(lanes), _one_of("OSC.DgtlTp2", 0)(lanes)
+            ),
+        },
+        (
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch1", _on("OSC.TM1On")),
+            Route("OSC.TM1Src", "OSC.TM1Dpt", "pitch2", _on("OSC.TM2On")),
+            Route("OSC.PWMSrc", "OSC.PWMDpt", "oscillator.one1", _on("OSC.PWM1", 0.01)),
+            Route("OSC.PWMSrc", "OSC.PWMDpt", "oscillator.one2", _on("OSC.PWM2", 0.01)),
+            Route("OSC.Sh1Src", "OSC.Sh1Dpt", "oscillator.two1", _on("OSC.SM1On", 0.01)),
+            Route("OSC.Sh1Src", "OSC.Sh1Dpt", "oscillator.two2", _on("OSC.SM2On", 0.01)),
+            Route("OSC.FmSrc", "OSC.FmDpt", "oscillator.fm", 0.01),
+            Route("OSC.NoisSrc", "OSC.NoisDpt", "oscillator.mix", 0.01),
         ),
         pitches=(_octave, knob("OSC.Tune2")),
     ),
@@ -541,7 +571,7 @@ def shared_routes(feedback: bool) -> tuple[Route, ...]:
 
 
 SUBSTITUTES: dict[str, dict[int, int]] = {
-    "OSC.Model": {4: 0},
+    "OSC.Model": {},
     "HPF.Model": {},
     "VCF1.Model": {},
 }
