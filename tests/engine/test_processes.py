@@ -56,13 +56,13 @@ def run(program, **variables):
 
 
 def test_the_kernel_is_compiled_once_and_says_so(tmp_path):
-    """The second process finds it on disk, is silent, quick, and plays the same bits."""
+    """The second process finds it on disk, is silent, compiles nothing, and plays the same bits."""
     cold, said = run(FIRST_RENDER, NUMBA_CACHE_DIR=str(tmp_path))
     assert re.fullmatch(r"Compiling the embedded engine .*\n", said)
     warm, silence = run(FIRST_RENDER, NUMBA_CACHE_DIR=str(tmp_path))
     assert silence == ""
     assert warm[1] == cold[1]
-    assert float(warm[0]) < 1.0 < float(cold[0])
+    assert float(warm[0]) < 0.25 * float(cold[0])
 
 
 def test_a_change_in_any_source_is_another_edition(tmp_path):

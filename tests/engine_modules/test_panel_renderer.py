@@ -49,6 +49,9 @@ def test_real_sounds_with_known_parameters(shared, tmp_path):
 
 def test_a_sound_does_not_depend_on_its_batch():
     patches = random_patches(24)
+    chains = ((0, 0, 0), (1, 2, 1), (3, 3, 3))  # few, because every pair of filters is compiled
+    for k, patch in enumerate(patches):
+        patch[[DIVA.index(name) for name in panel.MODELS]] = chains[k % 3]
     whole = PanelRenderer(threads=2).render(patches, SHORT, np.arange(24))
     order = np.random.default_rng(1).permutation(24)
     assert np.array_equal(PanelRenderer().render(patches[order], SHORT, order), whole[order])
