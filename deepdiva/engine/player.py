@@ -272,6 +272,9 @@ def play_group(
                 lanes.inner_depths, lanes.static, lanes.lfos, lanes.extras, reached, edges,
                 note_off, rate, index == 0, known, cycles, u,
             )  # fmt: skip
+            if not moving:
+                # A segment with the key's release in it has a block more than the first one.
+                u[:, :, blocks + 1 :] = u[:, :, blocks : blocks + 1]
             coefficients(blocks + 1 if moving else 1)
             if moving:
                 c.slopes(source_p, edges, source_q)

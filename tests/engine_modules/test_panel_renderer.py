@@ -127,3 +127,16 @@ def test_what_was_not_heard_is_called_a_guess():
     heard = {"triple_vco", "ladder", "vca", "none", "bite", "dual_vco_eco"}
     for module in panel.modules():
         assert (module.confidence is Confidence.GUESS) == (module.name not in heard)
+
+
+@pytest.mark.parametrize("held", [0.3, 0.41, 0.5])
+def test_the_pitch_stays_when_the_key_is_released(held):
+    """A sound that is held on and one with a long release are the same wave."""
+    patch = DIVA.defaults()
+    for name, value in {"OSC.Wave1": 2.0, "ENV1.Atk": 0.0, "ENV1.Rel": 100.0}.items():
+        patch[DIVA.index(name)] = value
+    released, kept = (
+        PanelRenderer().render(patch[None], Note(length_seconds=length, render_seconds=0.8))[0]
+        for length in (held, 0.8)
+    )
+    assert np.abs(released - kept).max() < 0.05 * np.abs(kept).max()
