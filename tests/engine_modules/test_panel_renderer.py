@@ -90,6 +90,20 @@ def test_an_lfo_acts_when_somebody_listens():
     assert acting.acts(patch) <= acting.known()
 
 
+def test_a_corner_that_jumps_leaves_no_offset_behind():
+    """An envelope opens the high-pass by four octaves in 2 ms; the amplifier then falls to 0."""
+    patch = DIVA.defaults()
+    for name, value in (
+        ("HPF.Model", 3), ("HPF.Freq", 104), ("HPF.Res", 30), ("HPF.FMSrc", 15), ("HPF.FMDpt", 50),
+        ("VCF1.Model", 2), ("VCF1.SvfMode", 1), ("VCF1.Freq", 31), ("ENV1.Dec", 25),
+        ("ENV1.Sus", 0), ("ENV2.Atk", 0), ("ENV2.Dec", 40), ("ENV2.Sus", 0), ("ENV1.Model", 1),
+    ):  # fmt: skip
+        patch[DIVA.index(name)] = value
+    note = Note(pitch=60, render_seconds=1.0, length_seconds=1.0)
+    sound = PanelRenderer().render(patch[None], note)[0]
+    assert np.abs(sound[-4410:]).max() < 1e-3
+
+
 def test_stereo_means_mono():
     patches = random_patches(4, seed=8)
     engine = PanelRenderer()

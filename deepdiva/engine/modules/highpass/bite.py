@@ -23,13 +23,15 @@ def controls(u, c, rate):
     # Below 0 the loop, which nothing saturates, would grow without end.
     damping = max(0.0, 2.0 - gain * min(1.0, max(0.0, resonance)) ** power)
     level = clip2 if revision > 1.5 else clip
-    return warp, damping + warp, 1.0 / (1.0 + damping * warp + warp * warp), level, 1.0 / level
+    return warp, damping + warp, level, 1.0 / level
 
 
 def step(x, p, s):
-    warp, back, inverse, clip, by_clip = p
+    warp, back, clip, by_clip = p
     s1, s2 = s
-    high = (x - back * s1 - s2) * inverse
+    # Divided here and not once a block: between two blocks it would not follow a corner that moves
+    # far, and the loop would grow.
+    high = (x - back * s1 - s2) / (1.0 + warp * back)
     band = warp * high + s1
     low = warp * band + s2
     y = (high + band) * by_clip
@@ -37,7 +39,7 @@ def step(x, p, s):
 
 
 def circuit(t, y, x, p, c):
-    warp, back, inverse, clip, by_clip = p
+    warp, back, clip, by_clip = p
     high = x - (back - warp) * y[0] - y[1]
     out = (high + y[0]) * by_clip
     return out * clip * chord(out), (2.0 * warp * high, 2.0 * warp * y[0])
@@ -73,7 +75,7 @@ MODULE = Module(
             "clip2", 2.0, 1.0, 4.0, "", Confidence.GUESS, "level at which revision 2 saturates"
         ),
     ),
-    coefficients=("warp", "back", "inverse", "clip", "by_clip"),
+    coefficients=("warp", "back", "clip", "by_clip"),
     states=("s1", "s2"),
     controls=controls,
     step=step,
