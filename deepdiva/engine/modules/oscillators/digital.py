@@ -235,6 +235,18 @@ def _drawn(phase, awake, ahead, spread, number):
     return ahead * awake + (1.0 - awake) * nearest(place) + spread
 
 
+def _scattered(phase, awake, detune, a, b, c, d, e, f):
+    """Where the six side saws are: `a` to `f` cycles ahead, at Szabo's offsets of the detune."""
+    return (
+        _drawn(phase, awake, a, -0.11002313 * detune, 1.0),
+        _drawn(phase, awake, b, -0.06288439 * detune, 2.0),
+        _drawn(phase, awake, c, -0.01952356 * detune, 3.0),
+        _drawn(phase, awake, d, 0.01991221 * detune, 4.0),
+        _drawn(phase, awake, e, 0.06216538 * detune, 5.0),
+        _drawn(phase, awake, f, 0.10745242 * detune, 6.0),
+    )
+
+
 def step(x, p, s):
     phase1, increment1, phase2, increment2, white = x
     (
@@ -247,13 +259,7 @@ def step(x, p, s):
         low1, band1, low2, band2, pass1, pass2,
         c1, c2, c3, c4, c5, c6, d1, d2, d3, d4, d5, d6,
     ) = s  # fmt: skip
-    w = increment1 * detune1
-    c1 = _drawn(phase1, awake, c1, -0.11002313 * w, 1.0)
-    c2 = _drawn(phase1, awake, c2, -0.06288439 * w, 2.0)
-    c3 = _drawn(phase1, awake, c3, -0.01952356 * w, 3.0)
-    c4 = _drawn(phase1, awake, c4, 0.01991221 * w, 4.0)
-    c5 = _drawn(phase1, awake, c5, 0.06216538 * w, 5.0)
-    c6 = _drawn(phase1, awake, c6, 0.10745242 * w, 6.0)
+    c1, c2, c3, c4, c5, c6 = _scattered(phase1, awake, increment1 * detune1, c1, c2, c3, c4, c5, c6)
     tone1, hiss1, low1, band1, ramp = _plain(
         phase1, increment1, white, kind1, one1, two1, ratio1, damping1, wrap, clean, low1, band1,
     )  # fmt: skip
@@ -274,13 +280,7 @@ def step(x, p, s):
         0.0, _is(kind2, 4.0) + _is(kind2, 5.0) - gate + centre2,
         _is(kind2, 1.0) + _is(kind2, 6.0), gate, 0.5 + 0.49 * one2, 0.0, 0.0,
     )  # fmt: skip
-    w = step2 * detune2
-    d1 = _drawn(now, awake, d1, -0.11002313 * w, 1.0)
-    d2 = _drawn(now, awake, d2, -0.06288439 * w, 2.0)
-    d3 = _drawn(now, awake, d3, -0.01952356 * w, 3.0)
-    d4 = _drawn(now, awake, d4, 0.01991221 * w, 4.0)
-    d5 = _drawn(now, awake, d5, 0.06216538 * w, 5.0)
-    d6 = _drawn(now, awake, d6, 0.10745242 * w, 6.0)
+    d1, d2, d3, d4, d5, d6 = _scattered(now, awake, step2 * detune2, d1, d2, d3, d4, d5, d6)
     tone2, hiss2, low2, band2, ramp = _plain(
         now, step2, white, kind2, one2, two2, ratio2, damping2, wrap, clean, low2, band2,
     )  # fmt: skip
