@@ -33,9 +33,9 @@ from distance import library_rows, prototype_rows
 from numpy.typing import NDArray
 
 from deepdiva.distance import FULL, SEARCH, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -47,21 +47,21 @@ def peak():
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 sys.path.insert(0, {folder!r})
 from engine import NOTE, random_patches
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 patches = random_patches(1000)
-EmbeddedRenderer().render(patches[:1], NOTE)
+PanelRenderer().render(patches[:1], NOTE)
 before = peak()
-EmbeddedRenderer().render(patches, NOTE)
+PanelRenderer().render(patches, NOTE)
 print(before, peak())
 """
 _FIRST = """
 from time import perf_counter
 began = perf_counter()
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 imported = perf_counter()
-EmbeddedRenderer().render(DIVA.defaults()[None], Note())
+PanelRenderer().render(DIVA.defaults()[None], Note())
 print(imported - began, perf_counter() - imported)
 """
 
@@ -95,7 +95,7 @@ def print_speed(rounds: int) -> float:
     reference = 0.0
     for oversampling in (1, 2):
         for threads in (1, 2):
-            engine = EmbeddedRenderer(oversampling=oversampling, threads=threads)
+            engine = PanelRenderer(oversampling=oversampling, threads=threads)
             cells = []
             for count in (1, 16, 256):
                 patches = random_patches(count)
@@ -106,7 +106,7 @@ def print_speed(rounds: int) -> float:
             name = f"{oversampling}x, {threads} core{'s' if threads > 1 else ''}"
             print(f"{name:28}" + "".join(f"{cell:>16}" for cell in cells))
     patches = random_patches(256, moving=True)
-    seconds = best_seconds(lambda: EmbeddedRenderer().render(patches, NOTE), rounds) / 256
+    seconds = best_seconds(lambda: PanelRenderer().render(patches, NOTE), rounds) / 256
     print(f"{'1x, 1 core, moving':28}{f'{1 / seconds:7.0f} {1000 * seconds:5.2f} ms':>48}\n")
     return reference
 
@@ -133,7 +133,7 @@ def print_ratio(shared: Path, rounds: int) -> None:
     if prototype is None:
         print(f"no prototype in {shared}\n")
         return
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     prototype()
     engine.render(patches, NOTE)
     turns = []
@@ -152,7 +152,7 @@ def print_ratio(shared: Path, rounds: int) -> None:
 
 def print_distances(render_seconds: float, shared: Path, rounds: int) -> None:
     """Milliseconds for each candidate."""
-    sounds = EmbeddedRenderer().render(random_patches(17), NOTE, np.arange(17))
+    sounds = PanelRenderer().render(random_patches(17), NOTE, np.arange(17))
     target, candidates, few = sounds[0], sounds[1:], sounds[1:3]
     rows: dict[str, tuple[Callable[[], object], int]] = {}
     for name, form in (("search", SEARCH), ("full", FULL)):

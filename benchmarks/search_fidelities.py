@@ -33,21 +33,21 @@ from search_runs import (
 )
 
 from deepdiva.distance import FULL, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.engine.constants import table as constants
 from deepdiva.note import Note
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import MODES, RefineSettings
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SEED = 3
 
 
-def slow_synthesizer(number: int) -> EmbeddedRenderer:
+def slow_synthesizer(number: int) -> PanelRenderer:
     """The stand-in for one sound."""
     rng = np.random.default_rng([SEED, number])
     drawn = {name: float(rng.uniform(c.low, c.high)) for name, c in constants().items()}
-    return EmbeddedRenderer(constants=drawn, oversampling=2)
+    return PanelRenderer(constants=drawn, oversampling=2)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _ways(task: Comparison) -> Iterator[Record]:
         }
 
     plain = Unstruck(slow)
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=task.engine, jobs=1))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=task.engine, jobs=1))
     sketched = refine(target, sketch.renderer, space, note, sketch.settings, explained=True)
     yield record("true patch", 0, task.sound.patch)
     yield record("engine alone", 0, sketched.patch)

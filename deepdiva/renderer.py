@@ -25,7 +25,7 @@ class RendererInfo:
     """What a renderer says of itself; it travels with everything that was made with it.
 
     Attributes:
-        name: `embedded`, `panel`, `dawdreamer` or `renderman`.
+        name: `embedded`, `dawdreamer` or `renderman`.
         version: version of the engine, or of the plug-in and its host.
         repeatable: the same patch, note and seed give the same samples, bit for bit, whatever was
             rendered before and beside them.

@@ -46,9 +46,8 @@ class RendererKind:
 KINDS: dict[str, RendererKind] = {
     kind.name: kind
     for kind in (
-        RendererKind("embedded", "deepdiva.engine:EmbeddedRenderer", plays_plugins=False),
         RendererKind(
-            "panel", "deepdiva.synths.diva.panel_renderer:PanelRenderer", plays_plugins=False
+            "embedded", "deepdiva.synths.diva.panel_renderer:PanelRenderer", plays_plugins=False
         ),
         RendererKind("dawdreamer", "deepdiva.hosts.dawdreamer:DawDreamerHost"),
         RendererKind("renderman", "deepdiva.hosts.renderman:RenderManHost", formats=("vst2",)),

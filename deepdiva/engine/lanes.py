@@ -10,7 +10,7 @@ transposition moves one number at a time.
 from __future__ import annotations
 
 from deepdiva.compiled_code import njit
-from deepdiva.engine.compiling import FAST
+from deepdiva.engine.backends.compiled import FAST
 
 
 @njit(**FAST)

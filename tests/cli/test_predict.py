@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from deepdiva.audio import load_target, read_audio, write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.weights import DEFAULT_WEIGHTS
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.4, render_seconds=0.4)
@@ -42,7 +42,7 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     patches = SPACE.patches(SPACE.random(np.random.default_rng(5), 3))
     patches[:, DIVA.index("ENV1.Atk")] = 5.0
-    for number, audio in enumerate(EmbeddedRenderer().render(patches, NOTE, 1)):
+    for number, audio in enumerate(PanelRenderer().render(patches, NOTE, 1)):
         write_wav(folder / f"{number}.wav", audio, NOTE.sample_rate)
     return folder
 
@@ -60,7 +60,7 @@ def test_preset_preview_and_table_agree(tmp_path, posterior, sounds):
     assert {path.name for path in tmp_path.iterdir()} == {"0.h2p", "0.wav", "0.png"}
     preset = Preset.read(tmp_path / "0.h2p")
     assert "0.wav" in preset.meta["Description"]
-    rendered = EmbeddedRenderer().render(preset.values()[None], NOTE, 0)[0]
+    rendered = PanelRenderer().render(preset.values()[None], NOTE, 0)[0]
     preview = read_audio(tmp_path / "0.wav")[0][:, 0]
     # The preset file holds two decimals, the preview the network's full precision.
     distance = SpectralDistance(preview, NOTE.sample_rate)(rendered[None])[0]
@@ -210,7 +210,7 @@ def test_a_sound_of_another_key(tmp_path, posterior, sounds):
     assert said["parameters"] == own["parameters"]
     # An octave lower to the ear, twice as slow.
     preset = Preset.read(tmp_path / "1" / "0.h2p")
-    rendered = EmbeddedRenderer().render(preset.values()[None], replace(NOTE, pitch=60), 0)[0]
+    rendered = PanelRenderer().render(preset.values()[None], replace(NOTE, pitch=60), 0)[0]
     preview = read_audio(tmp_path / "1" / "0.wav")[0][:, 0]
     assert SpectralDistance(preview, NOTE.sample_rate)(rendered[None])[0] < 0.2
     result = predict(

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from deepdiva.audio import write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
@@ -34,7 +34,7 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     points = SPACE.random(np.random.default_rng(3), 2)
     for name, audio in zip(
-        ("bass", "lead"), EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9), strict=True
+        ("bass", "lead"), PanelRenderer().render(SPACE.patches(points), NOTE, 9), strict=True
     ):
         write_wav(folder / f"{name}.wav", audio, NOTE.sample_rate)
     return folder
@@ -54,7 +54,7 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     preview, rate = soundfile.read(tmp_path / "bass.wav", dtype="float32")
     assert rate == NOTE.sample_rate
     # The preview is struck as the target was; the preset, played with other start phases, is near.
-    played = EmbeddedRenderer().render(preset.values()[None], NOTE, 0)[0]
+    played = PanelRenderer().render(preset.values()[None], NOTE, 0)[0]
     target, _ = soundfile.read(sounds / "bass.wav", dtype="float32")
     distance = SpectralDistance(target, NOTE.sample_rate)(np.stack([preview, played]))
     assert f"{distance[0]:.4f} with fitted phases" in result.stdout

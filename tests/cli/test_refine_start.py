@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
@@ -39,7 +39,7 @@ def network(tmp_path_factory):
 def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     points = SPACE.random(np.random.default_rng(3), 2)
-    audio = EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9)
+    audio = PanelRenderer().render(SPACE.patches(points), NOTE, 9)
     for name, sound in zip(("bass", "lead"), audio, strict=True):
         write_wav(folder / f"{name}.wav", sound, NOTE.sample_rate)
     return folder

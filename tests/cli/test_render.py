@@ -9,9 +9,9 @@ import soundfile
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.2", "--render-length", "0.3", "--sample-rate", "22050")
@@ -43,7 +43,7 @@ def test_sound_is_what_the_engine_plays(dark):
     assert (result.exit_code, result.stderr) == (0, "")
     audio, rate = soundfile.read(dark.with_suffix(".wav"), dtype="float32")
     preset = Preset.read(dark)
-    expected = EmbeddedRenderer(preset.detune_pots()).render(preset.values()[None], NOTE, 7)[0]
+    expected = PanelRenderer(preset.detune_pots()).render(preset.values()[None], NOTE, 7)[0]
     assert rate == 22050
     np.testing.assert_array_equal(audio, expected)
     peak = 20 * math.log10(np.abs(expected).max())
@@ -87,7 +87,7 @@ def test_json_says_what_was_rendered(tmp_path, dark):
         "preset": str(dark),
         "sound": str(dark.with_suffix(".wav")),
         "renderer": "embedded",
-        "version": EmbeddedRenderer().info.version,
+        "version": PanelRenderer().info.version,
         "note": NOTE.to_dict(),
         "seed": 3,
         "peak_db": pytest.approx(first["peak_db"]),

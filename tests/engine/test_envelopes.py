@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepdiva.engine import EmbeddedRenderer, EngineConstants
+from deepdiva.engine import EngineConstants, PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 
@@ -26,7 +26,7 @@ def envelope(held: float, seconds: float, **knobs: float) -> NDArray[np.float64]
     for name, value in settings.items():
         patches[:, DIVA.index(name.replace("_", ".", 1))] = value
     patches[1, DIVA.index("VCA1.VCA")] = 0.0
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     wave = engine.render(patches[1:], Note(length_seconds=seconds, render_seconds=seconds))[0]
     sound = engine.render(patches[:1], Note(length_seconds=held, render_seconds=seconds))[0]
     samples = np.arange(len(wave))
@@ -126,7 +126,7 @@ def test_key_follow_halves_the_times_an_octave_up(key_follow, ratio):
     taus = []
     for pitch in (60, 72):
         note = Note(pitch=pitch, length_seconds=0.1, render_seconds=0.4)
-        audio = EmbeddedRenderer().render(patches[:1], note)[0, off:].astype(np.float64)
+        audio = PanelRenderer().render(patches[:1], note)[0, off:].astype(np.float64)
         power = [np.sqrt((audio[k : k + window] ** 2).mean()) for k in (0, window)]
         taus.append(window / np.log(power[0] / power[1]))
     assert taus[1] / taus[0] == pytest.approx(ratio, rel=0.02)
@@ -135,6 +135,6 @@ def test_key_follow_halves_the_times_an_octave_up(key_follow, ratio):
 def test_velocity_scales_the_envelope_by_its_knob():
     patches = DIVA.defaults()[None].repeat(2, axis=0)
     patches[1, DIVA.index("ENV1.Vel")] = 60.0
-    audio = EmbeddedRenderer().render(patches, Note(velocity=64, render_seconds=0.3))
+    audio = PanelRenderer().render(patches, Note(velocity=64, render_seconds=0.3))
     loudness = np.sqrt((audio.astype(np.float64) ** 2).mean(axis=1))
     assert loudness[1] / loudness[0] == pytest.approx(1 - 0.6 * (1 - 64 / 127), rel=1e-4)

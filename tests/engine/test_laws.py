@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
 from deepdiva.engine.constants import table as constant_table
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel import Nuisance
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SHORT = Note(length_seconds=0.1, render_seconds=0.15)
 
@@ -42,11 +43,11 @@ def anything(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def engine() -> EmbeddedRenderer:
-    return EmbeddedRenderer()
+def engine() -> PanelRenderer:
+    return PanelRenderer()
 
 
-def test_a_sound_is_the_same_in_every_batch(engine: EmbeddedRenderer) -> None:
+def test_a_sound_is_the_same_in_every_batch(engine: PanelRenderer) -> None:
     patches = random_patches(40)
     patches[::3, DIVA.index("VCF1.FMDpt")] = 30.0
     patches[1::5, DIVA.index("VCF1.SkRev")] = 2.0
@@ -60,23 +61,23 @@ def test_a_sound_is_the_same_in_every_batch(engine: EmbeddedRenderer) -> None:
         np.testing.assert_array_equal(alone[0], together[place])
 
 
-def test_threads_change_nothing(engine: EmbeddedRenderer) -> None:
+def test_threads_change_nothing(engine: PanelRenderer) -> None:
     patches = random_patches(70)
-    threaded = EmbeddedRenderer(threads=3)
+    threaded = PanelRenderer(threads=3)
     np.testing.assert_array_equal(
         threaded.render(patches, SHORT, 5), engine.render(patches, SHORT, 5)
     )
 
 
-def test_the_seed_decides_start_phases(engine: EmbeddedRenderer) -> None:
+def test_the_seed_decides_start_phases(engine: PanelRenderer) -> None:
     patch = random_patches(1)
     first, again, other = (engine.render(patch, SHORT, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3
 
 
-def test_a_pickled_engine_plays_the_same(engine: EmbeddedRenderer) -> None:
-    changed = EmbeddedRenderer(constants={"loop_clip": 0.8}, oversampling=2)
+def test_a_pickled_engine_plays_the_same(engine: PanelRenderer) -> None:
+    changed = PanelRenderer(constants={"loop_clip": 0.8}, oversampling=2)
     copy = pickle.loads(pickle.dumps(changed))
     patches = random_patches(3)
     np.testing.assert_array_equal(copy.render(patches, SHORT), changed.render(patches, SHORT))
@@ -85,7 +86,7 @@ def test_a_pickled_engine_plays_the_same(engine: EmbeddedRenderer) -> None:
 
 @pytest.mark.parametrize("sample_rate", [8000, 44100, 96000, 192000])
 def test_every_corner_of_the_cube_is_finite_and_bounded(
-    engine: EmbeddedRenderer, sample_rate: int
+    engine: PanelRenderer, sample_rate: int
 ) -> None:
     rng = np.random.default_rng(sample_rate)
     for _ in range(5):
@@ -109,17 +110,17 @@ def test_every_corner_of_the_cube_is_finite_and_bounded(
 
 @pytest.mark.parametrize("pitch", [0, 127])
 @pytest.mark.parametrize("velocity", [1, 127])
-def test_the_ends_of_the_keyboard(engine: EmbeddedRenderer, pitch: int, velocity: int) -> None:
+def test_the_ends_of_the_keyboard(engine: PanelRenderer, pitch: int, velocity: int) -> None:
     note = Note(pitch=pitch, velocity=velocity, length_seconds=0.05, render_seconds=0.1)
     assert np.isfinite(engine.render(random_patches(32), note)).all()
 
 
-def test_twice_oversampled_is_nearly_the_same_sound(engine: EmbeddedRenderer) -> None:
+def test_twice_oversampled_is_nearly_the_same_sound(engine: PanelRenderer) -> None:
     patches = DIVA.defaults()[None].repeat(2, axis=0)
     patches[:, DIVA.index("VCF1.Freq")] = (60.0, 90.0)
     nuisance = Nuisance(drift=False)
     plain = engine.render(patches, SHORT, nuisance=nuisance)
-    fine = EmbeddedRenderer(oversampling=2).render(patches, SHORT, nuisance=nuisance)
+    fine = PanelRenderer(oversampling=2).render(patches, SHORT, nuisance=nuisance)
     loudness = np.sqrt((plain**2).mean(axis=1))
     spectrum = [
         np.abs(np.fft.rfft(sound[:, 1000:4000] * np.hanning(3000))) for sound in (plain, fine)
@@ -130,7 +131,7 @@ def test_twice_oversampled_is_nearly_the_same_sound(engine: EmbeddedRenderer) ->
     assert (loudness > 0.01).all()
 
 
-def test_bad_input_is_refused(engine: EmbeddedRenderer) -> None:
+def test_bad_input_is_refused(engine: PanelRenderer) -> None:
     patch = DIVA.defaults()[None]
     with pytest.raises(InvalidValueError, match=r"shape \(1, 11\)"):
         engine.render(np.zeros((1, 11)), SHORT)
@@ -141,16 +142,16 @@ def test_bad_input_is_refused(engine: EmbeddedRenderer) -> None:
     with pytest.raises(InvalidValueError, match="phases has shape"):
         engine.render(patch, SHORT, nuisance=Nuisance(phases=np.zeros((1, 2))))
     with pytest.raises(InvalidValueError, match="oversampling is 3"):
-        EmbeddedRenderer(oversampling=3)
+        PanelRenderer(oversampling=3)
     with pytest.raises(InvalidValueError, match="detune_pots"):
-        EmbeddedRenderer(detune_pots=[[0.0, 1.0]])
+        PanelRenderer(detune_pots=[[0.0, 1.0]])
     with pytest.raises(UnknownNameError, match="loop_klip"):
         EngineConstants({"loop_klip": 1.0})
     with pytest.raises(InvalidValueError, match="finite"):
         EngineConstants({"loop_clip": np.nan})
 
 
-def test_an_empty_batch_is_no_error(engine: EmbeddedRenderer) -> None:
+def test_an_empty_batch_is_no_error(engine: PanelRenderer) -> None:
     assert engine.render(np.empty((0, len(DIVA))), SHORT).shape == (0, SHORT.samples)
 
 
@@ -177,16 +178,16 @@ def test_constants_are_drawn_to_either_side_of_the_best_value_as_often() -> None
 def test_no_feedback_of_the_high_pass_grows_without_end() -> None:
     patch = DIVA.defaults()
     patch[DIVA.index("HPF.Res")], patch[DIVA.index("HPF.Freq")] = 100.0, 120.0
-    engine = EmbeddedRenderer(constants={"hp_feedback_gain": 2.1})
+    engine = PanelRenderer(constants={"hp_feedback_gain": 2.1})
     assert np.isfinite(engine.render(patch[None], Note())).all()
 
 
 def test_the_version_names_other_constants() -> None:
-    usual = EmbeddedRenderer().info.version
-    assert EmbeddedRenderer(constants={}).info.version == usual
-    changed = EmbeddedRenderer(constants={"loop_clip": 0.9}).info.version
+    usual = PanelRenderer().info.version
+    assert PanelRenderer(constants={}).info.version == usual
+    changed = PanelRenderer(constants={"loop_clip": 0.9}).info.version
     assert changed.startswith(f"{usual}+")
-    assert changed != EmbeddedRenderer(constants={"loop_clip": 0.8}).info.version
+    assert changed != PanelRenderer(constants={"loop_clip": 0.8}).info.version
 
 
 _ASSEMBLY = """

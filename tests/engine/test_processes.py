@@ -13,32 +13,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.engine.compiling import edition
 from deepdiva.engine.kernel import play
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 ROOT = Path(__file__).parents[2]
 FIRST_RENDER = """
 from time import process_time
 import numpy as np
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 began = process_time()
-audio = EmbeddedRenderer().render(DIVA.defaults()[None], Note(render_seconds=0.1))
+audio = PanelRenderer().render(DIVA.defaults()[None], Note(render_seconds=0.1))
 print(process_time() - began, audio.tobytes().hex())
 """
 PEAK = """
 from pathlib import Path
 import numpy as np
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 patches = DIVA.defaults()[None].repeat(1000, axis=0)
 patches[:, DIVA.index("VCC.Voicing")] = 2
-audio = EmbeddedRenderer().render(patches, Note())
+audio = PanelRenderer().render(patches, Note())
 assert audio.nbytes == 1000 * 88200 * 4
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
@@ -95,7 +95,7 @@ def test_a_silent_tail_holds_no_denormal_numbers():
     patches[::8, DIVA.index("OSC.Vol2")] = 0.0
     patches[::16, DIVA.index("ENV1.Sus")] = 0.0
     patches[::16, DIVA.index("ENV1.Dec")] = 0.0
-    tail = EmbeddedRenderer().render(patches, Note(length_seconds=0.1, render_seconds=3.0))
+    tail = PanelRenderer().render(patches, Note(length_seconds=0.1, render_seconds=3.0))
     tail = np.abs(tail[:, 44100:])
     assert tail.max() < 1e-12
     assert ((tail > 0) & (tail < np.finfo(np.float32).tiny)).mean() < 1e-4
@@ -103,7 +103,7 @@ def test_a_silent_tail_holds_no_denormal_numbers():
 
 def test_silence_takes_no_longer_than_sound():
     patches = DIVA.defaults()[None].repeat(16, axis=0)
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
 
     def seconds(note):
         best = np.inf

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepdiva.engine import EmbeddedRenderer, EngineConstants, Nuisance
 from deepdiva.engine import oscillators as o
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel import Nuisance
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 RATE = 44100
 QUIET = {"hp_clip": 1e4, "loop_clip": 1e4, "drive_clip": 1e4, "loop_bias": 0.0}
@@ -35,7 +36,7 @@ def play(
     """One sound, drift off, start phases at zero."""
     note = Note(pitch=pitch, length_seconds=held or seconds, render_seconds=seconds)
     nuisance = Nuisance(phases=np.zeros((len(values), 6, 2)), drift=False)
-    audio = EmbeddedRenderer(constants=constants).render(values, note, nuisance=nuisance)
+    audio = PanelRenderer(constants=constants).render(values, note, nuisance=nuisance)
     return audio[0].astype(np.float64)
 
 
@@ -183,7 +184,7 @@ def test_the_sustain_level_is_held() -> None:
 def test_a_gate_holds_its_level_at_every_sample_rate(rate: int) -> None:
     """At 16,000 Hz the gate's attack aims at exactly 1, where it would end after infinite time."""
     note = Note(sample_rate=rate, length_seconds=0.3, render_seconds=0.3)
-    audio = EmbeddedRenderer().render(patch(VCA1_VCA=0.0, OSC_Wave1=2.0), note)[0]
+    audio = PanelRenderer().render(patch(VCA1_VCA=0.0, OSC_Wave1=2.0), note)[0]
     pieces = audio[rate // 50 :].reshape(-1, rate // 50)
     levels = np.sqrt(np.mean(pieces**2, axis=1))
     assert levels.min() > 0.8 * levels.max()

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
@@ -25,6 +24,7 @@ from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
@@ -36,7 +36,7 @@ class Relative(Renderer):
     """Plays like the engine with other constants, and hears one parameter more."""
 
     def __init__(self):
-        self._engine = EmbeddedRenderer(constants=CHANGED)
+        self._engine = PanelRenderer(constants=CHANGED)
         self.played = 0
 
     @property
@@ -65,7 +65,7 @@ def target():
 @pytest.fixture(scope="module")
 def sketched(target):
     settings = RefineSettings(evaluations=1500, jobs=1)
-    return refine(target, EmbeddedRenderer(), SPACE, NOTE, settings, explained=True)
+    return refine(target, PanelRenderer(), SPACE, NOTE, settings, explained=True)
 
 
 def test_a_few_renders_go_further_after_the_engine(target, sketched):
@@ -85,13 +85,13 @@ def test_the_engines_match_is_tried_first_and_nothing_twice(sketched):
 
 def test_what_the_engine_does_not_play_starts_at_the_base(sketched):
     wide = ParameterSpace(DIVA, SPACE.base, (*SPACE.free[:4], "Rtary1.Mix", *SPACE.free[4:]))
-    assert Sketch(EmbeddedRenderer(), RefineSettings()).space(wide).free == SPACE.free
+    assert Sketch(PanelRenderer(), RefineSettings()).space(wide).free == SPACE.free
     start = start_from(sketched, wide)
     assert np.all(start.candidates[:, 4] == wide.normalised(SPACE.base[None])[0, 4])
     assert start.deviations[4] > 2 * start.deviations[5]
     silent = ParameterSpace(DIVA, SPACE.base, ("Rtary1.Mix",))
     with pytest.raises(InvalidValueError, match="No parameter is free"):
-        Sketch(EmbeddedRenderer(), RefineSettings()).space(silent)
+        Sketch(PanelRenderer(), RefineSettings()).space(silent)
 
 
 def test_a_start_says_the_same_of_fewer_parameters():
@@ -128,7 +128,7 @@ def task(target, folder, *, resume=False):
 
 
 def test_a_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=400, jobs=1, seed=4))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=400, jobs=1, seed=4))
     folders = [tmp_path / name for name in ("whole", "broken")]
     for folder in folders:
         folder.mkdir()
@@ -149,7 +149,7 @@ def test_a_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
 
 
 def test_a_forced_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=200, jobs=1, seed=4))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=200, jobs=1, seed=4))
     match_sound(task(target, tmp_path), Relative(), None, None, sketch)
     other = replace(task(target, tmp_path).settings, seed=5)
     again = replace(task(target, tmp_path), settings=other, force=True)

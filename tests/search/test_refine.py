@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import AudioError, InvalidValueError, RenderError, UnknownNameError
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
@@ -12,6 +11,7 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
@@ -21,7 +21,7 @@ SILENCE = np.zeros(NOTE.samples, np.float32)
 
 @pytest.fixture(scope="module")
 def engine():
-    return EmbeddedRenderer()
+    return PanelRenderer()
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_a_plugin_that_fails_at_the_explanation_costs_no_match(engine, target, m
 
 def test_an_unknown_optimizer_is_refused_before_anything_is_rendered(target):
     with pytest.raises(UnknownNameError, match="no optimizer 'Adam'"):
-        search(EmbeddedRenderer(), target, optimizer="Adam")
+        search(PanelRenderer(), target, optimizer="Adam")
 
 
 @pytest.mark.parametrize(

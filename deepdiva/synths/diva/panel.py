@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from deepdiva.engine import control_program as program
 from deepdiva.engine.chain import Chain, LaneInputs
 from deepdiva.engine.chance import normal, uniform
 from deepdiva.engine.effects import Setting
-from deepdiva.engine.module import Module
+from deepdiva.engine.module import Constant, Module
 from deepdiva.engine.modules.amplifiers import vca
 from deepdiva.engine.modules.effects import chorus, delay, phaser, plate, rotary
 from deepdiva.engine.modules.filters import bite as bite_lp
@@ -25,6 +27,8 @@ from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
 from deepdiva.engine.modules.highpass import none, post, pre
 from deepdiva.engine.modules.oscillators import dco, digital, dual_vco, dual_vco_eco, triple_vco
+from deepdiva.engine.voice_constants import VOICE_CONSTANTS
+from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
@@ -601,6 +605,32 @@ def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
     )
 
 
+@lru_cache(maxsize=1)
+def constants() -> Mapping[str, Constant]:
+    """Every constant of the engine by name: `filter.ladder.drive`, or `decay_power` of a voice."""
+    found = {entry.name: entry for entry in VOICE_CONSTANTS}
+    for module in modules():
+        found.update({f"{module.full_name}.{entry.name}": entry for entry in module.constants})
+    return MappingProxyType(found)
+
+
+def draw_constants(rng: np.random.Generator, width: float = 1.0) -> dict[str, float]:
+    """Each constant drawn from what the evidence leaves open (domain randomisation).
+
+    A constant is as often below its value as above it, also where the range is open to one side
+    only: what learns from such engines is not drawn away from the best one.
+
+    Args:
+        rng: the source of chance.
+        width: share of the range on either side that is drawn from, uniformly; 0 keeps the values.
+    """
+    drawn = {}
+    for name, constant in constants().items():
+        bound = constant.low if rng.random() < 0.5 else constant.high
+        drawn[name] = constant.value + width * rng.random() * (bound - constant.value)
+    return drawn
+
+
 def modules() -> tuple[Module, ...]:
     """All modules that the panel can choose, each once."""
     tables = (OSCILLATORS, HIGHPASSES, FILTERS, EFFECTS[1])
@@ -624,17 +654,70 @@ _PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = (
 
 @dataclass(frozen=True)
 class Start:
-    """How a note begins, where the seed does not decide it.
+    """How a preset's notes begin.
 
     Attributes:
         reset: oscillators start at `phases` and not at drawn ones.
         phases: (3,), cycles, with `reset`.
-        realization: (batch, voices, oscillators + 1) of start phases and a place in the noise.
     """
 
     reset: bool = False
     phases: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    realization: Array | None = None
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """What shapes a sound and stands in no preset. Whatever is None is drawn from the seed.
+
+    Attributes:
+        phases: (batch, voices, at least the oscillators that play), start phases, cycles. They
+            count also where a preset resets its oscillators.
+        noise: (batch, voices), where in the noise a voice starts, 0..1.
+        detune_cents: (batch, voices, at least the oscillators that play), added to pots and slop.
+        start_level: (batch,), level that the envelopes start from, 0..1; 0 if None. Above 0 in a
+            recording whose voice was still sounding when the note began.
+        drift: whether the oscillators wander.
+
+    `voices` may exceed a patch's stack; the surplus is ignored.
+    """
+
+    phases: Array | None = None
+    noise: Array | None = None
+    detune_cents: Array | None = None
+    start_level: Array | None = None
+    drift: bool = True
+
+    def check(self, batch: int, voices: int, oscillators: int) -> None:
+        """Compare the shapes with a batch.
+
+        Args:
+            batch: patches.
+            voices: of the largest stack.
+            oscillators: of the panel with the most.
+
+        Raises:
+            InvalidValueError: an array of another shape.
+        """
+        least: dict[str, tuple[int, ...]] = {
+            "phases": (batch, voices, oscillators),
+            "noise": (batch, voices),
+            "detune_cents": (batch, voices, oscillators),
+            "start_level": (batch,),
+        }
+        for name, shape in least.items():
+            given = getattr(self, name)
+            if given is None:
+                continue
+            fits = len(given.shape) == len(shape) and given.shape[0] == batch
+            if not fits or any(g < s for g, s in zip(given.shape, shape, strict=True)):
+                raise InvalidValueError(
+                    f"{name} has shape {given.shape}: it must be at least {shape}, with exactly "
+                    f"{batch} rows, one for each patch."
+                )
+
+
+DRAWN = Nuisance()
+"""All of it drawn from the seed."""
 
 
 def start_of(preset: Preset) -> Start:
@@ -660,6 +743,7 @@ def lane_inputs(
     start: Start,
     rate: float,
     tempo: float = DEFAULT_TEMPO,
+    nuisance: Nuisance = DRAWN,
 ) -> Iterator[LaneInputs]:
     """What the lanes of a batch of patches play, chain by chain.
 
@@ -672,18 +756,37 @@ def lane_inputs(
         start: see `Start`.
         rate: samples per second, oversampling included.
         tempo: beats per minute.
+        nuisance: what stands in no preset.
+
+    Raises:
+        InvalidValueError: nuisance of another shape.
     """
     models = np.array([played_models(patch) for patch in patches], np.int64)
+    stacks = voices_of(patches)
+    most = max(OSCILLATORS[m].module.oscillators for m in models[:, 0])
+    nuisance.check(len(patches), int(stacks.max()), most)
     for model in np.unique(models, axis=0):
         members = np.flatnonzero((models == model).all(axis=1))
-        stack = np.clip(np.rint(patches[members, DIVA.index("VCC.Voicing")]), 1, 6).astype(int)
+        stack = stacks[members]
         owner = np.repeat(members, stack)
         voice = np.arange(len(owner)) - np.repeat(np.cumsum(stack) - stack, stack)
         lanes = Lanes(
             patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
             tempo,
         )  # fmt: skip
-        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start)
+        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start, nuisance)
+
+
+def voices_of(patches: Array) -> NDArray[np.int64]:
+    """(batch,): how many voices a key plays."""
+    stack = np.clip(np.rint(patches[:, DIVA.index("VCC.Voicing")]), 1, 6)
+    return np.asarray(stack, np.int64)
+
+
+def realization_shape(patch: Array) -> tuple[int, int]:
+    """Voices of a patch, (281,), and numbers for each: start phases and a place in the noise."""
+    oscillators = OSCILLATORS[played_models(patch)[0]].module.oscillators
+    return int(voices_of(patch[None])[0]), oscillators + 1
 
 
 def _output(lanes: Lanes) -> Array:
@@ -698,7 +801,12 @@ def output_gain(patch: Array) -> float:
 
 
 def _inputs(
-    lanes: Lanes, model: tuple[int, ...], owner: NDArray[np.int64], pots: Array, start: Start
+    lanes: Lanes,
+    model: tuple[int, ...],
+    owner: NDArray[np.int64],
+    pots: Array,
+    start: Start,
+    nuisance: Nuisance,
 ) -> LaneInputs:
     c = lanes.constants
     oscillator, highpass, lowpass = (
@@ -718,6 +826,8 @@ def _inputs(
     for k, pitch in enumerate(oscillator.pitches):
         pot = pots[lanes.voice, k] if k < pots.shape[1] else 0.0
         cents = c[f"tune_{min(k, 1) + 1}_cents"] + c[f"pot_{min(k, 1) + 1}_cents"] * pot * slop
+        if nuisance.detune_cents is not None:
+            cents = cents + nuisance.detune_cents[owner, lanes.voice, k]
         base[:, k] = pitch(lanes) + shared + cents / 100.0
     slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0 * lanes.normal(_CUTOFF)
     base[:, chain.index("filter.cutoff")] += slop
@@ -755,6 +865,12 @@ def _inputs(
     lfo = np.full((lanes.size, count), program.LFO_1)
     sources = np.concatenate([sources, lfo], axis=1)
     depths = np.concatenate([depths, np.repeat(vibrato[:, None], count, axis=1)], axis=1)
+    noise = lanes.uniform(_NOISE)
+    if nuisance.noise is not None:
+        noise = np.mod(nuisance.noise[owner, lanes.voice], 1.0)
+    extras = _extras(lanes)
+    if nuisance.start_level is not None:
+        extras[:, program.START_LEVEL] = np.clip(nuisance.start_level[owner], 0.0, 1.0)
     spread = 0.25 * np.pi * (np.clip(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0) + 1.0)
     return LaneInputs(
         chain=chain,
@@ -766,18 +882,22 @@ def _inputs(
         inner_depths=_inner(lanes)[1],
         static=_static(lanes),
         lfos=_lfos(lanes),
-        extras=_extras(lanes),
+        extras=extras,
         shapes=_envelopes(lanes),
-        drift=_drift(lanes, count),
+        drift=_drift(lanes, count) * nuisance.drift,
         drift_samples=max(1, round(c["drift_seconds"] / 4.0 * lanes.rate)),
-        phase=_phases(lanes, count, start),
-        noise=lanes.uniform(_NOISE),
+        phase=_phases(lanes, count, start, nuisance, owner),
+        noise=noise,
         pan=np.sqrt(2.0) * np.stack([np.cos(spread), np.sin(spread)], axis=1),
         patch=owner,
     )
 
 
-def _phases(lanes: Lanes, count: int, start: Start) -> Array:
+def _phases(
+    lanes: Lanes, count: int, start: Start, nuisance: Nuisance, owner: NDArray[np.int64]
+) -> Array:
+    if nuisance.phases is not None:
+        return np.mod(nuisance.phases[owner, lanes.voice, :count], 1.0)
     if start.reset:
         return np.tile(np.array(start.phases[:count]), (lanes.size, 1))
     return np.stack([lanes.uniform(_PHASE + k) for k in range(count)], axis=1)

@@ -1,4 +1,4 @@
-"""The engine of the whole panel behind the renderer's interface."""
+"""The embedded engine, Diva's whole panel, behind the renderer's interface."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from numpy.typing import ArrayLike, NDArray
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.effects import Setting, bus, play_effects
 from deepdiva.engine.player import LANES, play_group
-from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
+from deepdiva.engine.voice_constants import voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.files import page_aligned
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
 from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.synths.diva.space import MS_REV1_POTS
 
 if TYPE_CHECKING:
     from deepdiva.synths.diva.preset import Preset
 
-PANEL_VERSION: Final = "1"
-"""Counts changes that a listener or a network could notice, of what is no module."""
+ENGINE_VERSION: Final = "3"
+"""Counts changes that a listener or a network could notice; weights are tied to it."""
 
 
 class PanelRenderer(Renderer):
     """Plays every chain of Diva's panel that has a module for each of its choices.
 
     Args:
-        detune_pots: (8, 2 or 3), detune pots of each voice's oscillators; all 0 by default.
+        detune_pots: (8, 2 or 3), detune pots of each voice's oscillators, as `Preset.detune_pots`
+            gives them; those of MS-REV1 by default. They stand in presets but not in patches.
         constants: that differ from those of the modules (`filter.ladder.drive`) and of the voice
             (`attack_longest`).
         threads: how many threads one call of `render` may use.
@@ -52,7 +54,7 @@ class PanelRenderer(Renderer):
         start: panel.Start | None = None,
         tempo: float = panel.DEFAULT_TEMPO,
     ) -> None:
-        pots = np.array(np.zeros((8, 3)) if detune_pots is None else detune_pots, np.float64)
+        pots = np.array(MS_REV1_POTS if detune_pots is None else detune_pots, np.float64)
         if pots.ndim != 2 or pots.shape[0] != 8 or pots.shape[1] < 2 or not np.isfinite(pots).all():
             raise InvalidValueError(
                 f"detune_pots has shape {pots.shape}: it must hold finite pots of 8 voices and at "
@@ -64,12 +66,12 @@ class PanelRenderer(Renderer):
             raise InvalidValueError(f"tempo is {tempo!r}: it must be 20 to 400 beats per minute.")
         self._pots = pots
         self._changes = dict(constants or {})
-        known = [entry.name for entry in VOICE_CONSTANTS]
-        for module in panel.modules():
-            known += [f"{module.full_name}.{entry.name}" for entry in module.constants]
+        known = panel.constants()
         for name, value in self._changes.items():
             if name not in known:
-                raise UnknownNameError(f"The engine has no constant {name!r}; it has {known}.")
+                raise UnknownNameError(
+                    f"The engine has no constant {name!r}; it has {', '.join(known)}."
+                )
             if not np.isfinite(value):
                 raise InvalidValueError(f"{name} is {value!r}: a constant must be finite.")
         self._threads = threads
@@ -97,16 +99,17 @@ class PanelRenderer(Renderer):
     @property
     def info(self) -> RendererInfo:
         """Name and version of the engine; it repeats itself exactly."""
-        version = PANEL_VERSION
+        version = ENGINE_VERSION
         if self._changes:
             digest = hashlib.sha256(repr(sorted(self._changes.items())).encode()).hexdigest()
             version += f"+{digest[:8]}"
         return RendererInfo(
-            "panel",
+            "embedded",
             version,
             repeatable=True,
             workers="threading",
             cheap_to_copy=True,
+            takes_realizations=True,
         )
 
     @property
@@ -128,7 +131,11 @@ class PanelRenderer(Renderer):
         return acting.unsupported(patch)
 
     def render(
-        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        seeds: Seeds = 0,
+        nuisance: panel.Nuisance = panel.DRAWN,
     ) -> NDArray[np.float32]:
         """Play one note with each patch; see `Renderer.render`.
 
@@ -138,24 +145,64 @@ class PanelRenderer(Renderer):
             patches: (batch, 281) in the units of `DIVA`.
             note: what is played.
             seeds: one for all or (batch,); decides start phases, drift, noise and slop.
+            nuisance: what of these is given.
 
         Returns:
             (batch, note.samples) float32, the mean of both channels.
 
         Raises:
-            InvalidValueError: patches of another width or not finite, seeds of another length.
+            InvalidValueError: patches of another width or not finite, seeds or nuisance of another
+                shape.
         """
-        audio: NDArray[np.float32] = self._play(patches, note, seeds, channels=1)[0]
+        audio: NDArray[np.float32] = self._play(patches, note, seeds, nuisance, channels=1)[0]
         return audio
 
+    def realization_size(self, patch: NDArray[np.float64]) -> int:
+        """Start phases and a place in the noise for each voice; see `Renderer`."""
+        voices, numbers = panel.realization_shape(patch)
+        return voices * numbers
+
+    def render_realizations(
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        realizations: NDArray[np.float64],
+        seeds: Seeds = 0,
+    ) -> NDArray[np.float32]:
+        """Play with given start phases and noise; see `Renderer`.
+
+        Raises:
+            InvalidValueError: realizations of another shape.
+        """
+        if len(patches) == 0:
+            return self.render(patches, note, seeds)
+        voices, numbers = panel.realization_shape(patches[0])
+        if realizations.shape != (len(patches), voices * numbers):
+            raise InvalidValueError(
+                f"realizations have shape {realizations.shape}: they must have "
+                f"{(len(patches), voices * numbers)}."
+            )
+        shaped = realizations.reshape(len(patches), voices, numbers)
+        nuisance = panel.Nuisance(phases=shaped[:, :, :-1], noise=shaped[:, :, -1])
+        return self.render(patches, note, seeds, nuisance)
+
     def render_stereo(
-        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        seeds: Seeds = 0,
+        nuisance: panel.Nuisance = panel.DRAWN,
     ) -> NDArray[np.float32]:
         """As `render`, both channels: (2, batch, note.samples) float32."""
-        return self._play(patches, note, seeds, channels=2)
+        return self._play(patches, note, seeds, nuisance, channels=2)
 
     def _play(
-        self, patches: NDArray[np.float64], note: Note, seeds: Seeds, channels: int
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        seeds: Seeds,
+        nuisance: panel.Nuisance,
+        channels: int,
     ) -> NDArray[np.float32]:
         patches = np.asarray(patches, dtype=np.float64)
         if patches.ndim != 2 or patches.shape[1] != len(DIVA):
@@ -179,7 +226,7 @@ class PanelRenderer(Renderer):
         work: list[tuple[LaneInputs, bool]] = []
         for lanes in panel.lane_inputs(
             patches, note, own.astype(np.uint64), self._voice, self._pots, self._start, rate,
-            self._tempo,
+            self._tempo, nuisance,
         ):  # fmt: skip
             work += _groups(lanes)
 
