@@ -45,7 +45,7 @@ def _deal4(deck, quarter, dealt):  # type: ignore[no-untyped-def]
         dealt[3 * quarter + i] = deck[4 * i + 3]
 
 
-@njit(**FAST)
+@njit(cache=True, **FAST)
 def interleave(deck, spare, rows, lanes):  # type: ignore[no-untyped-def]
     """Lanes of numbers become rows of `lanes` numbers.
 
@@ -65,7 +65,7 @@ def interleave(deck, spare, rows, lanes):  # type: ignore[no-untyped-def]
         _riffle2(spare, 2 * quarter, rows)
 
 
-@njit(**FAST)
+@njit(cache=True, **FAST)
 def separate(rows, spare, deck, lanes):  # type: ignore[no-untyped-def]
     """The way back from `interleave`; all three are overwritten."""
     quarter = deck.shape[0] // 4

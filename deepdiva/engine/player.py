@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepdiva.compiled_code import njit
 from deepdiva.engine import control_program as c
 from deepdiva.engine.chain import LaneInputs
-from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY
+from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY, play_envelopes
 from deepdiva.engine.lanes import interleave, separate
 from deepdiva.engine.noise import noise_tables
 from deepdiva.engine.stages import coefficients_of, filter_stage, source_stage
@@ -205,6 +205,7 @@ def play_group(
 
     levels = np.repeat(lanes.extras[:, c.START_LEVEL, None], 3, axis=1)
     stages = np.where(levels >= 1.0, DECAY, ATTACK).astype(np.int64)
+    quantised = lanes.extras[:, [c.STEPS_ENV_1, c.STEPS_ENV_2, c.STEPS_ENV_1]]
     reached = np.zeros((count, 2, most))
     curves = np.zeros((most, CURVE, LANES), np.float32)
     known = np.zeros((count, c.SOURCES))
@@ -263,9 +264,7 @@ def play_group(
     for index, edges in enumerate(segments):
         blocks = len(edges) - 1
         length = int(edges[-1] - start)
-        c.play_envelopes(
-            lanes.shapes, lanes.extras, edges, note_off, levels, stages, reached, curves
-        )
+        play_envelopes(lanes.shapes, quantised, edges, note_off, levels, stages, reached, curves)
         if moving or index == 0:
             c.modulate(
                 lanes.base, lanes.route_inputs, lanes.sources, lanes.depths, lanes.inner_sources,
