@@ -139,7 +139,7 @@ class Known:
 def differences(known: Known, values: dict[str, float]) -> list[Array]:
     """Level differences in dB, (40, frames) for each sound, one gain taken out."""
     engine = PanelRenderer(
-        constants=values, start=panel.Start(reset=True), threads=os.cpu_count() or 1
+        np.zeros((8, 3)), values, os.cpu_count() or 1, panel.Start(reset=True)
     )
     found = []
     for target, render in zip(known.sounds, engine.render(known.patches, NOTE), strict=True):

@@ -298,12 +298,12 @@ def test_every_renderer_of_divas_table_writes_its_presets(tmp_path):
 
 
 def test_a_kind_of_renderer_is_one_row():
-    assert RENDERERS == tuple(KINDS) == ("embedded", "panel", "dawdreamer", "renderman")
+    assert RENDERERS == tuple(KINDS) == ("embedded", "dawdreamer", "renderman")
     assert renderer_kind() is KINDS["embedded"]
     assert renderer_kind(plugin="/a/plugin.so") is KINDS["dawdreamer"]
     assert KINDS["embedded"].load() is PanelRenderer
     hosts = {name: kind.load() for name, kind in KINDS.items() if kind.plays_plugins}
     assert hosts == HOSTS
     assert all(issubclass(host, Host) for host in hosts.values())
-    with pytest.raises(InvalidValueError, match="it must be one of embedded, panel, dawdreamer"):
+    with pytest.raises(InvalidValueError, match="it must be one of embedded, dawdreamer"):
         renderer_kind("nothing")

@@ -108,11 +108,12 @@ def straight(before, after, samples, curve):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def play_envelopes(shapes, quantised, edges, note_off, levels, stages, reached, curves):  # type: ignore[no-untyped-def]
+def play_envelopes(shapes, heard, quantised, edges, note_off, levels, stages, reached, curves):  # type: ignore[no-untyped-def]
     """Run all envelopes of all lanes through a segment.
 
     Args:
         shapes: (lanes, 3, 3, 3) float64: envelope (1, 2, amplifier's), stage, and its numbers.
+        heard: (3,) bool, which envelopes to run; the others stay at 0.
         quantised: (lanes, 3) float64, levels to which envelopes are rounded; 0 for none.
         edges: (blocks + 1,) int64, first sample of each block and the end of the last.
         note_off: sample of the key's release; an edge.
@@ -124,6 +125,8 @@ def play_envelopes(shapes, quantised, edges, note_off, levels, stages, reached, 
     curve = np.zeros(CURVE)
     for n in range(shapes.shape[0]):
         for e in range(3):
+            if not heard[e]:
+                continue
             shape = shapes[n, e]
             level = levels[n, e]
             stage = stages[n, e]

@@ -462,7 +462,7 @@ def test_other_settings_are_refused_and_named(made: Path) -> None:
         with pytest.raises(FileExistsAlreadyError, match=message):
             generate(made, changed, PanelRenderer(), 2)
     with pytest.raises(FileExistsAlreadyError, match=r"renderer\.version"):
-        generate(made, SETTINGS, PanelRenderer(oversampling=2), 2)
+        generate(made, SETTINGS, PanelRenderer(constants={"decay_power": 4.0}), 2)
     assert tree(made) == before
 
 

@@ -29,7 +29,12 @@ from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()
-CHANGED = {"cutoff_shift": 2.0, "lp_feedback_gain": 2.8, "attack_longest": 8.0, "gain_square": 0.9}
+CHANGED = {
+    "filter.bite.shift": 2.0,
+    "filter.bite.feedback_gain": 2.8,
+    "attack_longest": 8.0,
+    "oscillator.dual_vco_eco.gain_square": 0.9,
+}
 
 
 class Relative(Renderer):

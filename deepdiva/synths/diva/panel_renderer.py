@@ -108,6 +108,7 @@ class PanelRenderer(Renderer):
             version,
             repeatable=True,
             workers="threading",
+            preferred_batch=16,
             cheap_to_copy=True,
             takes_realizations=True,
         )
@@ -135,7 +136,7 @@ class PanelRenderer(Renderer):
         patches: NDArray[np.float64],
         note: Note,
         seeds: Seeds = 0,
-        nuisance: panel.Nuisance = panel.DRAWN,
+        nuisance: panel.Nuisance | None = None,
     ) -> NDArray[np.float32]:
         """Play one note with each patch; see `Renderer.render`.
 
@@ -145,7 +146,7 @@ class PanelRenderer(Renderer):
             patches: (batch, 281) in the units of `DIVA`.
             note: what is played.
             seeds: one for all or (batch,); decides start phases, drift, noise and slop.
-            nuisance: what of these is given.
+            nuisance: what of these is given; None where all is drawn.
 
         Returns:
             (batch, note.samples) float32, the mean of both channels.
@@ -191,7 +192,7 @@ class PanelRenderer(Renderer):
         patches: NDArray[np.float64],
         note: Note,
         seeds: Seeds = 0,
-        nuisance: panel.Nuisance = panel.DRAWN,
+        nuisance: panel.Nuisance | None = None,
     ) -> NDArray[np.float32]:
         """As `render`, both channels: (2, batch, note.samples) float32."""
         return self._play(patches, note, seeds, nuisance, channels=2)
@@ -226,7 +227,7 @@ class PanelRenderer(Renderer):
         work: list[tuple[LaneInputs, bool]] = []
         for lanes in panel.lane_inputs(
             patches, note, own.astype(np.uint64), self._voice, self._pots, self._start, rate,
-            self._tempo, nuisance,
+            self._tempo, nuisance or panel.DRAWN,
         ):  # fmt: skip
             work += _groups(lanes)
 
@@ -289,15 +290,20 @@ class PanelRenderer(Renderer):
 
 
 def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
-    """Whole patches, at most `LANES` lanes, none or all of them moving, and so for heavy ones."""
-    patches, first = np.unique(lanes.patch, return_index=True)
+    """Whole patches, at most `LANES` lanes, none or all of them moving, and so for heavy ones.
+
+    Those that want noise stand together, because a group costs less without.
+    """
+    first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
     last = np.append(first[1:], len(lanes.patch))
     moves = np.logical_or.reduceat(lanes.moving, first)
     weighs = np.logical_or.reduceat(lanes.heavy, first)
+    hisses = np.logical_or.reduceat(lanes.noisy, first)
     groups = []
     for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
         rows: list[int] = []
-        for k in np.flatnonzero((moves[: len(patches)] == moving) & (weighs == heavy)):
+        members = np.flatnonzero((moves == moving) & (weighs == heavy))
+        for k in members[np.argsort(hisses[members], kind="stable")]:
             if rows and len(rows) + last[k] - first[k] > LANES:
                 groups.append((lanes.rows(np.array(rows)), moving))
                 rows = []
