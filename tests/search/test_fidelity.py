@@ -54,7 +54,7 @@ class Relative(Renderer):
 
     @property
     def honoured(self):
-        return self._engine.honoured | {"Rtary1.Mix"}
+        return self._engine.honoured | {"Scope1.frq"}
 
     def render(self, patches, note, seeds=0):
         self.played += len(patches)
@@ -89,12 +89,12 @@ def test_the_engines_match_is_tried_first_and_nothing_twice(sketched):
 
 
 def test_what_the_engine_does_not_play_starts_at_the_base(sketched):
-    wide = ParameterSpace(DIVA, SPACE.base, (*SPACE.free[:4], "Rtary1.Mix", *SPACE.free[4:]))
+    wide = ParameterSpace(DIVA, SPACE.base, (*SPACE.free[:4], "Scope1.frq", *SPACE.free[4:]))
     assert Sketch(PanelRenderer(), RefineSettings()).space(wide).free == SPACE.free
     start = start_from(sketched, wide)
     assert np.all(start.candidates[:, 4] == wide.normalised(SPACE.base[None])[0, 4])
     assert start.deviations[4] > 2 * start.deviations[5]
-    silent = ParameterSpace(DIVA, SPACE.base, ("Rtary1.Mix",))
+    silent = ParameterSpace(DIVA, SPACE.base, ("Scope1.frq",))
     with pytest.raises(InvalidValueError, match="No parameter is free"):
         Sketch(PanelRenderer(), RefineSettings()).space(silent)
 

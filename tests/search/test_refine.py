@@ -137,8 +137,9 @@ def test_patience_ends_every_stage(engine, target):
     short = search(engine, target, evaluations=5000, optimizer="RandomSearch", patience=200)
     assert short.end == "done"
     assert short.evaluations < whole.evaluations
-    searched = [g for g in short.history.generations if g.stage != "realization"]
-    best = np.concatenate([g.scores.distances for g in searched])
+    first = short.history.generations[0]
+    stage = [g for g in short.history.generations if g.objective == first.objective]
+    best = np.concatenate([g.scores.distances for g in stage])
     assert len(best) - 1 - best.argmin() >= 200
 
 
