@@ -4,17 +4,20 @@
 
 Rows, each the shortest of several turns in which all sides take their turn one after the other:
 
-- *static*: 256 patches, the 11 parameters of the default space at random, stack of 2, 2 s, 2 threads;
+- *static*: 256 patches, the 11 parameters of the default space at random, stack of 2, 2 s, 2
+  threads;
 - *moving*: the same with LFO 2 on cutoff and pitch;
 - *triple*: the same voices with Triple VCO, feedback and Ladder;
 - *chains*: 256 patches of random chains, dry; *sorted*: the same patches chain by chain;
 - *effects*: the static patches with both effect slots on;
 - *single*: one patch;
-- *first*: a fresh process to its first sound, with an empty cache (*cold*) and a filled one (*warm*);
+- *first*: a fresh process to its first sound, with an empty cache (*cold*) and with a filled one
+  (*warm*);
 - *memory*: what a process holds at most while it renders 1,000 patches (Linux).
 
-`--before` checks another commit out into a temporary folder and runs the rows that it can play beside
-these. `--torchsynth` is a command that prints "N renders a second" (torchsynth's Voice, 2 threads).
+`--before` checks another commit out into a temporary folder and runs the rows that it can play
+beside these. `--torchsynth` is a command that prints "N renders a second" (torchsynth's Voice, 2
+threads).
 """
 
 from __future__ import annotations
@@ -100,7 +103,8 @@ def rows() -> dict[str, NDArray[np.float64]]:
         ("OSC.TM1Dpt", 1),
     ):
         moving[:, DIVA.index(name)] = value
-    for name, value in (("OSC.Model", 0), ("HPF.Model", 0), ("VCF1.Model", 0), ("VCF1.Fback", 30)):
+    chain = (("OSC.Model", 0), ("HPF.Model", 0), ("VCF1.Model", 0), ("VCF1.Fback", 30))
+    for name, value in chain:
         triple[:, DIVA.index(name)] = value
     triple[:, DIVA.index("OSC.Shape1")] = rng.uniform(1, 10, COUNT)
     for name in ("main.#FX1", "main.#FX2"):
