@@ -168,6 +168,29 @@ def _transpose(
         interleave(deck, spare, rows, width)
 
 
+def groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
+    """Lanes that play together: whole patches, at most `LANES` lanes.
+
+    Returns:
+        Groups in which none or all lanes move, and none or all are heavy; and whether they move.
+    """
+    patches, first = np.unique(lanes.patch, return_index=True)
+    last = np.append(first[1:], len(lanes.patch))
+    moves = np.logical_or.reduceat(lanes.moving, first)
+    weighs = np.logical_or.reduceat(lanes.heavy, first)
+    found = []
+    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
+        rows: list[int] = []
+        for k in np.flatnonzero((moves[: len(patches)] == moving) & (weighs == heavy)):
+            if rows and len(rows) + last[k] - first[k] > LANES:
+                found.append((lanes.rows(np.array(rows)), moving))
+                rows = []
+            rows += range(first[k], last[k])
+        if rows:
+            found.append((lanes.rows(np.array(rows)), moving))
+    return found
+
+
 def play_group(
     lanes: LaneInputs,
     moving: bool,
@@ -203,7 +226,7 @@ def play_group(
     most = max(len(edges) for edges in segments)
     oscillators = chain.oscillator.oscillators
 
-    levels = np.repeat(lanes.extras[:, c.START_LEVEL, None], 3, axis=1)
+    levels = lanes.extras[:, c.START_ENV_1 : c.START_AMPLIFIER + 1].copy()
     stages = np.where(levels >= 1.0, DECAY, ATTACK).astype(np.int64)
     reached = np.zeros((count, 2, most))
     curves = np.zeros((most, CURVE, LANES), np.float32)
@@ -280,8 +303,8 @@ def play_group(
                 c.slopes(source_p, edges, source_q)
                 c.slopes(filter_p, edges, filter_q)
         c.play_pitches(
-            u[:, :, : blocks + 1], oscillators, edges, rate, lanes.drift, lanes.drift_samples,
-            phase, phases,
+            u[:, :, : blocks + 1], oscillators, edges, rate, lanes.glide, lanes.drift,
+            lanes.drift_samples, phase, phases,
         )  # fmt: skip
         if white:
             _hiss(tables, pink, place, start, length, deck)
