@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.tuning import Tuning
@@ -71,6 +71,11 @@ class Performance:
             pitch: of the note, a MIDI key.
         """
         return (pitch, *(key for key in self.chord if key != pitch))
+
+    def to_dict(self) -> dict[str, object]:
+        """All values, ready for JSON; of a tuning its name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "chord": list(self.chord), "tuning": self.tuning and self.tuning.name}
 
     @property
     def beat_seconds(self) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.effects import Setting, bus, play_effects
+from deepdiva.engine.module import Confidence
 from deepdiva.engine.player import groups, play_group
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS, voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
@@ -121,6 +122,7 @@ class PanelRenderer(Renderer):
             repeatable=True,
             workers="threading",
             cheap_to_copy=True,
+            stereo=True,
         )
 
     @property
@@ -140,6 +142,21 @@ class PanelRenderer(Renderer):
             patch: (281,) in the units of `DIVA`.
         """
         return acting.unsupported(patch, self._performance, self._trimmers)
+
+    def uncalibrated(self, patch: NDArray[np.float64]) -> tuple[str, ...]:
+        """Modules of one patch, and ways of playing it, that no sound of Diva has judged.
+
+        Args:
+            patch: (281,) in the units of `DIVA`.
+        """
+        chain = panel.chain_of(*panel.played_models(patch))
+        used = (*chain.modules, *(fitting.module for fitting in panel.played_effects(patch)))
+        names = [m.full_name for m in used if m.confidence is Confidence.GUESS]
+        if patch[DIVA.index("ARP.OnOff")] > 0.5:
+            names.append("arpeggiator")
+        if self._performance.glide_from is not None and patch[DIVA.index("VCC.Porta")] > 0.0:
+            names.append("glide")
+        return tuple(dict.fromkeys(names))
 
     def render(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

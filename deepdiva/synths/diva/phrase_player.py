@@ -78,5 +78,5 @@ def _release_samples(lanes: LaneInputs, rate: float) -> int:
     below = -step / np.where(straight, 1.0, 1.0 - factor)  # how far below 0 it aims
     below = np.maximum(1e-5, below)
     exponential = np.log(below / (1.0 + below)) / np.log(np.where(straight, 0.5, factor))
-    samples = np.where(straight, -1.0 / step, exponential)
+    samples = np.where(straight, -1.0 / np.where(straight, step, -1.0), exponential)
     return int(np.ceil(samples.max())) + round(_MARGIN_SECONDS * rate)
