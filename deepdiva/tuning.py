@@ -29,8 +29,8 @@ class Tuning:
         pitches: (128,), MIDI pitches in semitones; 69 is 440 Hz, and equal temperament 0 to 127.
 
     Raises:
-        InvalidValueError: another number of pitches, or one that is not finite or beyond -60 to
-            200.
+        InvalidValueError: another number of pitches, or one that is not finite or beyond -1000 to
+            1000.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Tuning:
 
     def __post_init__(self) -> None:
         if len(self.pitches) != KEYS or not all(
-            math.isfinite(pitch) and -60.0 <= pitch <= 200.0 for pitch in self.pitches
+            math.isfinite(pitch) and -1000.0 <= pitch <= 1000.0 for pitch in self.pitches
         ):
             raise InvalidValueError(
                 f"The tuning {self.name!r} has {len(self.pitches)} pitches from "
                 f"{min(self.pitches, default=0.0)} to {max(self.pitches, default=0.0)}: it must "
-                f"have {KEYS} from -60 to 200 semitones."
+                f"have {KEYS} from -1000 to 1000 semitones."
             )
 
     @property

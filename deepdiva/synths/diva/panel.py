@@ -730,7 +730,7 @@ def lane_inputs(
         voice = np.arange(len(owner)) - np.repeat(np.cumsum(stack) - stack, stack)
         lanes = Lanes(
             patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
-            performance, None if events is None else [events[row] for row in owner], trimmers,
+            performance, None if events is None else [events[int(row)] for row in owner], trimmers,
         )  # fmt: skip
         yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start)
 
