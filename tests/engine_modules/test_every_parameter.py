@@ -22,8 +22,10 @@ def base_patch(number):
     rng = np.random.default_rng(number)
     low, high = (np.array([getattr(p, bound) for p in DIVA]) for bound in ("minimum", "maximum"))
     patch = low + rng.random(len(DIVA)) * (high - low)
-    quick = {"Atk": 10, "Dec": 25, "Sus": 60, "Rel": 30, "Dly": 20, "Rate": 3, "Sync": -2, "LDel": 2, "CDel": 2,
-             "RDel": 2, "Pre": 5}  # fmt: skip
+    quick = {
+        "Atk": 10, "Dec": 25, "Sus": 60, "Rel": 30, "Dly": 20, "Rate": 3, "Sync": -2, "LDel": 2,
+        "CDel": 2, "RDel": 2, "Pre": 5,
+    }  # fmt: skip
     for parameter in DIVA:
         if parameter.key in quick:
             patch[parameter.index] = quick[parameter.key]
@@ -33,7 +35,8 @@ def base_patch(number):
         "ARP.OnOff": number % 2, "CLK.Base": 3, "CLK.Mult": 200, "VCC.Voices": 0,
         "VCC.Mode": number % 4, "VCC.Trsp": 0, "LFO1.DMD1": 50, "LFO2.DMD1": 50,
         "MOD.A1Src": 16, "MOD.A2Src": 17, "MOD.M1Src": 14, "MOD.M2Src": 16, "MOD.RSrc": 17,
-        "VCF1.FM2Src": 18 + number % 6, "VCF1.FM2Dpt": 40, "VCF1.SMSrc": 17, "VCF1.FMSrc": 15, "VCF1.FMDpt": 40, "ENV2.Model": number % 3,
+        "VCF1.FM2Src": 18 + number % 6, "VCF1.FM2Dpt": 40, "VCF1.SMSrc": 17, "VCF1.FMSrc": 15, "VCF1.FMDpt": 40,
+        "ENV2.Model": number % 3,
         "ENV1.Model": (number + 1) % 3, "VCF1.SMDpt": 60,
         "MOD.ISrc": 16, "MOD.QSrc": 16, "MOD.LSrc": 17,
         **dict(zip(panel.MODELS, CHAINS[number % 5], strict=True)),
