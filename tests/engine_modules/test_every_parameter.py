@@ -35,10 +35,9 @@ def base_patch(number):
         "ARP.OnOff": number % 2, "CLK.Base": 3, "CLK.Mult": 200, "VCC.Voices": 0,
         "VCC.Mode": number % 4, "VCC.Trsp": 0, "LFO1.DMD1": 50, "LFO2.DMD1": 50,
         "MOD.A1Src": 16, "MOD.A2Src": 17, "MOD.M1Src": 14, "MOD.M2Src": 16, "MOD.RSrc": 17,
-        "VCF1.FM2Src": 18 + number % 6, "VCF1.FM2Dpt": 40, "VCF1.SMSrc": 17, "VCF1.FMSrc": 15, "VCF1.FMDpt": 40,
-        "ENV2.Model": number % 3,
-        "ENV1.Model": (number + 1) % 3, "VCF1.SMDpt": 60,
-        "MOD.ISrc": 16, "MOD.QSrc": 16, "MOD.LSrc": 17,
+        "MOD.ISrc": 16, "MOD.QSrc": 16, "MOD.LSrc": 17, "VCF1.FMSrc": 15, "VCF1.FMDpt": 40,
+        "VCF1.FM2Src": 18 + number % 6, "VCF1.FM2Dpt": 40, "VCF1.SMSrc": 17, "VCF1.SMDpt": 60,
+        "ENV1.Model": (number + 1) % 3, "ENV2.Model": number % 3,
         **dict(zip(panel.MODELS, CHAINS[number % 5], strict=True)),
     }  # fmt: skip
     for name, value in fixed.items():
