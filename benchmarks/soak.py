@@ -3,9 +3,9 @@
     python benchmarks/soak.py RECORD.jsonl [--patches 100000] [--jobs 2] [--seed 0]
 
 Each batch holds patches of one chain, drawn uniformly over all 281 parameters, and is played at a
-rate of 22.05 to 96 kHz with a key of 0 to 127, alone or in a chord, with wheels somewhere. A line of
-RECORD holds what came out; a run that was stopped goes on after its last whole line. Ends with 1 if
-any sound was not finite or above `LIMIT`.
+rate of 22.05 to 96 kHz with a key of 0 to 127, alone or in a chord, with wheels somewhere. A line
+of RECORD holds what came out; a run that was stopped goes on after its last whole line. Ends with 1
+if any sound was not finite or above `LIMIT`.
 """
 
 from __future__ import annotations
@@ -119,10 +119,11 @@ def main() -> int:
     for line in bad:
         print(f"batch {line['batch']}, chain {line['chain']}, {line['rate']} Hz: {line['bad']}")
     memory = [line["memory_mib"] for line in found]
+    played = sum(line["patches"] for line in found)
+    kinds = len({str(line["chain"]) for line in found})
     print(
-        f"{sum(line['patches'] for line in found)} patches, {len({str(x['chain']) for x in found})} "
-        f"chains: {sum(len(line['bad']) for line in bad)} bad, highest peak "
-        f"{max(line['peak'] or np.inf for line in found):.2f}, memory {memory[0]} to {memory[-1]} "
+        f"{played} patches, {kinds} chains: {sum(len(line['bad']) for line in bad)} bad, highest "
+        f"peak {max(line['peak'] or np.inf for line in found):.2f}, memory {memory[0]} to {memory[-1]} "
         f"MiB, {time.monotonic() - began:.0f} s"
     )
     return 1 if bad else 0
