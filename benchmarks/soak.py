@@ -123,8 +123,8 @@ def main() -> int:
     kinds = len({str(line["chain"]) for line in found})
     print(
         f"{played} patches, {kinds} chains: {sum(len(line['bad']) for line in bad)} bad, highest "
-        f"peak {max(line['peak'] or np.inf for line in found):.2f}, memory {memory[0]} to {memory[-1]} "
-        f"MiB, {time.monotonic() - began:.0f} s"
+        f"peak {max(line['peak'] or np.inf for line in found):.2f}, "
+        f"memory {memory[0]} to {memory[-1]} MiB, {time.monotonic() - began:.0f} s"
     )
     return 1 if bad else 0
 

@@ -69,8 +69,8 @@ MODULE = Module(
     inputs=(
         Input("cutoff", "semitones", -20.0, 170.0, "knob's pitch, MIDI", 90.0),
         Input("resonance", "", 0.0, 1.0, "feedback"),
-        Input("mix", "", 0.0, 1.0, "0: low-pass, 0.5: notch, 1: high-pass"),
-        Input("band", "", 0.0, 1.0, "1: band-pass"),
+        Input("mix", "", 0.0, 1.0, "0: low-pass, 0.5: notch or band-pass, 1: high-pass"),
+        Input("band", "", 0.0, 1.0, "what is in the middle; 1: band-pass"),
     ),
     constants=(
         Constant(
