@@ -130,7 +130,7 @@ def tone(case: Case, seconds: float) -> NDArray[np.float64]:
     note = Note(pitch=case.key, length_seconds=seconds, render_seconds=seconds)
     wet = {"effect.chorus.share": 1.0}
     engine = PanelRenderer(constants=wet, performance=case.performance)
-    return engine.render_stereo(patch[None], note)[0, 0].astype(np.float64)
+    return np.asarray(engine.render_stereo(patch[None], note)[0, 0], np.float64)
 
 
 def readings(sound: NDArray[np.float64], case: Case) -> NDArray[np.float64]:

@@ -139,7 +139,7 @@ def test_compiled_kernel_is_single_precision(module: Module) -> None:
 
 
 def test_the_mix_of_uhbie_leads_through_notch_or_band_pass() -> None:
-    """A tone far below, at, and far above the cutoff, for the mix at both ends and in the middle."""
+    """Tones far below, at, and far above the cutoff; the mix at its ends and in the middle."""
     hertz = 1000.0
     cutoff = 69.0 + 12.0 * np.log2(hertz / 440.0) - uhbie.MODULE.constants[0].value
     time = np.arange(4410) / 44100.0

@@ -229,7 +229,7 @@ def unsupported(
             reason = f"{parameter.label(asked)} has no module, {parameter.label(model)} plays"
             found.append(Ignored(name, reason))
     found.sort(key=lambda entry: DIVA.index(entry.parameter))
-    return (*found, *(Ignored(key, "what it does is unknown") for key in trimmers.unknown))
+    return tuple(found)
 
 
 def _follow(heard: set[int], value: dict[str, float], found: set[str]) -> None:

@@ -156,6 +156,7 @@ class PanelRenderer(Renderer):
             names.append("arpeggiator")
         if self._performance.glide_from is not None and patch[DIVA.index("VCC.Porta")] > 0.0:
             names.append("glide")
+        names += [f"{key} (unknown)" for key in self._trimmers.unknown]
         return tuple(dict.fromkeys(names))
 
     def render(

@@ -35,7 +35,8 @@ class Trimmers:
         width_anew: the same of pulse widths (OPT.RndP).
         times_anew: the same of envelope times (OPT.RndE).
         tuning: the table in the preset, for VCC.MTunS; None where it has none.
-        unknown: keys that hold an unusual value and do nothing here, as `SECTION.KEY`.
+        unknown: keys that hold an unusual value and do nothing here, as `SECTION.KEY`; nobody knows
+            what they do in Diva.
 
     Raises:
         InvalidValueError: another number of voices.
