@@ -326,16 +326,46 @@ def write_wav(
 
     from deepdiva.files import atomic_write
 
+    samples = _checked(path, audio)
+    # soundfile would add the time of writing to the header.
+    buffer = io.BytesIO()
+    wavfile.write(buffer, sample_rate, samples)
+    atomic_write(Path(path), buffer.getvalue(), force=force)
+
+
+def write_flac(
+    path: Path | str, audio: NDArray[np.float32], sample_rate: int, *, force: bool = False
+) -> float:
+    """Write a FLAC file of 24 bits, atomically; what exceeds full scale is made quieter as a whole.
+
+    Takes and raises what `write_wav` does.
+
+    Returns:
+        By how many dB it was made quieter; 0 where it fits.
+    """
+    import soundfile
+
+    from deepdiva.files import atomic_write
+
+    samples = _checked(path, audio)
+    peak = float(np.abs(samples).max(initial=0.0))
+    highest = 1.0 - 2.0**-23
+    if peak > highest:
+        samples = samples * np.float32(highest / peak)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_24")
+    atomic_write(Path(path), buffer.getvalue(), force=force)
+    return 20.0 * math.log10(peak / highest) if peak > highest else 0.0
+
+
+def _checked(path: Path | str, audio: NDArray[np.float32]) -> NDArray[np.float32]:
     samples = np.asarray(audio, np.float32)
     if samples.ndim not in (1, 2) or not np.isfinite(samples).all():
         raise InvalidValueError(
             f"Audio of shape {samples.shape} cannot be written to {path}: it must be finite, of "
             "shape (samples,) or (samples, channels)."
         )
-    # soundfile would add the time of writing to the header.
-    buffer = io.BytesIO()
-    wavfile.write(buffer, sample_rate, samples)
-    atomic_write(Path(path), buffer.getvalue(), force=force)
+    return samples
 
 
 def _empty(path: Path) -> AudioError:

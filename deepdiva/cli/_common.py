@@ -74,55 +74,54 @@ def typed(name: str) -> bool:
 
 _NOTE = {field.name: field.default for field in fields(Note)}
 
-note_options = gathered(
-    "note",
-    Note,
-    {
-        "pitch": click.option(
-            "--note-pitch",
-            "--midi-note-pitch",
-            "pitch",
-            type=key,
-            default=_NOTE["pitch"],
-            show_default=True,
-            help="MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
-        ),
-        "velocity": click.option(
-            "--velocity",
-            "--midi-note-velocity",
-            "velocity",
-            type=int,
-            default=_NOTE["velocity"],
-            show_default=True,
-            help="MIDI velocity, 1 to 127.",
-        ),
-        "length_seconds": click.option(
-            "--note-length",
-            "--note-length-seconds",
-            "length_seconds",
-            type=float,
-            default=_NOTE["length_seconds"],
-            show_default=True,
-            help="Seconds that the key is held.",
-        ),
-        "render_seconds": click.option(
-            "--render-length",
-            "--render-length-seconds",
-            "render_seconds",
-            type=float,
-            default=_NOTE["render_seconds"],
-            show_default=True,
-            help="Seconds of sound; more than the note's leave room for its release.",
-        ),
-        "sample_rate": click.option(
-            "--sample-rate",
-            type=int,
-            default=_NOTE["sample_rate"],
-            show_default=True,
-            help="Samples per second.",
-        ),
-    },
-)
+NOTE_OPTIONS: dict[str, Option] = {
+    "pitch": click.option(
+        "--note-pitch",
+        "--midi-note-pitch",
+        "pitch",
+        type=key,
+        default=_NOTE["pitch"],
+        show_default=True,
+        help="MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
+    ),
+    "velocity": click.option(
+        "--velocity",
+        "--midi-note-velocity",
+        "velocity",
+        type=int,
+        default=_NOTE["velocity"],
+        show_default=True,
+        help="MIDI velocity, 1 to 127.",
+    ),
+    "length_seconds": click.option(
+        "--note-length",
+        "--note-length-seconds",
+        "length_seconds",
+        type=float,
+        default=_NOTE["length_seconds"],
+        show_default=True,
+        help="Seconds that the key is held.",
+    ),
+    "render_seconds": click.option(
+        "--render-length",
+        "--render-length-seconds",
+        "render_seconds",
+        type=float,
+        default=_NOTE["render_seconds"],
+        show_default=True,
+        help="Seconds of sound; more than the note's leave room for its release.",
+    ),
+    "sample_rate": click.option(
+        "--sample-rate",
+        type=int,
+        default=_NOTE["sample_rate"],
+        show_default=True,
+        help="Samples per second.",
+    ),
+}
+"""Click options under the fields of `Note`."""
+
+note_options = gathered("note", Note, NOTE_OPTIONS)
 """Options for the note; the command gets `note: Note`."""
 
 

@@ -69,6 +69,8 @@ class LaneInputs:
         lfos: (lanes, 2, LFO_FIELDS) float64.
         extras: (lanes, EXTRAS) float64.
         shapes: (lanes, 3, 3, 3) float64, envelopes 1, 2 and the amplifier's.
+        glide: (lanes, oscillators, 2) float64: semitones that an oscillator starts from beside its
+            pitch, and samples until it is there.
         drift: (lanes, oscillators, nodes) float64, semitones.
         drift_samples: between two nodes.
         phase: (lanes, oscillators) float64, start phases, cycles.
@@ -88,6 +90,7 @@ class LaneInputs:
     lfos: Array
     extras: Array
     shapes: Array
+    glide: Array
     drift: Array
     drift_samples: int
     phase: Array

@@ -43,9 +43,11 @@ _FAST = {"error_model": "numpy", "fastmath": True, "nogil": True}
     STEPS_ENV_2,
     LEVEL_ENV_1,  # what velocity leaves of the envelope, 0..1
     LEVEL_ENV_2,
-    START_LEVEL,
+    START_ENV_1,  # levels from which the envelopes begin
+    START_ENV_2,
+    START_AMPLIFIER,
     EXTRAS,
-) = range(8)
+) = range(10)
 
 # Inner routes: what the sources themselves read.
 (
@@ -193,7 +195,9 @@ def modulate(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phases):  # type: ignore[no-untyped-def]
+def play_pitches(  # type: ignore[no-untyped-def]
+    u, oscillators, edges, rate, glide, drift, drift_samples, phase, phases
+):  # fmt: skip
     """Phases of all oscillators through a segment.
 
     Args:
@@ -201,6 +205,8 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
         oscillators: how many.
         edges: (blocks + 1,) int64.
         rate: samples per second.
+        glide: (lanes, oscillators, 2) float64: semitones beside its pitch that an oscillator starts
+            from, and samples until it is there.
         drift: (lanes, oscillators, nodes) float64, semitones.
         drift_samples: between two nodes.
         phase: (lanes, oscillators) float64, cycles; carried on.
@@ -216,6 +222,8 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
             hertz = 0.0
             for b in range(blocks + 1):
                 pitch = u[n, k, b]
+                if edges[b] < glide[n, k, 1]:
+                    pitch += glide[n, k, 0] * (1.0 - edges[b] / glide[n, k, 1])
                 if pitch != last_pitch:
                     hertz = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
                     last_pitch = pitch

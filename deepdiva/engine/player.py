@@ -192,6 +192,33 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
+def groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
+    """Lanes that play together: whole patches, at most `LANES` lanes.
+
+    Those that want noise stand together, because a group costs less without.
+
+    Returns:
+        Groups in which none or all lanes move, and none or all are heavy; and whether they move.
+    """
+    first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
+    last = np.append(first[1:], len(lanes.patch))
+    moves = np.logical_or.reduceat(lanes.moving, first)
+    weighs = np.logical_or.reduceat(lanes.heavy, first)
+    hisses = np.logical_or.reduceat(lanes.noisy, first)
+    found = []
+    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
+        rows: list[int] = []
+        members = np.flatnonzero((moves == moving) & (weighs == heavy))
+        for k in members[np.argsort(hisses[members], kind="stable")]:
+            if rows and len(rows) + last[k] - first[k] > LANES:
+                found.append((lanes.rows(np.array(rows)), moving))
+                rows = []
+            rows += range(first[k], last[k])
+        if rows:
+            found.append((lanes.rows(np.array(rows)), moving))
+    return found
+
+
 def play_group(
     lanes: LaneInputs,
     moving: bool,
@@ -272,7 +299,7 @@ class _Controls:
         self._begins = True
         self._heard = lanes.heard_envelopes
         self._moved = lanes.moved
-        self._levels = np.repeat(lanes.extras[:, c.START_LEVEL, None], 3, axis=1)
+        self._levels = lanes.extras[:, c.START_ENV_1 : c.START_AMPLIFIER + 1].copy()
         self._stages = np.where(self._levels >= 1.0, DECAY, ATTACK).astype(np.int64)
         self._quantised = lanes.extras[:, [c.STEPS_ENV_1, c.STEPS_ENV_2, c.STEPS_ENV_1]]
         self._reached = np.zeros((count, 2, most))
@@ -329,8 +356,8 @@ class _Controls:
                 u[:, :, count:] = u[:, :, count - 1 : count]
             self._coefficients(count)
         c.play_pitches(
-            u[:, :, :count], lanes.chain.oscillator.oscillators, edges, self._rate, lanes.drift,
-            lanes.drift_samples, self._phase, self.phases,
+            u[:, :, :count], lanes.chain.oscillator.oscillators, edges, self._rate, lanes.glide,
+            lanes.drift, lanes.drift_samples, self._phase, self.phases,
         )  # fmt: skip
         if self._moving:
             c.slopes(self.source[0], edges, self.source[1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.quality import Accuracy, DivaQuality, OfflineAccuracy
+from deepdiva.performance import AT_REST, Performance
 from deepdiva.renderers import make_renderer, renderer_kind
 from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 
@@ -153,6 +154,7 @@ class RendererChoice:
         workers: int = 1,
         mode: Literal["reuse", "fresh"] = "reuse",
         state: Path | None = None,
+        performance: Performance = AT_REST,
     ) -> Renderer:
         """A renderer for patches of a preset, for the caller to close.
 
@@ -166,6 +168,7 @@ class RendererChoice:
             preset=preset,
             state=state,
             quality=self.quality,
+            performance=performance,
         )
 
     @property

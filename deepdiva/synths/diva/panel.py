@@ -30,13 +30,14 @@ from deepdiva.engine.modules.oscillators import dco, digital, dual_vco, dual_vco
 from deepdiva.engine.voice_constants import VOICE_CONSTANTS
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.performance import AT_REST, Performance
+from deepdiva.synths.diva.phrase import LEGATO, Event, plain
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
+from deepdiva.synths.diva.trimmers import AT_REST as UNTRIMMED
+from deepdiva.synths.diva.trimmers import Trimmers, number
 
 Array = NDArray[np.float64]
-
-DEFAULT_TEMPO = 120.0
-"""Beats per minute."""
 
 _DIVISIONS = (
     1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 3 / 64, 3 / 32, 3 / 16, 3 / 8, 3 / 4,
@@ -51,7 +52,20 @@ def within(values: Array, low: float, high: float) -> Array:
 
 
 class Lanes:
-    """One patch per lane, with what every law needs."""
+    """One patch per lane, with what every law needs.
+
+    Args:
+        patches: (lanes, 281) in the units of `DIVA`.
+        note: velocity, length, sample rate.
+        seeds: (lanes,).
+        voice: (lanes,), place in the stack, from 0 on.
+        stack: (lanes,), voices of each stack.
+        constants: of the voice.
+        rate: samples per second.
+        performance: tempo, wheels, tuning.
+        events: one for each lane; None for the note's key, struck from silence.
+        trimmers: of the preset.
+    """
 
     def __init__(
         self,
@@ -62,16 +76,27 @@ class Lanes:
         stack: NDArray[np.int64],
         constants: Mapping[str, float],
         rate: float,
-        tempo: float = DEFAULT_TEMPO,
+        performance: Performance = AT_REST,
+        events: Sequence[Event] | None = None,
+        trimmers: Trimmers = UNTRIMMED,
     ) -> None:
         self._columns = np.ascontiguousarray(patches.T)
         self.note = note
-        self.voice = voice
+        self.place = voice
         self.stack = stack
         self.constants = constants
         self.rate = rate
-        self.tempo = tempo
+        self.performance = performance
+        self.trimmers = trimmers
         self.seeds = seeds
+        given = events or [plain(note.pitch)] * len(voice)
+        self.events = given
+        self.key = np.array([event.key for event in given], np.float64)
+        self.upper = np.array([event.upper for event in given], np.float64)
+        self.held = np.array([event.held for event in given])
+        self.onset = np.array([event.onset for event in given])
+        self.number = np.array([event.number for event in given], np.int64)
+        self.voice = voice + stack * np.array([event.voice for event in given], np.int64)
 
     def __getitem__(self, name: str) -> Array:
         column: Array = self._columns[DIVA.index(name)]
@@ -92,19 +117,33 @@ class Lanes:
 
     def follow(self, name: str) -> Array:
         """Semitones that key follow adds to a cutoff."""
-        return self.share(name) * (self.note.pitch - self.constants["key_pivot"])
+        return self.share(name) * (self.key - self.constants["key_pivot"])
 
     def uniform(self, stream: int) -> Array:
         """A number of 0..1 per lane, drawn for the voice."""
         return uniform(self.seeds, stream + 64 * self.voice)
 
-    def normal(self, stream: int) -> Array:
-        """A standard normal number per lane, drawn for the voice."""
-        return normal(self.seeds, stream + 64 * self.voice)
+    def fresh(self, stream: int) -> Array:
+        """A number of 0..1 per lane, drawn for the voice and each time it is struck."""
+        return uniform(self.seeds, stream + 64 * self.voice + (self.number << _EVENT_BITS))
+
+    def stray(self, stream: int, anew: bool) -> Array:
+        """A standard normal number per lane, drawn for the voice.
+
+        Args:
+            stream: of chance.
+            anew: whether it is drawn each time that the voice is struck.
+        """
+        struck = (self.number << _EVENT_BITS) if anew else 0
+        return normal(self.seeds, stream + 64 * self.voice + struck)
 
     def note_uniform(self, stream: int) -> Array:
-        """A number of 0..1 per lane, the same for all voices of a note."""
+        """A number of 0..1 per lane, the same for all voices of a patch."""
         return uniform(self.seeds, stream + 0 * self.voice)
+
+    def note_fresh(self, stream: int) -> Array:
+        """The same, drawn for each event."""
+        return uniform(self.seeds, stream + (self.number << _EVENT_BITS))
 
     @property
     def size(self) -> int:
@@ -146,6 +185,17 @@ def knob(name: str, scale: float = 1.0, offset: float = 0.0) -> Law:
 def share(name: str) -> Law:
     """A knob of 0 to 100 as 0..1."""
     return lambda lanes: lanes.share(name)
+
+
+def width(name: str, scale: float, offset: float = 0.0) -> Law:
+    """A pulse width, with what each voice strays from it."""
+
+    def law(lanes: Lanes) -> Array:
+        stray = lanes.stray(_WIDTH, lanes.trimmers.width_anew)
+        slop = lanes.constants["width_slop"] * lanes["OPT.PSlop"] / 10.0 * stray
+        return lanes[name] * scale + offset + slop
+
+    return law
 
 
 def cutoff(name: str, key_follow: str) -> Law:
@@ -245,8 +295,8 @@ OSCILLATORS: dict[int, Fitting] = {
             "triangle2": knob("OSC.Tri2"),
             "saw2": knob("OSC.Saw2"),
             "pulse2": knob("OSC.PW2"),
-            "width1": knob("OSC.PW", 0.005, 0.5),
-            "width2": knob("OSC.PW", 0.005, 0.5),
+            "width1": width("OSC.PW", 0.005, 0.5),
+            "width2": width("OSC.PW", 0.005, 0.5),
             "fm": share("OSC.FM"),
             "sync": knob("OSC.Sync2"),
             "mix": share("OSC.OscMix"),
@@ -270,7 +320,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "pulse": knob("OSC.PWShp"),
             "saw": knob("OSC.SawShp"),
             "sub": knob("OSC.SubShp"),
-            "width": knob("OSC.PW", 0.005, 0.5),
+            "width": width("OSC.PW", 0.005, 0.5),
             "sub_level": share("OSC.Vol3"),
             "noise": share("OSC.Noise"),
         },
@@ -289,7 +339,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "wave2": lambda lanes: within(np.rint(lanes["OSC.Wave2"]), 1, 4),
             "level1": share("OSC.Vol1"),
             "level2": share("OSC.Vol2"),
-            "width": share("OSC.PW"),
+            "width": width("OSC.PW", 0.01),
         },
         (
             *(Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}") for m in (1, 2) for k in (1, 2)),
@@ -418,7 +468,7 @@ def _drawn(slot: int) -> Law:
 
 
 def _sixteenths(name: str) -> Law:
-    return lambda lanes: lanes[name] * 15.0 / lanes.tempo
+    return lambda lanes: lanes[name] * lanes.performance.beat_seconds / 4.0
 
 
 def _phaser_hertz(section: str) -> Law:
@@ -427,15 +477,21 @@ def _phaser_hertz(section: str) -> Law:
     def law(lanes: Lanes) -> Array:
         rate = lanes.share(f"{section}.Rate")
         beats = 2.0 ** np.rint(4.0 - 6.0 * rate)
-        synced = lanes.tempo / 60.0 / beats
+        synced = 1.0 / lanes.performance.beat_seconds / beats
         return np.where(lanes[f"{section}.Sync"] > 0.5, synced, 0.05 * 200.0**rate)
 
     return law
 
 
-def _rests(lanes: Lanes) -> Array:
-    """Wheels and controllers of a held note."""
-    return np.zeros(lanes.size)
+def _controller(name: str) -> Law:
+    """The position of the controller that a switch chooses."""
+
+    def law(lanes: Lanes) -> Array:
+        played = lanes.performance
+        positions = (played.wheel, played.control_a, played.control_b, played.pressure)
+        return np.array(positions)[np.clip(lanes.choice(name), 0, 3)]
+
+    return law
 
 
 def _effects(slot: int) -> dict[int, Fitting]:
@@ -507,7 +563,7 @@ def _effects(slot: int) -> dict[int, Fitting]:
                 "slow": share(f"{rtary}.Slow"),
                 "fast": share(f"{rtary}.Fast"),
                 "rise": share(f"{rtary}.RTime"),
-                "controller": _rests,
+                "controller": _controller(f"{rtary}.Cont"),
                 "phase": _drawn(slot),
             },
         ),
@@ -517,8 +573,10 @@ def _effects(slot: int) -> dict[int, Fitting]:
 EFFECTS: dict[int, dict[int, Fitting]] = {1: _effects(1), 2: _effects(2)}
 """For each slot, FX1.Module or FX2.Module to what plays it."""
 
-AT_REST = frozenset(f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont"))
-"""What only a controller that moves would bring out."""
+ROTARY_SPEEDS = frozenset(
+    f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont")
+)
+"""What acts where a controller of a Rotary does not rest."""
 
 
 def played_effects(patch: Array) -> tuple[Fitting, ...]:
@@ -537,7 +595,7 @@ def effect_settings(
     seeds: NDArray[np.uint64],
     constants: Mapping[str, float],
     rate: float,
-    tempo: float = DEFAULT_TEMPO,
+    performance: Performance = AT_REST,
 ) -> list[tuple[Setting, ...]]:
     """The effects of each patch, with their inputs.
 
@@ -547,7 +605,7 @@ def effect_settings(
         seeds: (batch,) uint64; they decide where slow waves start.
         constants: of the voice.
         rate: samples per second.
-        tempo: beats per minute.
+        performance: tempo, and the controllers of a Rotary.
     """
     chosen = [played_effects(patch) for patch in patches]
     settings: list[list[Setting]] = [[] for _ in patches]
@@ -557,7 +615,9 @@ def effect_settings(
             if not rows:
                 continue
             lane = np.zeros(len(rows), np.int64)
-            lanes = Lanes(patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, tempo)
+            lanes = Lanes(
+                patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, performance
+            )
             inputs = np.stack(
                 [
                     within(fitting.inputs[entry.name](lanes), entry.low, entry.high)
@@ -649,18 +709,10 @@ def modules() -> tuple[Module, ...]:
     return (*found, vca.MODULE)
 
 
-# Streams of chance, one for each thing that is drawn.
-_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = (
-    0,
-    6,
-    3,
-    4,
-    5,
-    10,
-    7,
-    16,
-    11,
-)
+# Streams of chance, one for each thing that is drawn; a voice has 64 of them.
+_PHASE, _CUTOFF, _WIDTH, _TIME, _NOISE, _LFO, _GLIDE = 0, 3, 4, 5, 6, 7, 9
+_RANDOM, _EFFECT, _DRIFT = 10, 11, 16
+_EVENT_BITS = 40  # above them: the number of the event
 
 
 @dataclass(frozen=True)
@@ -698,6 +750,11 @@ class Nuisance:
     start_level: Array | None = None
     drift: bool = True
 
+    def rows(self, rows: NDArray[np.int64]) -> Nuisance:
+        """That of some patches."""
+        arrays = (self.phases, self.noise, self.detune_cents, self.start_level)
+        return Nuisance(*(None if a is None else a[rows] for a in arrays), drift=self.drift)
+
     def check(self, batch: int, voices: int, oscillators: int) -> None:
         """Compare the shapes with a batch.
 
@@ -734,15 +791,8 @@ DRAWN = Nuisance()
 def start_of(preset: Preset) -> Start:
     """How notes of a preset begin: its transient mode and its start phases."""
     reset = (preset.get("OPT", "TransM") or "0").strip() == "3"
-    phases = [_number(preset.get("OSC", f"RstPh{k + 1}")) / 100.0 for k in range(3)]
+    phases = [number(preset, "OSC", f"RstPh{k + 1}", 0.0) / 100.0 for k in range(3)]
     return Start(reset, (phases[0], phases[1], phases[2]))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0.0)
-    except ValueError:
-        return 0.0
 
 
 def lane_inputs(
@@ -753,7 +803,9 @@ def lane_inputs(
     pots: Array,
     start: Start,
     rate: float,
-    tempo: float = DEFAULT_TEMPO,
+    performance: Performance = AT_REST,
+    events: Sequence[Event] | None = None,
+    trimmers: Trimmers = UNTRIMMED,
     nuisance: Nuisance = DRAWN,
 ) -> Iterator[LaneInputs]:
     """What the lanes of a batch of patches play, chain by chain.
@@ -766,7 +818,9 @@ def lane_inputs(
         pots: (8, at least 2), detune pots of voices and oscillators.
         start: see `Start`.
         rate: samples per second, oversampling included.
-        tempo: beats per minute.
+        performance: tempo, wheels, tuning.
+        events: one for each patch of the batch; None for the note's key, struck from silence.
+        trimmers: of the preset.
         nuisance: what stands in no preset.
 
     Raises:
@@ -783,7 +837,7 @@ def lane_inputs(
         voice = np.arange(len(owner)) - np.repeat(np.cumsum(stack) - stack, stack)
         lanes = Lanes(
             patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
-            tempo,
+            performance, None if events is None else [events[int(row)] for row in owner], trimmers,
         )  # fmt: skip
         yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start, nuisance)
 
@@ -832,15 +886,16 @@ def _inputs(
             column = chain.index(f"{fitting.module.slot}.{entry.name}")
             law = fitting.inputs.get(entry.name)
             base[:, column] = entry.default if law is None else law(lanes)
-    shared = lanes.note.pitch + lanes["VCC.Trsp"] + lanes["VCC.FTun"] / 100.0
+    shared = lanes["VCC.Trsp"] + lanes["VCC.FTun"] / 100.0 + _bend(lanes) + _stacked(lanes)
     slop = lanes["OPT.TSlop"] / 35.0
     for k, pitch in enumerate(oscillator.pitches):
-        pot = pots[lanes.voice, k] if k < pots.shape[1] else 0.0
+        pot = pots[lanes.voice % len(pots), k] if k < pots.shape[1] else 0.0
         cents = c[f"tune_{min(k, 1) + 1}_cents"] + c[f"pot_{min(k, 1) + 1}_cents"] * pot * slop
         if nuisance.detune_cents is not None:
-            cents = cents + nuisance.detune_cents[owner, lanes.voice, k]
-        base[:, k] = pitch(lanes) + shared + cents / 100.0
-    slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0 * lanes.normal(_CUTOFF)
+            cents = cents + nuisance.detune_cents[owner, lanes.place, k]
+        base[:, k] = pitch(lanes) + _keys(lanes, k) + shared + cents / 100.0
+    slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0
+    slop = slop * lanes.stray(_CUTOFF, lanes.trimmers.cutoff_anew)
     base[:, chain.index("filter.cutoff")] += slop
     if oscillator.feedback or highpass.feedback:
         base[:, chain.index("mixer.feedback")] = c["feedback_gain"] * lanes.share("VCF1.Fback")
@@ -877,12 +932,13 @@ def _inputs(
     sources = np.concatenate([sources, lfo], axis=1)
     depths = np.concatenate([depths, np.repeat(vibrato[:, None], count, axis=1)], axis=1)
     inner_sources, inner_depths = _inner(lanes)
-    noise = lanes.uniform(_NOISE)
+    noise = lanes.fresh(_NOISE)
     if nuisance.noise is not None:
-        noise = np.mod(nuisance.noise[owner, lanes.voice], 1.0)
+        noise = np.mod(nuisance.noise[owner, lanes.place], 1.0)
     extras = _extras(lanes)
     if nuisance.start_level is not None:
-        extras[:, program.START_LEVEL] = within(nuisance.start_level[owner], 0.0, 1.0)
+        level = within(nuisance.start_level[owner], 0.0, 1.0)
+        extras[:, program.START_ENV_1 : program.START_AMPLIFIER + 1] = level[:, None]
     spread = 0.25 * np.pi * (within(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0) + 1.0)
     return LaneInputs(
         chain=chain,
@@ -896,6 +952,7 @@ def _inputs(
         lfos=_lfos(lanes),
         extras=extras,
         shapes=_envelopes(lanes),
+        glide=_glide(lanes, count),
         drift=_drift(lanes, count) * nuisance.drift,
         drift_samples=max(1, round(c["drift_seconds"] / 4.0 * lanes.rate)),
         phase=_phases(lanes, count, start, nuisance, owner),
@@ -905,14 +962,66 @@ def _inputs(
     )
 
 
+def _keys(lanes: Lanes, oscillator: int) -> Array:
+    """MIDI pitch of an oscillator's key in the tuning that is played."""
+    return _tuned(lanes, lanes.key if oscillator == 0 else lanes.upper)
+
+
+def _tuned(lanes: Lanes, keys: Array) -> Array:
+    given, own = lanes.performance.tuning, lanes.trimmers.tuning
+    if given is not None:
+        return np.array(given.pitches)[keys.astype(np.int64)]
+    if own is None or own.is_equal:
+        return keys
+    table = np.array(own.pitches)[keys.astype(np.int64)]
+    return np.where(lanes["VCC.MTunS"] > 0.5, table, keys)
+
+
+def _bend(lanes: Lanes) -> Array:
+    """Semitones of the pitch wheel."""
+    bend = lanes.performance.bend
+    return bend * lanes["VCC.PB" if bend > 0.0 else "VCC.PBD"]
+
+
+def _stacked(lanes: Lanes) -> Array:
+    """Semitones by which the voices of a stack are tuned apart."""
+    return np.array(lanes.trimmers.stack_semitones)[lanes.place]
+
+
+def _glide(lanes: Lanes, count: int) -> Array:
+    """Semitones that each oscillator starts from, and samples until it has reached its pitch.
+
+    GlideMode says whether the knob is the time of any glide or of an octave; GlideRange is a share
+    of the way; Glide2 is added to the knob for the oscillators but the first. All are uncalibrated.
+    """
+    glide = np.zeros((lanes.size, count, 2))
+    origins = [event.glide_from for event in lanes.events]
+    if all(origin is None for origin in origins):
+        return glide
+    c = lanes.constants
+    start = _tuned(lanes, np.array([float(o or 0) for o in origins]))
+    gone = np.array([origin is None for origin in origins])
+    stray = lanes.stray(_GLIDE, lanes.trimmers.glide_anew)
+    slop = np.exp(c["glide_slop"] * lanes["OPT.GSlop"] / 10.0 * stray)
+    for k in range(count):
+        setting = lanes["VCC.Porta"] + (lanes["VCC.Porta2"] if k > 0 else 0.0)
+        share = np.clip(setting / 100.0, 0.0, 1.0)
+        seconds = c["glide_longest"] * share ** c["glide_power"] * slop
+        away = (start - _keys(lanes, k)) * lanes.share("VCC.PRange")
+        seconds = np.where(lanes["VCC.PortaM"] > 0.5, seconds * np.abs(away) / 12.0, seconds)
+        glide[:, k, 0] = np.where(gone, 0.0, away)
+        glide[:, k, 1] = np.where(gone, 0.0, seconds * lanes.rate)
+    return glide
+
+
 def _phases(
     lanes: Lanes, count: int, start: Start, nuisance: Nuisance, owner: NDArray[np.int64]
 ) -> Array:
     if nuisance.phases is not None:
-        return np.mod(nuisance.phases[owner, lanes.voice, :count], 1.0)
+        return np.mod(nuisance.phases[owner, lanes.place, :count], 1.0)
     if start.reset:
         return np.tile(np.array(start.phases[:count]), (lanes.size, 1))
-    return np.stack([lanes.uniform(_PHASE + k) for k in range(count)], axis=1)
+    return np.stack([lanes.fresh(_PHASE + k) for k in range(count)], axis=1)
 
 
 _INNER = (
@@ -931,21 +1040,23 @@ def _inner(lanes: Lanes) -> tuple[NDArray[np.int64], Array]:
 
 def _static(lanes: Lanes) -> Array:
     values = np.zeros((lanes.size, program.SOURCES))
+    played = lanes.performance
     values[:, program.VELOCITY] = lanes.note.velocity / 127.0
-    key = (
-        (lanes.note.pitch - lanes.constants["key_pivot"])
-        / 12.0
-        / lanes.constants["key_follow_octaves"]
-    )
+    values[:, program.WHEEL] = played.wheel
+    values[:, program.BEND] = played.bend
+    values[:, program.CONTROL_A] = played.control_a
+    values[:, program.CONTROL_B] = played.control_b
+    values[:, program.PRESSURE] = played.pressure
+    key = (lanes.key - lanes.constants["key_pivot"]) / 12.0 / lanes.constants["key_follow_octaves"]
     values[:, program.KEY_FOLLOW] = values[:, program.KEY_FOLLOW_2] = key
-    values[:, program.ALTERNATE] = 1.0
-    values[:, program.RANDOM] = 2.0 * lanes.note_uniform(_RANDOM) - 1.0
+    values[:, program.ALTERNATE] = np.where(lanes.number % 2 == 0, 1.0, -1.0)
+    values[:, program.RANDOM] = 2.0 * lanes.note_fresh(_RANDOM) - 1.0
     spread = np.maximum(1, lanes.stack - 1)
     values[:, program.STACK_VOICE] = np.where(
-        lanes.stack > 1, 2.0 * lanes.voice / spread - 1.0, 0.0
+        lanes.stack > 1, 2.0 * lanes.place / spread - 1.0, 0.0
     )
     pots = np.stack([lanes[f"OPT.V{k + 1}Mod"] for k in range(8)], axis=1)
-    values[:, program.VOICE_MAP] = pots[np.arange(lanes.size), lanes.voice] / 100.0
+    values[:, program.VOICE_MAP] = pots[np.arange(lanes.size), lanes.voice % 8] / 100.0
     return values
 
 
@@ -956,14 +1067,17 @@ def _extras(lanes: Lanes) -> Array:
     softer = 1.0 - lanes.note.velocity / 127.0
     for k, name in enumerate(("ENV1", "ENV2")):
         extras[:, program.LEVEL_ENV_1 + k] = 1.0 - lanes.share(f"{name}.Vel") * softer
+        extras[:, program.START_ENV_1 + k] = lanes.held * lanes.share(f"{name}.Sus")
         stepped = (lanes.choice(f"{name}.Model") == 2) & (lanes[f"{name}.Quant"] > 0.5)
         extras[:, program.STEPS_ENV_1 + k] = np.where(stepped, 16.0, 0.0)
+    gated = lanes["VCA1.VCA"] < 0.5
+    extras[:, program.START_AMPLIFIER] = np.where(gated, lanes.held, extras[:, program.START_ENV_1])
     return extras
 
 
 def _lfos(lanes: Lanes) -> Array:
     lfos = np.zeros((lanes.size, 2, program.LFO_FIELDS))
-    bar = 240.0 / lanes.tempo
+    bar = 4.0 * lanes.performance.beat_seconds
     periods = np.array([0.1, 1.0, 10.0] + [bar * division for division in _DIVISIONS])
     for k, name in enumerate(("LFO1", "LFO2")):
         lfo = lfos[:, k]
@@ -971,15 +1085,17 @@ def _lfos(lanes: Lanes) -> Array:
         lfo[:, program.LFO_RATE] = 2.0 ** lanes[f"{name}.Rate"] / periods[base]
         lfo[:, program.LFO_WAVE] = within(lanes.choice(f"{name}.Wave"), 0, 7)
         restart = lanes.choice(f"{name}.Trig")
-        drawn = lanes.note_uniform(_LFO + k)
-        free = (restart == 3) | (restart == 0)
-        lfo[:, program.LFO_PHASE] = np.where(free, drawn, lanes[f"{name}.Phse"] / 100.0)
+        free = lanes.note_uniform(_LFO + k) + lanes.onset * lfo[:, program.LFO_RATE]
+        set_phase = np.where(
+            restart == 3, lanes.note_fresh(_LFO + k), lanes[f"{name}.Phse"] / 100.0
+        )
+        lfo[:, program.LFO_PHASE] = np.where(restart == 0, free % 1.0, set_phase)
         lfo[:, program.LFO_SINGLE] = restart == 2
         fade = lanes.share(f"{name}.Dly") ** 3
         lfo[:, program.LFO_FADE] = lanes.constants["lfo_fade_seconds"] * fade
         lfo[:, program.LFO_TRIM] = lanes.share(f"{name}.DMD1")
         lfo[:, program.LFO_UNIPOLAR] = lanes[f"{name}.Polar"] > 0.5
-        lfo[:, program.LFO_SEED] = lanes.uniform(_NOISE) * (0.5 + 0.25 * k)
+        lfo[:, program.LFO_SEED] = lanes.fresh(_NOISE) * (0.5 + 0.25 * k)
     return lfos
 
 
@@ -992,7 +1108,8 @@ def _drift(lanes: Lanes, count: int) -> Array:
     streams = (
         _DRIFT
         + 64 * lanes.voice[:, None, None]
-        + 4096 * (1 + np.arange(count)[None, :, None] + 4 * np.arange(nodes)[None, None, :])
+        + 4096 * (1 + np.arange(count)[None, :, None])
+        + 4096 * 4 * (np.arange(nodes) + (lanes.onset // step).astype(np.int64)[:, None])[:, None]
     )
     drawn = normal(lanes.seeds[:, None, None], streams)
     drift = np.empty_like(drawn)
@@ -1030,10 +1147,11 @@ def _envelopes(lanes: Lanes) -> Array:
     c = lanes.constants
     rate = lanes.rate
     shapes = np.empty((lanes.size, 3, 3, 3))
+    strays = lanes.stray(_TIME, lanes.trimmers.times_anew)
     for k, name in enumerate(("ENV1", "ENV2")):
-        octaves = (lanes.note.pitch - lanes.constants["key_pivot"]) / 12.0
+        octaves = (lanes.key - lanes.constants["key_pivot"]) / 12.0
         factor = 2.0 ** (-octaves * lanes.share(f"{name}.KeyFlw"))
-        factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * lanes.normal(_TIME))
+        factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * strays)
         attack, decay, release = (
             factor
             * (
@@ -1067,4 +1185,7 @@ def _envelopes(lanes: Lanes) -> Array:
     gate = np.full(lanes.size, 0.0006)
     for stage, goal in ((0, 1.0 - 1e-12), (1, 1.0), (2, 0.0)):
         shapes[:, 2, stage] = np.where(gated, _stage(rate, gate, goal), shapes[:, 0, stage])
+    # In legato mode an envelope that is held goes on where it is.
+    goes_on = lanes.held & (lanes.choice("VCC.Mode") == LEGATO)
+    shapes[goes_on, :, 0] = shapes[goes_on, :, 1]
     return shapes

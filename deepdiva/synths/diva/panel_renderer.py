@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,15 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.effects import Setting, bus, play_effects
-from deepdiva.engine.player import LANES, play_group
+from deepdiva.engine.module import Confidence
+from deepdiva.engine.player import groups, play_group
 from deepdiva.engine.voice_constants import voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.files import page_aligned
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
+from deepdiva.performance import AT_REST, Performance
 from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
 from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.synths.diva.phrase import Event, has_phrase, phrase
+from deepdiva.synths.diva.phrase_player import add_events, alike
 from deepdiva.synths.diva.space import MS_REV1_POTS
+from deepdiva.synths.diva.trimmers import AT_REST as UNTRIMMED
+from deepdiva.synths.diva.trimmers import Trimmers
 
 if TYPE_CHECKING:
     from deepdiva.synths.diva.preset import Preset
@@ -39,7 +48,8 @@ class PanelRenderer(Renderer):
             (`attack_longest`).
         threads: how many threads one call of `render` may use.
         start: how a note begins, where the seed does not decide it.
-        tempo: beats per minute.
+        performance: tempo, wheels, chord and tuning of all that is rendered.
+        trimmers: of the preset, beside detune pots and start phases.
 
     Raises:
         InvalidValueError: a value outside its range.
@@ -52,7 +62,8 @@ class PanelRenderer(Renderer):
         constants: Mapping[str, float] | None = None,
         threads: int = 1,
         start: panel.Start | None = None,
-        tempo: float = panel.DEFAULT_TEMPO,
+        performance: Performance = AT_REST,
+        trimmers: Trimmers = UNTRIMMED,
     ) -> None:
         pots = np.array(MS_REV1_POTS if detune_pots is None else detune_pots, np.float64)
         if pots.ndim != 2 or pots.shape[0] != 8 or pots.shape[1] < 2 or not np.isfinite(pots).all():
@@ -62,8 +73,6 @@ class PanelRenderer(Renderer):
             )
         if threads < 1:
             raise InvalidValueError(f"threads is {threads!r}: it must be at least 1.")
-        if not 20.0 <= tempo <= 400.0:
-            raise InvalidValueError(f"tempo is {tempo!r}: it must be 20 to 400 beats per minute.")
         self._pots = pots
         self._changes = dict(constants or {})
         known = panel.constants()
@@ -76,7 +85,8 @@ class PanelRenderer(Renderer):
                 raise InvalidValueError(f"{name} is {value!r}: a constant must be finite.")
         self._threads = threads
         self._start = start or panel.Start()
-        self._tempo = tempo
+        self._performance = performance
+        self._trimmers = trimmers
         self._voice = voice_values(self._changes)
         self._modules = {
             module.full_name: np.array(
@@ -90,11 +100,16 @@ class PanelRenderer(Renderer):
         }
 
     @classmethod
-    def of_preset(cls, preset: Preset | None) -> PanelRenderer:
-        """The engine with what a preset holds and no patch does: pots, oscillator reset."""
+    def of_preset(cls, preset: Preset | None, performance: Performance = AT_REST) -> PanelRenderer:
+        """The engine with what a preset holds and no patch does: pots, reset, trimmers."""
         if preset is None:
-            return cls()
-        return cls(detune_pots=preset.detune_pots(), start=panel.start_of(preset))
+            return cls(performance=performance)
+        return cls(
+            detune_pots=preset.detune_pots(),
+            start=panel.start_of(preset),
+            performance=performance,
+            trimmers=Trimmers.of(preset),
+        )
 
     @property
     def info(self) -> RendererInfo:
@@ -111,6 +126,7 @@ class PanelRenderer(Renderer):
             preferred_batch=16,
             cheap_to_copy=True,
             takes_realizations=True,
+            stereo=True,
         )
 
     @property
@@ -129,7 +145,23 @@ class PanelRenderer(Renderer):
         Args:
             patch: (281,) in the units of `DIVA`.
         """
-        return acting.unsupported(patch)
+        return acting.unsupported(patch, self._performance, self._trimmers)
+
+    def uncalibrated(self, patch: NDArray[np.float64]) -> tuple[str, ...]:
+        """Modules of one patch, and ways of playing it, that no sound of Diva has judged.
+
+        Args:
+            patch: (281,) in the units of `DIVA`.
+        """
+        chain = panel.chain_of(*panel.played_models(patch))
+        used = (*chain.modules, *(fitting.module for fitting in panel.played_effects(patch)))
+        names = [m.full_name for m in used if m.confidence is Confidence.GUESS]
+        if patch[DIVA.index("ARP.OnOff")] > 0.5:
+            names.append("arpeggiator")
+        if self._performance.glide_from is not None and patch[DIVA.index("VCC.Porta")] > 0.0:
+            names.append("glide")
+        names += [f"{key} (unknown)" for key in self._trimmers.unknown]
+        return tuple(dict.fromkeys(names))
 
     def render(
         self,
@@ -202,7 +234,7 @@ class PanelRenderer(Renderer):
         patches: NDArray[np.float64],
         note: Note,
         seeds: Seeds,
-        nuisance: panel.Nuisance,
+        nuisance: panel.Nuisance | None,
         channels: int,
     ) -> NDArray[np.float32]:
         patches = np.asarray(patches, dtype=np.float64)
@@ -221,32 +253,104 @@ class PanelRenderer(Renderer):
         out = out.reshape(channels, len(patches), note.samples)
         if len(patches) == 0:
             return out
+        chance = nuisance or panel.DRAWN
         own = np.broadcast_to(np.asarray(seeds), (len(patches),)).astype(np.int64)
         rate = float(note.sample_rate)
         note_off = min(note.samples, max(1, round(note.length_seconds * rate)))
-        work: list[tuple[LaneInputs, bool]] = []
-        for lanes in panel.lane_inputs(
-            patches, note, own.astype(np.uint64), self._voice, self._pots, self._start, rate,
-            self._tempo, nuisance or panel.DRAWN,
-        ):  # fmt: skip
-            work += _groups(lanes)
-
         settings = panel.effect_settings(
-            patches, note, own.astype(np.uint64), self._voice, rate, self._tempo
+            patches, note, own.astype(np.uint64), self._voice, rate, self._performance
         )
-
         gains = [panel.output_gain(patch) for patch in patches]
-
-        def play(group: tuple[LaneInputs, bool]) -> None:
-            self._play_group(*group, settings, gains, note, note_off, out)
-
+        work: list[Callable[[], None]] = []
+        phrases = self._phrases(patches, note, own)
+        plain = np.array([k for k in range(len(patches)) if not _is_phrase(phrases.get(k))])
+        if len(plain):
+            events = [phrases[k][0] for k in plain] if phrases else None
+            for lanes in self._lane_inputs(
+                patches[plain], note, own[plain], events, chance.rows(plain)
+            ):
+                lanes.patch = plain[lanes.patch]
+                work += [
+                    partial(self._play_group, *group, settings, gains, note, note_off, out)
+                    for group in groups(lanes)
+                ]
+        for k in np.setdiff1d(np.arange(len(patches)), plain):
+            work.append(
+                partial(
+                    self._play_phrase, patches[k], phrases[k], int(own[k]), settings[k], gains[k],
+                    note, chance.rows(np.array([k])), out[:, k],
+                )
+            )  # fmt: skip
         if self._threads == 1 or len(work) == 1:
-            for group in work:
-                play(group)
+            for play in work:
+                play()
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(play, work))
+                list(pool.map(lambda play: play(), work))
         return out
+
+    def _phrases(
+        self, patches: NDArray[np.float64], note: Note, seeds: NDArray[np.int64]
+    ) -> dict[int, tuple[Event, ...]]:
+        """What patches play: all of them, or none where each has the note's key alone."""
+        if not has_phrase(patches, self._performance).any():
+            return {}
+        return {
+            k: phrase(patch, note, self._performance, int(seed), self._voice)
+            for k, (patch, seed) in enumerate(zip(patches, seeds, strict=True))
+        }
+
+    def _lane_inputs(
+        self,
+        patches: NDArray[np.float64],
+        note: Note,
+        seeds: NDArray[np.int64],
+        events: Sequence[Event] | None,
+        nuisance: panel.Nuisance,
+    ) -> Iterator[LaneInputs]:
+        return panel.lane_inputs(
+            patches, note, seeds.astype(np.uint64), self._voice, self._pots, self._start,
+            float(note.sample_rate), self._performance, events, self._trimmers,
+            nuisance,
+        )  # fmt: skip
+
+    def _play_phrase(
+        self, patch: NDArray[np.float64], events: Sequence[Event], seed: int,
+        effects: tuple[Setting, ...], gain: float, note: Note, nuisance: panel.Nuisance,
+        out: NDArray[np.float32],
+    ) -> None:  # fmt: skip
+        """Several events of one patch, summed before its effects and the output knob.
+
+        Args:
+            patch: (281,).
+            events: by their onsets.
+            seed: of the patch.
+            effects: of the patch.
+            gain: of the output knob behind effects.
+            note: what is played.
+            nuisance: of the patch; every event of it gets the same.
+            out: (channels, samples) float32; overwritten.
+        """
+        both = bus(1, note.samples)
+        both[:] = 0.0
+        for some in alike(events):
+            piece = replace(note, length_seconds=min(some[0].length, note.length_seconds))
+            patches = np.tile(patch, (len(some), 1))
+            seeds = np.full(len(some), seed)
+            chance = nuisance.rows(np.zeros(len(some), np.int64))
+            for lanes in self._lane_inputs(patches, piece, seeds, some, chance):
+                for group, moving in groups(lanes):
+                    add_events(group, moving, some, self._modules, piece, both[:, 0])
+        left, right = both[0, 0], both[1, 0]
+        if effects:
+            play_effects(effects, self._modules, float(note.sample_rate), left, right)
+        else:
+            gain = 1.0
+        if len(out) == 1:
+            np.add(left[: note.samples], right[: note.samples], out=out[0])
+            out[0] *= np.float32(0.5 * gain)
+        else:
+            np.multiply(both[:, 0, : note.samples], np.float32(gain), out=out)
 
     def _play_group(
         self, lanes: LaneInputs, moving: bool, settings: list[tuple[Setting, ...]],
@@ -289,25 +393,6 @@ class PanelRenderer(Renderer):
                     np.multiply(side, gain, out=row_out)
 
 
-def _groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
-    """Whole patches, at most `LANES` lanes, none or all of them moving, and so for heavy ones.
-
-    Those that want noise stand together, because a group costs less without.
-    """
-    first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
-    last = np.append(first[1:], len(lanes.patch))
-    moves = np.logical_or.reduceat(lanes.moving, first)
-    weighs = np.logical_or.reduceat(lanes.heavy, first)
-    hisses = np.logical_or.reduceat(lanes.noisy, first)
-    groups = []
-    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
-        rows: list[int] = []
-        members = np.flatnonzero((moves == moving) & (weighs == heavy))
-        for k in members[np.argsort(hisses[members], kind="stable")]:
-            if rows and len(rows) + last[k] - first[k] > LANES:
-                groups.append((lanes.rows(np.array(rows)), moving))
-                rows = []
-            rows += range(first[k], last[k])
-        if rows:
-            groups.append((lanes.rows(np.array(rows)), moving))
-    return groups
+def _is_phrase(events: tuple[Event, ...] | None) -> bool:
+    """Whether it is more than one key that is held as long as the note."""
+    return events is not None and (len(events) > 1 or math.isfinite(events[0].length))
