@@ -134,9 +134,9 @@ def test_weights_are_kept_with_the_search(sounds, tmp_path):
 
 
 def test_parameters_that_the_engine_ignores_are_not_searched(sounds, tmp_path):
-    result = refine(sounds / "bass.wav", "-o", tmp_path, "--free", "VCF1.Freq Rtary1.Mix", *SHORT)
+    result = refine(sounds / "bass.wav", "-o", tmp_path, "--free", "VCF1.Freq Scope1.frq", *SHORT)
     assert result.exit_code == 0, result.output
-    assert "does not honour Rtary1.Mix" in result.stderr
+    assert "does not honour Scope1.frq" in result.stderr
 
 
 def test_nothing_is_overwritten_unasked(sounds, tmp_path):
@@ -247,12 +247,12 @@ def test_a_name_of_another_encoding_is_no_obstacle(sounds, tmp_path):
 
 def test_what_the_engine_does_not_do_of_a_base_is_said(sounds, tmp_path):
     values = DIVA.defaults()
-    values[DIVA.index("HPF.Model")] = 0.0
+    values[DIVA.index("ENV2.Trig")] = 1.0
     Preset.template().with_values(values).write(tmp_path / "base.h2p")
     arguments = [sounds / "bass.wav", "-o", tmp_path / "out", *SHORT]
     assert "searches without" not in refine(*arguments).stderr
     warned = refine(*arguments, "--force", "--base", tmp_path / "base.h2p")
-    assert "searches without what the base preset asks for: HPF.Model" in warned.stderr
+    assert "searches without what the base preset asks for: ENV2.Trig" in warned.stderr
 
 
 def test_two_sounds_of_one_name_are_refused_before_the_search(sounds, tmp_path):

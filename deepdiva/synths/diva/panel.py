@@ -755,17 +755,15 @@ class Nuisance:
         arrays = (self.phases, self.noise, self.detune_cents, self.start_level)
         return Nuisance(*(None if a is None else a[rows] for a in arrays), drift=self.drift)
 
-    def check(self, batch: int, voices: int, oscillators: int) -> None:
-        """Compare the shapes with a batch.
-
-        Args:
-            batch: patches.
-            voices: of the largest stack.
-            oscillators: of the panel with the most.
+    def check(self, patches: Array) -> None:
+        """Compare the shapes with a batch of patches, (batch, 281).
 
         Raises:
             InvalidValueError: an array of another shape.
         """
+        batch, voices = len(patches), int(voices_of(patches).max())
+        panels = [OSCILLATORS[played_models(patch)[0]] for patch in patches]
+        oscillators = max(fitting.module.oscillators for fitting in panels)
         least: dict[str, tuple[int, ...]] = {
             "phases": (batch, voices, oscillators),
             "noise": (batch, voices),
@@ -821,15 +819,10 @@ def lane_inputs(
         performance: tempo, wheels, tuning.
         events: one for each patch of the batch; None for the note's key, struck from silence.
         trimmers: of the preset.
-        nuisance: what stands in no preset.
-
-    Raises:
-        InvalidValueError: nuisance of another shape.
+        nuisance: what stands in no preset, of fitting shape (`Nuisance.check`).
     """
     models = np.array([played_models(patch) for patch in patches], np.int64)
     stacks = voices_of(patches)
-    most = max(OSCILLATORS[m].module.oscillators for m in models[:, 0])
-    nuisance.check(len(patches), int(stacks.max()), most)
     for model in np.unique(models, axis=0):
         members = np.flatnonzero((models == model).all(axis=1))
         stack = stacks[members]
