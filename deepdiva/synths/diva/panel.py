@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ _DIVISIONS = (
 """Length of LFO.Sync 0 to 23, in bars of four beats."""
 
 
-def within(values: Array, low: float, high: float) -> Array:
+def within(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     """Values kept in a range: `np.clip`, which takes several times as long for short arrays."""
     return np.asarray(np.minimum(np.maximum(values, low), high))
 
@@ -752,8 +753,17 @@ class Nuisance:
 
     def rows(self, rows: NDArray[np.int64]) -> Nuisance:
         """That of some patches."""
-        arrays = (self.phases, self.noise, self.detune_cents, self.start_level)
-        return Nuisance(*(None if a is None else a[rows] for a in arrays), drift=self.drift)
+
+        def some(array: Array | None) -> Array | None:
+            return None if array is None else array[rows]
+
+        return Nuisance(
+            some(self.phases),
+            some(self.noise),
+            some(self.detune_cents),
+            some(self.start_level),
+            self.drift,
+        )
 
     def check(self, patches: Array) -> None:
         """Compare the shapes with a batch of patches, (batch, 281).
