@@ -60,7 +60,7 @@ class Journal:
         wanted = json.loads(json.dumps(description))
         run = folder / RUN
         if resume and run.exists():
-            _compare(json.loads(run.read_text("utf-8")), wanted, folder)
+            _compare(read_run(folder) or {}, wanted, folder)
         else:
             check_run(folder, force=force)
             (folder / GENERATIONS).unlink(missing_ok=True)
@@ -131,6 +131,28 @@ class Journal:
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """What the search in a folder is; None where it holds none.
+
+    Raises:
+        InvalidValueError: `run.json` is damaged.
+    """
+    path = folder / RUN
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InvalidValueError(
+            f"{path} is no JSON ({error}): start anew with --force, or choose another folder."
+        ) from error
+    if not isinstance(found, dict):
+        raise InvalidValueError(
+            f"{path} holds no object: start anew with --force, or choose another folder."
+        )
+    return found
 
 
 def forget_run(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
     Listener,
     PriorChoice,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from deepdiva.pipeline.note_choice import Chosen
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.loop import Progress
@@ -46,7 +48,7 @@ class MatchOptions:
         search: budget and optimizer.
         prior: what is known before.
         recording: which part of the recordings counts.
-        note: what was played.
+        note: what the user says of what was played; the rest is heard.
         space: which parameters are free, around which preset.
         renderer: what plays the candidates.
         plugin_mode: of a plug-in: fast, or repeatable to the bit.
@@ -57,7 +59,7 @@ class MatchOptions:
     search: SearchChoice = field(default_factory=SearchChoice)
     prior: PriorChoice = field(default_factory=PriorChoice)
     recording: RecordingChoice = field(default_factory=RecordingChoice)
-    note: Note = field(default_factory=Note)
+    note: NoteChoice = field(default_factory=NoteChoice)
     space: SpaceChoice = field(default_factory=SpaceChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     plugin_mode: Literal["reuse", "fresh"] = "reuse"
@@ -132,16 +134,16 @@ def prepared(
     Raises:
         DeepDivaError: a sound, a file or a value that does not fit; nothing was searched then.
     """
-    from deepdiva.audio import load_target, sound_files
+    from deepdiva.audio import sound_files
     from deepdiva.pipeline.engine_first import after_sketch, engine_sketch
+    from deepdiva.pipeline.note_choice import listen
     from deepdiva.pipeline.outputs import output_folder
     from deepdiva.pipeline.prior import starts_of
-    from deepdiva.pipeline.recordings import heard_note, remarks
     from deepdiva.search.sound_match import Outputs, Task
     from deepdiva.synths import synthesizer_of
     from deepdiva.workers import worker_count
 
-    search, recording, note = options.search, options.recording, options.note
+    search = options.search
     settings = search.settings(options.seed, options.jobs)
     files = sound_files(sounds)
     base = options.space.preset()
@@ -161,34 +163,32 @@ def prepared(
         with output_folder(output) if writes else _nowhere():
             if writes:
                 _check(outputs, force=force, resume=resume)
-            targets = [
-                load_target(
-                    file,
-                    note,
-                    start_seconds=recording.part_start,
-                    length_seconds=recording.part_length,
-                )
-                for file in files
-            ]
             transposed = synthesizer_of(space.table).transposition(space.base)
-            hears = recording.hear_pitch
-            tasks = [
-                Task(
-                    target,
-                    outputs[target.source],
-                    writer,
-                    space,
-                    heard_note(target, note, transposed) if hears else note,
-                    settings,
-                    force,
-                    resume,
+            tasks = []
+            for file in files:
+                recorded = _recorded(outputs[file]) if resume else None
+                listened = listen(
+                    file,
+                    options.note,
+                    options.recording,
+                    transposed=transposed,
+                    recorded=recorded,
                 )
-                for target in targets
-            ]
-            for task in tasks:
-                said = task.target.report if hears else remarks(task.target, note, transposed)
-                for sentence in said:
-                    listener.say(f"{task.target.source}: {sentence}")
+                for sentence in listened.remarks:
+                    listener.say(f"{file}: {sentence}")
+                tasks.append(
+                    Task(
+                        listened.target,
+                        outputs[file],
+                        writer,
+                        space,
+                        listened.chosen.note,
+                        settings,
+                        force,
+                        resume,
+                        listened.chosen.to_dict(),
+                    )
+                )
             starts = starts_of(
                 tasks,
                 sketch.renderer if sketch else synth,
@@ -197,6 +197,22 @@ def prepared(
                 near=options.space.base is not None,
             )
             yield MatchRun(tasks, starts, synth, sketch, workers)
+
+
+def _recorded(outputs: Outputs) -> Chosen | None:
+    """The note that an earlier search has chosen for a sound; None where there was none.
+
+    Raises:
+        InvalidValueError: a record that is damaged.
+    """
+    from deepdiva.pipeline.note_choice import Chosen
+    from deepdiva.search.journal import read_run
+
+    for folder in (outputs.run, outputs.sketch):
+        run = read_run(folder)
+        if run is not None and "heard" in run:
+            return Chosen.from_dict(run.get("note"), run["heard"], folder)
+    return None
 
 
 @contextmanager
@@ -310,7 +326,7 @@ class MatchResult:
 def match(
     sound: Path | str,
     *,
-    note: Note | None = None,
+    note: Note | NoteChoice | None = None,
     mode: str | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
@@ -330,7 +346,7 @@ def match(
 
     Args:
         sound: file with one note.
-        note: what was played; the usual one if None.
+        note: what was played, or what is known of it; all of it is heard if None.
         mode: a named budget, `quick`, `standard` or `thorough`; `standard` if no limit is given.
         evaluations: candidates to try at most.
         seconds: time to search at most.
@@ -350,7 +366,7 @@ def match(
     options = MatchOptions(
         SearchChoice(mode, evaluations, seconds),
         PriorChoice(predict),
-        note=note or Note(),
+        note=NoteChoice.of(note),
         space=SpaceChoice.of(base, free, lock),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         seed=seed,

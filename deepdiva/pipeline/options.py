@@ -260,9 +260,9 @@ class RecordingChoice:
     Attributes:
         part_start: where in the file the sound begins, in seconds; None to find out.
         part_length: seconds of the file; None for what is needed.
-        hear_pitch: take the key from each recording's pitch.
+        channel: which one to take, from 1 on; None for those that hold the note.
     """
 
     part_start: float | None = None
     part_length: float | None = None
-    hear_pitch: bool = False
+    channel: int | None = None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from deepdiva import __version__
 from deepdiva.errors import InvalidValueError
-from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from deepdiva.models.spread import Spread
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
+    from deepdiva.pipeline.note_choice import Listened
     from deepdiva.synths.diva.preset import Preset
 
 DRAWS = 64
@@ -82,8 +84,9 @@ class PredictOptions:
         candidates: patches that are rendered and compared for each sound; of 1, the likeliest is
             taken.
         space: base preset and locks; what is free, the network says.
-        pitch: MIDI note of the sounds; None for the network's own.
-        hear_pitch: take the key from each recording's pitch.
+        note: what the user says of what was played; the rest is heard, and where nothing can be
+            heard, the network's own.
+        recording: which part of the recordings counts.
         renderer: what renders the candidates.
         device: where the network runs.
         seed: of everything that is drawn at random.
@@ -93,8 +96,8 @@ class PredictOptions:
     model_file: Path | None = None
     candidates: int = DRAWS
     space: SpaceChoice = field(default_factory=SpaceChoice)
-    pitch: int | None = None
-    hear_pitch: bool = False
+    note: NoteChoice = field(default_factory=NoteChoice)
+    recording: RecordingChoice = field(default_factory=RecordingChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     device: str = "cpu"
     seed: int = 0
@@ -163,16 +166,14 @@ def prepared(
     Raises:
         DeepDivaError: a sound, a file or a value that does not fit; nothing was predicted then.
     """
-    from deepdiva.audio import load_target
     from deepdiva.models.answers import Matcher
     from deepdiva.models.registry import load_predictor
-    from deepdiva.pipeline.recordings import heard_note, remarks
     from deepdiva.space import parse_lock
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
 
-    seed, hears = options.seed, options.hear_pitch
+    seed = options.seed
     locks = dict(parse_lock(DIVA, text) for text in options.space.lock)
     around = replace(options.space, free=None, lock=())
     preset = around.preset()
@@ -188,14 +189,10 @@ def prepared(
         threads = worker_count(options.jobs) if synth.info.workers == "threading" else 1
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
         _warn_of_base(listener, matcher, header)
-        played = (
-            predictor.note
-            if options.pitch is None
-            else replace(predictor.note, pitch=options.pitch)
-        )
-        targets = [load_target(job.sound, played) for job in jobs]
         transposed = synthesizer_of(DIVA).transposition(matcher.held)
-        notes = [heard_note(target, played, transposed) if hears else played for target in targets]
+        heard = [_listened(job.sound, options, predictor, matcher.held, transposed) for job in jobs]
+        targets = [one.target for one in heard]
+        notes = [one.chosen.note for one in heard]
         matchers = {
             note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
             for note in dict.fromkeys(notes)
@@ -214,10 +211,42 @@ def prepared(
                 note,
                 next(answers[note]),
                 matchers[note],
-                tuple(target.report if hears else remarks(target, note, transposed)),
+                one.remarks,
             )
-            for job, target, note in zip(jobs, targets, notes, strict=True)
+            for job, target, note, one in zip(jobs, targets, notes, heard, strict=True)
         )
+
+
+def _listened(
+    sound: Path,
+    options: PredictOptions,
+    predictor: Predictor,
+    held: NDArray[np.float64],
+    transposed: float,
+) -> Listened:
+    """A recording with the note that was heard, or where the network does not know that, its own.
+
+    Raises:
+        DeepDivaError: a recording that cannot be heard, or a note that the user asks for and the
+            network does not know.
+    """
+    from deepdiva.models.transposition import for_note
+    from deepdiva.pipeline.note_choice import listen
+
+    own = predictor.note
+    choice = replace(options.note, sample_rate=own.sample_rate)
+    found = listen(sound, choice, options.recording, transposed=transposed)
+    try:
+        for_note(predictor, found.chosen.note, held)
+    except InvalidValueError as error:
+        if choice.fixes_length:
+            return found
+        as_its_own = replace(
+            choice, length_seconds=own.length_seconds, render_seconds=own.render_seconds
+        )
+        found = listen(sound, as_its_own, options.recording, transposed=transposed)
+        return replace(found, remarks=(*found.remarks, f"{error}: it is heard as one of those."))
+    return found
 
 
 def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Predictor:
@@ -235,8 +264,8 @@ def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Pr
             way_out = "Train a network around this base preset (deepdiva train --online --base)"
         else:
             way_out = (
-                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or leave out "
-                "--note-pitch and --hear-pitch"
+                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or say "
+                f"another key (--note-pitch {predictor.note.pitch})"
             )
         raise InvalidValueError(f"Key {note.pitch}: {error}. {way_out}.") from error
 
@@ -338,7 +367,7 @@ def predict(
         sound: file with one note.
         model_file: weights of the network; None for those that come with the package.
         candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
-        pitch: MIDI note of the sound, 0 to 127; None for the network's own.
+        pitch: MIDI note of the sound, 0 to 127; None: it is heard.
         base: preset that holds every parameter that is not predicted; the built-in one if None.
         lock: values at which parameters are held, by name, in units.
         plugin: path of Diva, which then plays the candidates; None for the embedded engine.
@@ -355,7 +384,7 @@ def predict(
         None if model_file is None else Path(model_file),
         candidates,
         SpaceChoice.of(base, None, lock),
-        pitch,
+        NoteChoice(pitch),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         device=device,
         seed=seed,
