@@ -17,7 +17,7 @@ from deepdiva.engine import EmbeddedRenderer
 from deepdiva.synths.diva import default_space
 
 NOTE = deepdiva.Note(length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25"]
+NOTE_OPTIONS = ["--note-pitch", "48", "--note-length", "0.2", "--render-length", "0.25"]
 PUBLIC = [
     "DeepDivaError",
     "MatchResult",

@@ -97,16 +97,19 @@ class Heard:
         """Where the target begins, from the beginning of the part: a moment before the onset."""
         return begin_before(self.onset_seconds)
 
-    def note(self, sample_rate: int = 44100) -> Note:
+    def note(self, usual: Note | None = None) -> Note:
         """The note to be played for it: key, velocity, time held and time recorded.
 
         A sound that has faded is followed by a moment of rest, so that a match ends, too; of one
         that is cut, no release is played.
+
+        Args:
+            usual: sample rate, and whatever is not heard; the defaults if None.
         """
-        usual = Note()
+        usual = usual or Note()
         heard = self.end_seconds - self.begin_seconds
-        render = math.floor(100.0 * heard) if self.is_cut else math.ceil(100.0 * heard)
-        render = 0.01 * render + (0.0 if self.is_cut else _REST_SECONDS)
+        steps = math.floor(100.0 * heard) if self.is_cut else math.ceil(100.0 * heard)
+        render = 0.01 * steps + (0.0 if self.is_cut else _REST_SECONDS)
         render = min(LONGEST_NOTE_SECONDS, max(_SHORTEST_SECONDS, render))
         held = render
         if self.release_seconds is not None:
@@ -116,7 +119,7 @@ class Heard:
             velocity=usual.velocity if self.velocity is None else self.velocity,
             length_seconds=round(min(held, render), 3),
             render_seconds=round(render, 3),
-            sample_rate=sample_rate,
+            sample_rate=usual.sample_rate,
         )
 
     def to_dict(self) -> dict[str, Any]:

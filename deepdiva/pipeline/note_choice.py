@@ -51,7 +51,13 @@ class NoteChoice:
     def of(cls, note: Note | NoteChoice | None) -> NoteChoice:
         """The choice that fixes all of a note, or nothing."""
         if isinstance(note, Note):
-            return cls(**note.to_dict())
+            return cls(
+                note.pitch,
+                note.velocity,
+                note.length_seconds,
+                note.render_seconds,
+                note.sample_rate,
+            )
         return note or cls()
 
     @property
@@ -167,6 +173,7 @@ def listen(
     *,
     transposed: float = 0.0,
     recorded: Chosen | None = None,
+    usual: Note | None = None,
 ) -> Listened:
     """Understand a recording, choose the note for it, and cut its target.
 
@@ -176,6 +183,7 @@ def listen(
         recording: which part of the file counts.
         transposed: semitones by which the base patch transposes the key.
         recorded: what an earlier search has chosen; only what the user fixes may differ.
+        usual: what is taken where nothing is said and nothing heard; the defaults if None.
 
     Raises:
         DeepDivaError: as `deepdiva.hearing.understand`.
@@ -194,7 +202,8 @@ def listen(
     if recorded is not None:
         chosen = replace(recorded, note=choice.note(recorded.note))
     else:
-        chosen = _chosen(heard, choice, begins=recording.part_start is not None)
+        begins = recording.part_start is not None
+        chosen = _chosen(heard, choice, usual or Note(), begins=begins)
     target = hear_target(
         heard,
         chosen.note,
@@ -208,16 +217,17 @@ def listen(
     return Listened(target, chosen, tuple(said))
 
 
-def _chosen(heard: Heard, choice: NoteChoice, *, begins: bool) -> Chosen:
+def _chosen(heard: Heard, choice: NoteChoice, usual: Note, *, begins: bool) -> Chosen:
     """What is chosen for a recording that is heard for the first time.
 
     Args:
         heard: what was understood of it.
         choice: what the user fixes.
+        usual: what is taken where nothing is said and nothing heard.
         begins: whether the user says where it begins.
     """
     begin = 0.0 if begins else heard.begin_seconds
-    played = heard.note(choice.sample_rate)
+    played = heard.note(usual)
     if begins:
         lead = heard.begin_seconds
         played = replace(

@@ -235,7 +235,7 @@ def _listened(
 
     own = predictor.note
     choice = replace(options.note, sample_rate=own.sample_rate)
-    found = listen(sound, choice, options.recording, transposed=transposed)
+    found = listen(sound, choice, options.recording, transposed=transposed, usual=own)
     try:
         for_note(predictor, found.chosen.note, held)
     except InvalidValueError as error:
@@ -244,7 +244,7 @@ def _listened(
         as_its_own = replace(
             choice, length_seconds=own.length_seconds, render_seconds=own.render_seconds
         )
-        found = listen(sound, as_its_own, options.recording, transposed=transposed)
+        found = listen(sound, as_its_own, options.recording, transposed=transposed, usual=own)
         return replace(found, remarks=(*found.remarks, f"{error}: it is heard as one of those."))
     return found
 
