@@ -6,8 +6,8 @@ distances instead of rendering, and stands after a moment where it stood, to the
 
 The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
 generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row),
-`failures` where there were some (the reasons), and where the strategy learns from them `residuals`
-(float32, little-endian, base64).
+`gain` where the level is solved (of that row), `failures` where there were some (the reasons), and
+where the strategy learns from them `residuals` (float32, little-endian, base64).
 After those of the search come those of the fit of start phases, whose points hold these, too.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,7 +108,14 @@ class Journal:
         if "residuals" in line:
             numbers = np.frombuffer(base64.b64decode(line["residuals"]), "<f4")
             residuals = numbers.reshape(len(distances), -1).astype(np.float32)
-        scores = Scores(distances, int(distances.argmin()), line["full"], failures, residuals)
+        gain = line.get("gain")
+        if gain is not None and not (isinstance(gain, float) and 0.0 < gain < math.inf):
+            raise InvalidValueError(
+                f"{self.folder / GENERATIONS} holds {gain!r} as gain: it must be a number above 0. "
+                "The record is damaged: start again in another folder."
+            )
+        best = int(distances.argmin())
+        scores = Scores(distances, best, line["full"], failures, residuals, gain)
         return scores, line["seconds"]
 
     def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
@@ -118,12 +126,14 @@ class Journal:
             scores: of these points.
             seconds: since the search began.
         """
-        line = {
+        line: dict[str, Any] = {
             "seconds": seconds,
             "full": scores.full,
             "distances": scores.distances.tolist(),
             "points": points.tolist(),
         }
+        if scores.gain is not None:
+            line["gain"] = scores.gain
         if scores.failures:
             line["failures"] = list(scores.failures)
         if scores.residuals is not None:

@@ -146,6 +146,7 @@ class Task:
         resume: go on with the search that the run folder holds, if it holds one, and overwrite what
             it has written.
         heard: what was heard in the recording and decides the match, ready for JSON.
+        remarks: what was said of the recording, one sentence each.
     """
 
     target: Target
@@ -157,6 +158,7 @@ class Task:
     force: bool
     resume: bool
     heard: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

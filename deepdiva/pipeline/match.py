@@ -144,7 +144,6 @@ def prepared(
     from deepdiva.workers import worker_count
 
     search = options.search
-    settings = search.settings(options.seed, options.jobs)
     files = sound_files(sounds)
     base = options.space.preset()
     workers = worker_count(options.jobs)
@@ -153,6 +152,8 @@ def prepared(
     )
     with closing(synth):
         space = _heard(options.space.space(base, synth.table), synth, listener)
+        held = tuple(options.space.locks(synth.table))
+        settings = search.settings(options.seed, options.jobs, held)
         first = options.prior.engine_first
         sketch = engine_sketch(settings, search.mode, space, synth, base) if first else None
         _say_ignored(space, sketch.renderer if sketch else synth, listener)
@@ -187,6 +188,7 @@ def prepared(
                         force,
                         resume,
                         listened.chosen.to_dict(),
+                        listened.remarks,
                     )
                 )
             starts = starts_of(
@@ -395,6 +397,7 @@ def _matched(
             "plug-in. deepdiva refine --plugin searches any synthesizer."
         )
     found = search_sound(task, run.renderer, start, on_progress, run.sketch)
+    said = [*said, *found.remarks]
     others = () if found.explanation is None else found.explanation.alternatives
     return MatchResult(
         base.with_values(found.patch),

@@ -107,7 +107,7 @@ class SpaceChoice:
             InvalidValueError: a value outside its range, nothing left free, or a base preset of
                 another synthesizer.
         """
-        from deepdiva.space import ParameterSpace, parse_free, parse_lock
+        from deepdiva.space import ParameterSpace, parse_free
         from deepdiva.synths import synthesizer_of
 
         synthesizer = synthesizer_of(table)
@@ -118,9 +118,20 @@ class SpaceChoice:
                 "that renders."
             )
         free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
-        locks = dict(parse_lock(table, text) for text in self.lock)
+        locks = self.locks(table)
         values = preset.values() if has_presets else table.defaults()
         return ParameterSpace(table, values, free).locked(locks)
+
+    def locks(self, table: ParameterTable) -> dict[str, float]:
+        """Values at which parameters are held, by name, in units.
+
+        Raises:
+            UnknownNameError: a parameter that the table does not have.
+            InvalidValueError: a value that it does not have.
+        """
+        from deepdiva.space import parse_lock
+
+        return dict(parse_lock(table, text) for text in self.lock)
 
 
 @dataclass(frozen=True)
@@ -196,8 +207,13 @@ class SearchChoice:
     patience: int | None = None
     weights: tuple[str, ...] = ()
 
-    def settings(self, seed: int, jobs: int | None) -> RefineSettings:
+    def settings(self, seed: int, jobs: int | None, held: tuple[str, ...] = ()) -> RefineSettings:
         """The settings of a search.
+
+        Args:
+            seed: of everything that is drawn at random.
+            jobs: workers; None for one for each core.
+            held: parameters that keep the values of the base patch.
 
         Raises:
             InvalidValueError: a value outside its range, or a weight that is no number.
@@ -214,6 +230,7 @@ class SearchChoice:
             seed=seed,
             jobs=jobs,
             weights=self._weights(),
+            held=held,
         )
 
     def _limit(self) -> int | None:

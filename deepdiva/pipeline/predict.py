@@ -397,13 +397,14 @@ def predict(
     answer, matcher = found.answer, found.matcher
     rendered = answer.candidates.x[: len(answer.chosen.distances)]
     order = answer.chosen.distances.argsort(kind="stable")[1 : 1 + ALTERNATIVES]
+    others = matcher.levelled(matcher.patches(rendered[order]), found.target.audio)
     spreads = tuple(answer.spreads)
     return Prediction(
         answer.preset,
         answer.chosen.audio,
         found.note.sample_rate,
         answer.chosen.distance,
-        tuple(matcher.base.with_values(patch) for patch in matcher.patches(rendered[order])),
+        tuple(matcher.base.with_values(patch) for patch in others),
         {s.parameter.name: float(answer.chosen.patch[s.parameter.index]) for s in spreads},
         spreads,
         (*said, *found.remarks),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def starts_of(
     reasons: dict[str, None] = {}
     for task in tasks:
         try:
-            heard = _predicted(_fitting(predictor, task), task)
+            heard = _predicted(_fitting(predictor, task), task, synth)
         except _UnfitError as error:
             if asked:
                 raise InvalidValueError(
@@ -110,10 +112,16 @@ def _fitting(predictor: Predictor, task: Task) -> Predictor:
         raise _UnfitError(str(error)) from error
 
 
-def _predicted(predictor: Predictor, task: Task) -> Start:
+def _predicted(predictor: Predictor, task: Task, synth: Renderer) -> Start:
+    from deepdiva.level import level_of
     from deepdiva.search.start import Start
     from deepdiva.workers import single_thread
 
+    audio = task.target.audio
+    kept = (*task.space.names, *task.settings.held)
+    level = level_of(audio, synth, task.space.base, kept)
+    if level is not None:
+        audio = audio * np.float32(level.gain)
     with single_thread():
-        [answer] = predictor.predict(task.target.audio[None], task.note)
+        [answer] = predictor.predict(audio[None], task.note)
     return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)

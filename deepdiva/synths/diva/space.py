@@ -26,6 +26,9 @@ SEED_PROJECT_FREE = (
 )
 """The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
 
+VOLUMES = ("VCA1.Vol", "main.CcOp")
+"""The amplifier's volume, and the output behind it."""
+
 VOICE_STACK = "VCC.Voicing"
 """How many voices a key plays; each has start phases and pots of its own."""
 

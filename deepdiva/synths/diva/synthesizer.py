@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from deepdiva.parameters import ParameterTable
 from deepdiva.synths.diva import symmetry
 from deepdiva.synths.diva.keys import KEY_RULES, TRANSPOSING
-from deepdiva.synths.diva.space import SEED_PROJECT_FREE, USUAL_VARIETY
+from deepdiva.synths.diva.space import SEED_PROJECT_FREE, USUAL_VARIETY, VOLUMES
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
 
@@ -28,6 +28,10 @@ class Diva(Synthesizer):
     @property
     def preset_suffix(self) -> str:
         return ".h2p"
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        return VOLUMES
 
     @property
     def transposing(self) -> Mapping[str, float]:
