@@ -67,6 +67,7 @@ def exact_match(evaluator: Evaluator, points: NDArray[np.float64]) -> ExactMatch
             raise RenderError("The best match cannot be rendered once more.")
         distances = np.where(batch.played, evaluator.full(batch.audio), np.inf)
         row = int(distances.argmin())
+        distance = float(distances[row])
         patch, sound, shortfall_db = patches[row], batch.audio[row], 0.0
         if evaluator.level is not None:
             found = evaluator.level.levelled(
@@ -76,7 +77,6 @@ def exact_match(evaluator: Evaluator, points: NDArray[np.float64]) -> ExactMatch
     finally:
         if exact is not renderer:
             exact.close()
-    distance = float(evaluator.full(sound[None])[0])
     noise = None
     if not renderer.info.repeatable:
         with contextlib.suppress(RenderError):

@@ -179,6 +179,11 @@ recording_options = gathered(
             type=click.IntRange(min=1),
             help="Channel to take, from 1 on.  [default: those that hold the note]",
         ),
+        "keep_tuning": click.option(
+            "--keep-tuning",
+            is_flag=True,
+            help="Write the recording's own tuning into the preset; without, it plays in tune.",
+        ),
     },
 )
 """Options for the recordings; the command gets `recording: RecordingChoice`."""

@@ -136,6 +136,7 @@ def prepared(
     """
     from deepdiva.audio import sound_files
     from deepdiva.pipeline.engine_first import after_sketch, engine_sketch
+    from deepdiva.pipeline.fitted_space import fitted
     from deepdiva.pipeline.note_choice import listen
     from deepdiva.pipeline.outputs import output_folder
     from deepdiva.pipeline.prior import starts_of
@@ -175,20 +176,21 @@ def prepared(
                     transposed=transposed,
                     recorded=recorded,
                 )
-                for sentence in listened.remarks:
+                own = fitted(listened, space, held, synth, options)
+                for sentence in own.remarks:
                     listener.say(f"{file}: {sentence}")
                 tasks.append(
                     Task(
                         listened.target,
                         outputs[file],
-                        writer,
-                        space,
+                        own.written_by(writer),
+                        own.space,
                         listened.chosen.note,
                         settings,
                         force,
                         resume,
                         listened.chosen.to_dict(),
-                        listened.remarks,
+                        own.remarks,
                     )
                 )
             starts = starts_of(
@@ -390,23 +392,28 @@ def _matched(
     if len(run.tasks) != 1:
         raise InvalidValueError(f"Here are {len(run.tasks)} sounds: match one at a time.")
     [task], [start] = run.tasks, run.starts
-    base = task.writer.base if isinstance(task.writer, PresetWriter) else None
-    if not isinstance(base, Preset):
+    writer = task.writer
+    base = writer.base if isinstance(writer, PresetWriter) else None
+    if not isinstance(writer, PresetWriter) or not isinstance(base, Preset):
         raise InvalidValueError(
             f"{task.space.table.name} renders, and matches are presets of Diva: name Diva's "
             "plug-in. deepdiva refine --plugin searches any synthesizer."
         )
+
+    def preset(patch: NDArray[np.float64]) -> Preset:
+        return base.with_values(writer.written(patch))
+
     found = search_sound(task, run.renderer, start, on_progress, run.sketch)
     said = [*said, *found.remarks]
     others = () if found.explanation is None else found.explanation.alternatives
     return MatchResult(
-        base.with_values(found.patch),
+        preset(found.patch),
         found.preview,
         task.note.sample_rate,
         found.distance,
         found.preview_distance,
         found.silence,
-        tuple(base.with_values(patch) for patch in others),
+        tuple(preset(patch) for patch in others),
         {name: float(found.patch[task.space.table.index(name)]) for name in task.space.names},
         tuple(said),
         found,

@@ -278,8 +278,10 @@ class RecordingChoice:
         part_start: where in the file the sound begins, in seconds; None to find out.
         part_length: seconds of the file; None for what is needed.
         channel: which one to take, from 1 on; None for those that hold the note.
+        keep_tuning: write the recording's own tuning into the preset.
     """
 
     part_start: float | None = None
     part_length: float | None = None
     channel: int | None = None
+    keep_tuning: bool = False

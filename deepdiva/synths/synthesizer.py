@@ -120,6 +120,16 @@ class Synthesizer:
         """Parameters that transpose all oscillators: semitones of a unit by name."""
         return {}
 
+    @property
+    def fine_tuning(self) -> str | None:
+        """The parameter that tunes all oscillators by cents; None where that is not known."""
+        return None
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Parameters that say how long a sound goes on when the key is released."""
+        return ()
+
     def transposition(self, patch: Patch) -> float:
         """Semitones by which a patch transposes the key; 0 where that is not known.
 

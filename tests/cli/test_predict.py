@@ -13,6 +13,7 @@ from deepdiva.audio import load_target, read_audio, write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
 from deepdiva.engine import EmbeddedRenderer
+from deepdiva.level import at_reference
 from deepdiva.models.weights import DEFAULT_WEIGHTS
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
@@ -94,6 +95,7 @@ def test_the_nearest_of_many_is_nearer_than_the_likeliest(tmp_path, posterior, s
             assert 0 <= row["certainty"] <= 1, name
         target = load_target(many["sound"], NOTE).audio
         preview = read_audio(many["preview"])[0][:, 0]
+        [target, preview] = at_reference(np.stack([target, preview]))[0]
         again = SpectralDistance(target, NOTE.sample_rate)(preview[None])[0]
         assert many["distance"] == pytest.approx(again, rel=1e-5)
         for probabilities in many["class_probabilities"].values():

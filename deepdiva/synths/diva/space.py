@@ -29,6 +29,9 @@ SEED_PROJECT_FREE = (
 VOLUMES = ("VCA1.Vol", "main.CcOp")
 """The amplifier's volume, and the output behind it."""
 
+RELEASES = ("ENV1.Rel",)
+"""The release of the envelope that opens the amplifier."""
+
 VOICE_STACK = "VCC.Voicing"
 """How many voices a key plays; each has start phases and pots of its own."""
 
