@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deepdiva.patch_writer import PatchWriter, PresetWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from deepdiva.pipeline.match import MatchOptions
     from deepdiva.pipeline.note_choice import Listened
     from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
+    from deepdiva.synths.synthesizer import Patch
+
+
+IN_TUNE = "The preset plays in tune, and is compared at this tuning (--keep-tuning writes it)."
+"""Said where a recording is out of tune."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +76,34 @@ def fitted(
         ]
         space = replace(space, free=(*space.free, *more))
     name = synthesizer.fine_tuning
-    if not chosen.cents or name is None or name not in synth.honoured:
+    tuned = tuned_base(space.base, chosen.cents, synth, (*space.names, *held))
+    if tuned is None or name is None:
         return FittedSpace(space, remarks)
-    if name in space.names or name in held:
-        return FittedSpace(space, remarks)
-    parameter, column = space.table[name], space.table.index(name)
+    column = space.table.index(name)
     before = float(space.base[column])
-    tuned = min(parameter.maximum, max(parameter.minimum, before + chosen.cents))
-    base = space.base.copy()
-    base[column] = round(tuned, 2)
-    space = replace(space, base=base)
+    space = replace(space, base=tuned)
     if options.recording.keep_tuning:
-        return FittedSpace(space, (*remarks, "The preset keeps its tuning."))
-    said = "The preset plays in tune, and is compared at this tuning (--keep-tuning writes it)."
-    return FittedSpace(space, (*remarks, said), {column: before})
+        return FittedSpace(space, remarks)
+    return FittedSpace(space, (*remarks, IN_TUNE), {column: before})
+
+
+def tuned_base(base: Patch, cents: float, synth: Renderer, kept: Collection[str]) -> Patch | None:
+    """A base patch that is tuned as a recording; None where that cannot or need not be.
+
+    Args:
+        base: shape (len(table),), in units.
+        cents: how far the recording is above the keyboard.
+        synth: plays the candidates.
+        kept: parameters that are searched or held.
+    """
+    from deepdiva.synths import synthesizer_of
+
+    name = synthesizer_of(synth.table).fine_tuning
+    if not cents or name is None or name not in synth.honoured or name in kept:
+        return None
+    parameter, column = synth.table[name], synth.table.index(name)
+    tuned = base.copy()
+    tuned[column] = round(
+        float(np.clip(base[column] + cents, parameter.minimum, parameter.maximum)), 2
+    )
+    return tuned

@@ -115,6 +115,7 @@ class Predicted:
         answer: of the network.
         matcher: that gave it.
         remarks: what was done to the sound, a sentence each.
+        fixed: values in units by column that are written in the place of a patch's own.
     """
 
     job: Job
@@ -123,6 +124,15 @@ class Predicted:
     answer: Answer
     matcher: Matcher
     remarks: tuple[str, ...]
+    fixed: Mapping[int, float] = field(default_factory=dict)
+
+    def preset(self, patch: NDArray[np.float64]) -> Preset:
+        """The preset of a patch, shape (len(table),), in units, as it is written."""
+        written = patch.copy()
+        for column, value in self.fixed.items():
+            written[column] = value
+        preset: Preset = self.matcher.base.with_values(written)
+        return preset
 
     def write(self, job: Job, *, force: bool) -> None:
         """Write all results of a sound, the preset first."""
@@ -130,7 +140,7 @@ class Predicted:
         from deepdiva.picture import match_picture
 
         chosen = self.answer.chosen
-        described: Preset = self.answer.preset.with_meta(
+        described = self.preset(chosen.patch).with_meta(
             name=job.preset.stem,
             author="DeepDiva",
             description=(
@@ -193,28 +203,69 @@ def prepared(
         heard = [_listened(job.sound, options, predictor, matcher.held, transposed) for job in jobs]
         targets = [one.target for one in heard]
         notes = [one.chosen.note for one in heard]
+        tunings = [_tuned(matcher, one, options.recording) for one in heard]
+        kinds = list(zip(notes, tunings, strict=True))
         matchers = {
-            note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
-            for note in dict.fromkeys(notes)
+            (note, tuning): replace(
+                matcher,
+                predictor=_for_note(predictor, note, matcher.held),
+                locks={**locks, **dict(tuning.locks)},
+            )
+            for note, tuning in dict.fromkeys(kinds)
         }
         # Sounds of one note are heard together, and answered in the order in which they came.
         answers = {
-            note: one.answers(
-                [target.audio for target, own in zip(targets, notes, strict=True) if own == note]
+            kind: one.answers(
+                [target.audio for target, own in zip(targets, kinds, strict=True) if own == kind]
             )
-            for note, one in matchers.items()
+            for kind, one in matchers.items()
         }
         yield (
             Predicted(
                 job,
-                target,
-                note,
-                next(answers[note]),
-                matchers[note],
-                one.remarks,
+                one.target,
+                kind[0],
+                next(answers[kind]),
+                matchers[kind],
+                (*one.remarks, *kind[1].remarks),
+                dict(kind[1].fixed),
             )
-            for job, target, note, one in zip(jobs, targets, notes, heard, strict=True)
+            for job, kind, one in zip(jobs, kinds, heard, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    """How candidates are tuned for a comparison, and what is written instead.
+
+    Attributes:
+        locks: values in units by name.
+        fixed: values in units by column that are written in the place of a patch's own.
+        remarks: what is to be said of it.
+    """
+
+    locks: tuple[tuple[str, float], ...] = ()
+    fixed: tuple[tuple[int, float], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def _tuned(matcher: Matcher, listened: Listened, recording: RecordingChoice) -> _Tuning:
+    """Candidates are tuned as the recording; the preset plays in tune, unless the user keeps it."""
+    from deepdiva.pipeline.fitted_space import IN_TUNE, tuned_base
+    from deepdiva.synths import synthesizer_of
+
+    table = matcher.predictor.space.table
+    kept = (*matcher.predictor.space.names, *matcher.locks)
+    base = matcher.held
+    tuned = tuned_base(base, listened.chosen.cents, matcher.renderer, kept)
+    name = synthesizer_of(table).fine_tuning
+    if tuned is None or name is None:
+        return _Tuning()
+    column = table.index(name)
+    locks = ((name, float(tuned[column])),)
+    if recording.keep_tuning:
+        return _Tuning(locks)
+    return _Tuning(locks, ((column, float(base[column])),), (IN_TUNE,))
 
 
 def _listened(
@@ -400,11 +451,11 @@ def predict(
     others = matcher.levelled(matcher.patches(rendered[order]), found.target.audio)
     spreads = tuple(answer.spreads)
     return Prediction(
-        answer.preset,
+        found.preset(answer.chosen.patch),
         answer.chosen.audio,
         found.note.sample_rate,
         answer.chosen.distance,
-        tuple(matcher.base.with_values(patch) for patch in others),
+        tuple(found.preset(patch) for patch in others),
         {s.parameter.name: float(answer.chosen.patch[s.parameter.index]) for s in spreads},
         spreads,
         (*said, *found.remarks),

@@ -320,7 +320,6 @@ def test_a_weight_of_no_distance_is_refused():
 def test_a_distance_of_ones_own_is_minimised(engine, target, optimizer):
     weights = {"full": 2.0}
     result = search(engine, target, evaluations=120, optimizer=optimizer, weights=weights)
-    reported = as_reported(target)
     for generation in result.history.generations:
         row = generation.scores.best
         assert generation.scores.distances[row] == pytest.approx(2.0 * generation.scores.full)
