@@ -16,13 +16,24 @@ from click.testing import CliRunner
 from deepdiva.audio import write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
+from deepdiva.level import at_reference
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.space import VOLUMES
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+NOTE_OPTIONS = [
+    "--note-pitch",
+    "48",
+    "--note-length",
+    "0.2",
+    "--render-length",
+    "0.25",
+    "--sample-rate",
+    "8000",
+]
 OPTIONS = [*NOTE_OPTIONS, "--jobs", "1"]
 SHORT = [*OPTIONS, "--evaluations", "150"]
 SPACE = default_space()
@@ -56,7 +67,8 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     # The preview is struck as the target was; the preset, played with other start phases, is near.
     played = PanelRenderer().render(preset.values()[None], NOTE, 0)[0]
     target, _ = soundfile.read(sounds / "bass.wav", dtype="float32")
-    distance = SpectralDistance(target, NOTE.sample_rate)(np.stack([preview, played]))
+    [target, *sounds] = at_reference(np.stack([target, preview, played]))[0]
+    distance = SpectralDistance(target, NOTE.sample_rate)(np.stack(sounds))
     assert f"{distance[0]:.4f} with fitted phases" in result.stdout
     assert f"distance {distance[1]:.4f} " in result.stdout
     assert (tmp_path / "bass.png").read_bytes().startswith(b"\x89PNG")
@@ -119,7 +131,8 @@ def test_free_locked_and_base_parameters_are_respected(sounds, tmp_path):
     values = Preset.read(found["preset"]).values()
     assert values[SPACE.table.index("OSC.Wave1")] == 3.0
     changed = np.flatnonzero(values != patch)
-    assert {SPACE.table[int(i)].name for i in changed} <= {"VCF1.Freq", "OSC.Tune1", "OSC.Wave1"}
+    names = {SPACE.table[int(i)].name for i in changed}
+    assert names <= {"VCF1.Freq", "OSC.Tune1", "OSC.Wave1", *VOLUMES}
 
 
 def test_weights_are_kept_with_the_search(sounds, tmp_path):
