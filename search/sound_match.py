@@ -26,6 +26,7 @@ from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
+from deepdiva.state_files import KINDS
 
 BEST_PATCH_SECONDS = 1.0
 """The best patch so far is written to the run folder at most this often."""
@@ -127,8 +128,7 @@ class Outputs:
     def _checksums(self) -> dict[str, str]:
         if not self._written.exists():
             return {}
-        noted: dict[str, str] = json.loads(self._written.read_text("utf-8"))
-        return noted
+        return KINDS["written"].read(self._written, dict)
 
 
 @dataclass(frozen=True)

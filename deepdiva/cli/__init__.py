@@ -16,8 +16,8 @@ from typing import IO, Any, NamedTuple
 import click
 
 from deepdiva import __version__
-from deepdiva.cli._tables import printable
 from deepdiva.errors import DeepDivaError
+from deepdiva.names import printable
 
 
 class Entry(NamedTuple):
