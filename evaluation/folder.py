@@ -20,7 +20,7 @@ from typing import Any
 
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
 from deepdiva.evaluation.result import Result
-from deepdiva.files import alone_in, atomic_write
+from deepdiva.files import alone_in, atomic_write, is_leftover, sweep
 from deepdiva.state_files import KINDS
 
 FORMAT = 1
@@ -143,11 +143,13 @@ class RunFolder:
         return self.path / "targets" / f"{sound}.wav"
 
     def create(self, contenders: list[str]) -> None:
-        """Make the folder and what it holds, as far as it is missing."""
+        """Make the folder and what it holds, as far as it is missing; clear what a kill left."""
         for below in ("results", "presets", "previews"):
             for contender in contenders:
                 (self.path / below / contender).mkdir(parents=True, exist_ok=True)
         (self.path / "targets").mkdir(exist_ok=True)
+        for folder in (self.path, *filter(Path.is_dir, self.path.rglob("*"))):
+            sweep(folder)
 
     def write_result(self, result: Result) -> None:
         """Store a result, over an older one."""
@@ -215,7 +217,9 @@ class RunFolder:
         """Whether it holds no run yet; other things it may not hold."""
         if (self.path / "run.json").exists():
             return False
-        if self.path.exists() and any(path.name != LOCK_NAME for path in self.path.iterdir()):
+        if self.path.exists() and any(
+            path.name != LOCK_NAME and not is_leftover(path) for path in self.path.iterdir()
+        ):
             raise FileExistsAlreadyError(
                 f"{self.path} is not empty and holds no run: name a new folder with --output."
             )

@@ -17,7 +17,7 @@ from deepdiva.errors import (
     InvalidValueError,
     MissingFileError,
 )
-from deepdiva.files import alone_in, atomic_write
+from deepdiva.files import alone_in, atomic_write, is_leftover
 from deepdiva.models.training_settings import TrainingSettings
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
@@ -107,7 +107,9 @@ def begun(model_path: Path, name: str | None, params: Mapping[str, Any]) -> Iter
     else:
         folder = model_path / name
         nothing = (RECORD, LOCK_NAME)
-        if folder.exists() and any(path.name not in nothing for path in folder.iterdir()):
+        if folder.exists() and any(
+            path.name not in nothing and not is_leftover(path) for path in folder.iterdir()
+        ):
             raise FileExistsAlreadyError(
                 f"{folder} holds something already: choose another --folder-name, or go on with "
                 f"--resume {folder}."
