@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -54,6 +55,10 @@ def check_target(path: Path | str, force: bool = False) -> Path:
         target = Path(path).resolve()
     except RuntimeError as error:  # of Python before 3.13
         raise InvalidValueError(f"{path} is a link that leads to itself: remove it.") from error
+    if Path(path).is_symlink() and not target.exists():
+        raise InvalidValueError(
+            f"{path} is a link to {target}, which does not exist: remove the link, or name a file."
+        )
     if target.is_dir():
         raise InvalidValueError(f"{path} is a folder: name a file in it.")
     if not target.parent.is_dir():
@@ -175,7 +180,13 @@ def move(file: Path, target: Path, force: bool = False) -> None:
     if force:
         if target.exists():
             shutil.copymode(target, file)
-        file.replace(target)
+        try:
+            file.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # a link that leads to another file system
+                raise
+            atomic_write(target, file.read_bytes(), force=True)
+            file.unlink()
         return
     _name_anew(file, target)
     file.unlink(missing_ok=True)

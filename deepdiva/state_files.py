@@ -310,7 +310,10 @@ class StateFile:
             return
         if not isinstance(content, dict):
             raise Unfit("", "holds no object")
-        found = [content.get(key) for key in self.format]
+        missing = sorted(self.format.keys() - content.keys())
+        if missing:
+            raise Unfit("", f"lacks {', '.join(missing)}")
+        found = [content[key] for key in self.format]
         if found != list(self.format.values()):
             shown, wanted = (
                 " ".join(map(str, entries)) for entries in (found, self.format.values())

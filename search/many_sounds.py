@@ -49,8 +49,8 @@ def match_sounds(
 ) -> Iterator[Match]:
     """Match sounds in processes, each as soon as it and all before it are done.
 
-    Ctrl-C, SIGTERM or SIGHUP ends all searches: those that run write their best match so far and are yielded, as
-    interrupted; the others are left out. A second one does not wait for them.
+    Ctrl-C, SIGTERM or SIGHUP ends all searches: those that run write their best match so far and
+    are yielded, as interrupted; the others are left out. A second one does not wait for them.
 
     Args:
         tasks: sounds to be matched.
