@@ -93,7 +93,8 @@ def _fill(learner: Learner, tensors: dict[str, Tensor], path: Path) -> None:
     except RuntimeError as error:
         raise InvalidValueError(
             f"The weights in {path} do not fit the network that its header describes "
-            f"({one_line(str(error))}): the file is damaged, or another version of deepdiva wrote it."
+            f"({one_line(str(error))}): the file is damaged, or another version of deepdiva wrote "
+            "it."
         ) from error
 
 
