@@ -35,7 +35,7 @@ class _Parent:
 
 
 def worker_options() -> dict[str, Any]:
-    """Options of `joblib.Parallel` with `loky`, by which its workers do not outlive this process."""
+    """Options of `joblib.Parallel` by which workers of `loky` do not outlive this process."""
     return {"initializer": begin_worker, "initargs": (os.getpid(),)}
 
 
