@@ -40,8 +40,8 @@ def optimizer_name(name: str) -> str:
         return names[name.casefold()]
     if not names:
         raise MissingFeatureError(
-            f"{one_line(name, 40)!r} would be an optimizer of Nevergrad, which is not installed: pip "
-            "install 'deepdiva[optimizers]', or leave --optimizer out."
+            f"{one_line(name, 40)!r} would be an optimizer of Nevergrad, which is not installed: "
+            "pip install 'deepdiva[optimizers]', or leave --optimizer out."
         )
     near = difflib.get_close_matches(name.casefold(), names, n=5, cutoff=0.5)
     inside = sorted((key for key in names if name.casefold() in key), key=len)
