@@ -44,7 +44,8 @@ def test_sound_is_what_the_engine_plays(dark):
     assert (result.exit_code, result.stderr) == (0, "")
     audio, rate = soundfile.read(dark.with_suffix(".wav"), dtype="float32")
     preset = Preset.read(dark)
-    expected = PanelRenderer(preset.detune_pots()).render(preset.values()[None], NOTE, 7)[0]
+    engine = PanelRenderer.of_preset(preset)
+    expected = engine.render_stereo(preset.values()[None], NOTE, 7)[:, 0].T
     assert rate == 22050
     np.testing.assert_array_equal(audio, expected)
     peak = 20 * math.log10(np.abs(expected).max())
@@ -71,12 +72,12 @@ def test_folder_is_rendered_into_a_new_folder(tmp_path, dark):
 
 
 def test_parameters_that_are_not_honoured_are_named_with_reasons(tmp_path):
-    path = write_preset(tmp_path / "lead.h2p", **{"main_#FX1": 1.0, "OSC_Model": 0.0})
+    path = write_preset(tmp_path / "lead.h2p", ENV1_Trig=1.0, VCA1_Mode=2.0)
     result = run(path)
     assert result.exit_code == 0
     assert result.stderr == (
-        f"{path}: not honoured: main.#FX1 (the engine has no effects); "
-        "OSC.Model (the engine plays the Dual VCO Eco only).\n"
+        f"{path}: not honoured: ENV1.Trig (what the other triggers do is unknown); "
+        "VCA1.Mode (what the other modes do is unknown).\n"
     )
 
 
@@ -92,13 +93,13 @@ def test_json_says_what_was_rendered(tmp_path, dark):
         "note": NOTE.to_dict(),
         "seed": 3,
         "performance": AT_REST.to_dict(),
-        "channels": 1,
+        "channels": 2,
         "peak_db": pytest.approx(first["peak_db"]),
         "ignored": {},
         "uncalibrated": [],
     }
     assert second["peak_db"] is None
-    assert second["ignored"] == {"ARP.OnOff": "the engine has no arpeggiator"}
+    assert second["uncalibrated"] == ["arpeggiator"]
 
 
 def test_existing_sound_is_kept_unless_forced(dark):
@@ -167,8 +168,7 @@ def test_two_presets_for_one_name_are_refused(tmp_path, dark):
         (["--plugin", "no-such.so"], "no-such.so does not exist"),
         (["--wheel", "2"], "2.0 is not in the range"),
         (["--note-pitch", "50", "--note-pitch", "50"], "50 is given twice"),
-        (["--renderer", "embedded", "--bend", "1"], "plays single keys with wheels at rest"),
-        (["--renderer", "embedded", "--stereo"], "plays one channel"),
+        (["--renderer", "dawdreamer", "--bend", "1"], "plays single keys with wheels at rest"),
         (["--tuning", "no-such.scl"], "no-such.scl does not exist"),
         (["--renderer", "harmonium"], "'harmonium' is not one of"),
     ],

@@ -46,7 +46,8 @@ def played(patch, note=NOTE, trimmers=None, **performance):
     """Mono; oscillators begin at phase 0."""
     given = {} if trimmers is None else {"trimmers": trimmers}
     start = panel.Start(reset=True)
-    engine = PanelRenderer(start=start, performance=Performance(**performance), **given)
+    even = np.zeros((8, 3))
+    engine = PanelRenderer(even, start=start, performance=Performance(**performance), **given)
     return engine.render(patch[None], note)[0]
 
 
