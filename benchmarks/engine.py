@@ -220,7 +220,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         patches = cache / "patches.npz"
-        np.savez(patches, **rows())
+        np.savez(patches, allow_pickle=False, **rows())
         with checkout(options.before) if options.before else nullcontext(ROOT) as other:
             sides = [Side("now", ROOT, cache, patches)]
             if options.before:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from deepdiva.audio import load_target, read_audio, write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
+from deepdiva.level import at_reference
 from deepdiva.models.weights import DEFAULT_WEIGHTS
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
@@ -48,6 +49,16 @@ def sounds(tmp_path_factory):
 
 
 def predict(*arguments, expect=0):
+    """With the network's own note, unless a test says another or leaves it to what is heard."""
+    arguments = [*map(str, arguments)]
+    if "--note-pitch" not in arguments:
+        arguments += ["--note-pitch", "48"]
+    if "--render-length" not in arguments:
+        arguments += ["--note-length", "0.4", "--render-length", "0.4"]
+    return told(*arguments, expect=expect)
+
+
+def told(*arguments, expect=0):
     result = CliRunner().invoke(main, ["predict", *map(str, arguments)])
     assert result.exit_code == expect, (result.output, result.exception)
     return result
@@ -84,6 +95,7 @@ def test_the_nearest_of_many_is_nearer_than_the_likeliest(tmp_path, posterior, s
             assert 0 <= row["certainty"] <= 1, name
         target = load_target(many["sound"], NOTE).audio
         preview = read_audio(many["preview"])[0][:, 0]
+        [target, preview] = at_reference(np.stack([target, preview]))[0]
         again = SpectralDistance(target, NOTE.sample_rate)(preview[None])[0]
         assert many["distance"] == pytest.approx(again, rel=1e-5)
         for probabilities in many["class_probabilities"].values():
@@ -229,13 +241,13 @@ def test_keys_are_heard(tmp_path, posterior):
         write_wav(tmp_path / name, (0.2 * tone).astype(np.float32), NOTE.sample_rate)
     noise = np.random.default_rng(0).standard_normal(times.size)
     write_wav(tmp_path / "noise.wav", (0.1 * noise).astype(np.float32), NOTE.sample_rate)
-    options = ["--model-file", posterior, "--json", "--hear-pitch"]
-    result = predict(tmp_path, "-o", tmp_path / "all", *options)
+    options = ["--model-file", posterior, "--json"]
+    result = told(tmp_path, "-o", tmp_path / "all", *options)
     found = {Path(row["sound"]).name: row for row in json.loads(result.stdout)}
     assert {name: row["note"]["pitch"] for name, row in found.items()} == {
         "41.wav": 41, "55.wav": 55, "60.wav": 60, "noise.wav": NOTE.pitch,
     }  # fmt: skip
     # An answer does not depend on the sounds beside it.
-    result = predict(tmp_path / "55.wav", "-o", tmp_path / "one", *options)
+    result = told(tmp_path / "55.wav", "-o", tmp_path / "one", *options)
     [alone] = json.loads(result.stdout)
     assert alone["parameters"] == found["55.wav"]["parameters"]

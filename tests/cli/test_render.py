@@ -72,17 +72,16 @@ def test_folder_is_rendered_into_a_new_folder(tmp_path, dark):
 
 
 def test_parameters_that_are_not_honoured_are_named_with_reasons(tmp_path):
-    path = write_preset(tmp_path / "lead.h2p", ENV1_Trig=1.0, VCA1_Mode=2.0)
+    path = write_preset(tmp_path / "lead.h2p", ENV1_Trig=1.0, ENV2_Trig=1.0)
     result = run(path)
     assert result.exit_code == 0
     assert result.stderr == (
-        f"{path}: not honoured: ENV1.Trig (what the other triggers do is unknown); "
-        "VCA1.Mode (what the other modes do is unknown).\n"
+        f"{path}: not honoured: ENV1.Trig, ENV2.Trig (what the other triggers do is unknown).\n"
     )
 
 
 def test_json_says_what_was_rendered(tmp_path, dark):
-    silent = write_preset(tmp_path / "silent.h2p", VCA1_Vol=0.0, ARP_OnOff=1.0)
+    silent = write_preset(tmp_path / "silent.h2p", VCA1_Vol=0.0, ENV1_Trig=1.0)
     result = run(dark, silent, "--json", "--seed", 3)
     first, second = json.loads(result.stdout)
     assert first == {
@@ -99,7 +98,7 @@ def test_json_says_what_was_rendered(tmp_path, dark):
         "uncalibrated": [],
     }
     assert second["peak_db"] is None
-    assert second["uncalibrated"] == ["arpeggiator"]
+    assert second["ignored"] == {"ENV1.Trig": "what the other triggers do is unknown"}
 
 
 def test_existing_sound_is_kept_unless_forced(dark):

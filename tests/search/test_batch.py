@@ -27,7 +27,16 @@ from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+NOTE_OPTIONS = [
+    "--note-pitch",
+    "48",
+    "--note-length",
+    "0.2",
+    "--render-length",
+    "0.25",
+    "--sample-rate",
+    "8000",
+]
 SPACE = default_space()
 NAMES = ("bass", "lead", "pad")
 

@@ -184,7 +184,16 @@ def test_the_command_searches_the_engine_before_diva(target, tmp_path, monkeypat
 
     monkeypatch.setattr(RendererChoice, "open", open_renderer)
     write_wav(tmp_path / "bass.wav", target, NOTE.sample_rate)
-    options = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+    options = [
+        "--note-pitch",
+        "48",
+        "--note-length",
+        "0.2",
+        "--render-length",
+        "0.25",
+        "--sample-rate",
+        "8000",
+    ]
     options += ["--plugin", str(plugin), "--mode", "quick", "--no-predict", "--json"]
     found = {}
     for name, more in (("first", []), ("never", ["--no-engine-first", "--evaluations", "60"])):

@@ -53,7 +53,16 @@ def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
     sound = tmp_path / "bass.wav"
     write_wav(sound, target, NOTE.sample_rate)
     options = ["--optimizer", "LISTED", "--evaluations", "100", "--no-predict", "--jobs", "1"]
-    options += ["--note-length", "0.2", "--render-length", "0.25", "-o", str(tmp_path / "out")]
+    options += [
+        "--note-pitch",
+        "48",
+        "--note-length",
+        "0.2",
+        "--render-length",
+        "0.25",
+        "-o",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(main, ["refine", str(sound), *options])
     assert done.exit_code == 0, done.output
     assert "Listed," in (tmp_path / "out" / "bass.run" / "history.csv").read_text()

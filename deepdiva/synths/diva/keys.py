@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from deepdiva.synths.synthesizer import KeyRules
 
-TRANSPOSING: Mapping[str, float] = MappingProxyType({"VCC.Trsp": 1.0, "VCC.FTun": 0.01})
+FINE_TUNING = "VCC.FTun"
+"""Tunes all oscillators by cents."""
+
+TRANSPOSING: Mapping[str, float] = MappingProxyType({"VCC.Trsp": 1.0, FINE_TUNING: 0.01})
 """Semitones by which a unit of a parameter transposes all oscillators."""
 
 _TIMES = tuple(f"ENV{k}.{stage}" for k in (1, 2) for stage in ("Atk", "Dec", "Rel"))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ _DIVISIONS = (
 """Length of LFO.Sync 0 to 23, in bars of four beats."""
 
 
-def within(values: Array, low: float, high: float) -> Array:
+def within(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     """Values kept in a range: `np.clip`, which takes several times as long for short arrays."""
     return np.asarray(np.minimum(np.maximum(values, low), high))
 
@@ -752,20 +753,27 @@ class Nuisance:
 
     def rows(self, rows: NDArray[np.int64]) -> Nuisance:
         """That of some patches."""
-        arrays = (self.phases, self.noise, self.detune_cents, self.start_level)
-        return Nuisance(*(None if a is None else a[rows] for a in arrays), drift=self.drift)
 
-    def check(self, batch: int, voices: int, oscillators: int) -> None:
-        """Compare the shapes with a batch.
+        def some(array: Array | None) -> Array | None:
+            return None if array is None else array[rows]
 
-        Args:
-            batch: patches.
-            voices: of the largest stack.
-            oscillators: of the panel with the most.
+        return Nuisance(
+            some(self.phases),
+            some(self.noise),
+            some(self.detune_cents),
+            some(self.start_level),
+            self.drift,
+        )
+
+    def check(self, patches: Array) -> None:
+        """Compare the shapes with a batch of patches, (batch, 281).
 
         Raises:
             InvalidValueError: an array of another shape.
         """
+        batch, voices = len(patches), int(voices_of(patches).max())
+        panels = [OSCILLATORS[played_models(patch)[0]] for patch in patches]
+        oscillators = max(fitting.module.oscillators for fitting in panels)
         least: dict[str, tuple[int, ...]] = {
             "phases": (batch, voices, oscillators),
             "noise": (batch, voices),
@@ -821,15 +829,10 @@ def lane_inputs(
         performance: tempo, wheels, tuning.
         events: one for each patch of the batch; None for the note's key, struck from silence.
         trimmers: of the preset.
-        nuisance: what stands in no preset.
-
-    Raises:
-        InvalidValueError: nuisance of another shape.
+        nuisance: what stands in no preset, of fitting shape (`Nuisance.check`).
     """
     models = np.array([played_models(patch) for patch in patches], np.int64)
     stacks = voices_of(patches)
-    most = max(OSCILLATORS[m].module.oscillators for m in models[:, 0])
-    nuisance.check(len(patches), int(stacks.max()), most)
     for model in np.unique(models, axis=0):
         members = np.flatnonzero((models == model).all(axis=1))
         stack = stacks[members]

@@ -254,6 +254,8 @@ class PanelRenderer(Renderer):
         if len(patches) == 0:
             return out
         chance = nuisance or panel.DRAWN
+        if nuisance is not None:
+            nuisance.check(patches)
         own = np.broadcast_to(np.asarray(seeds), (len(patches),)).astype(np.int64)
         rate = float(note.sample_rate)
         note_off = min(note.samples, max(1, round(note.length_seconds * rate)))

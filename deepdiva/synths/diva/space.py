@@ -38,6 +38,12 @@ MS_REV1_POTS = (
 )
 """Detune pots of MS-REV1, for each voice those of oscillators 1 and 2."""
 
+VOLUMES = ("VCA1.Vol", "main.CcOp")
+"""The amplifier's volume, and the output behind it."""
+
+RELEASES = ("ENV1.Rel",)
+"""The release of the envelope that opens the amplifier."""
+
 VOICE_STACK = "VCC.Voicing"
 """How many voices a key plays; each has start phases and pots of its own."""
 
