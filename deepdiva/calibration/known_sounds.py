@@ -17,8 +17,9 @@ from scipy.signal import stft
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
-from deepdiva.synths.diva import DIVA, panel
+from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
+from deepdiva.synths.diva.trimmers import Trimmers
 
 Array = NDArray[np.float64]
 
@@ -166,7 +167,10 @@ class Judge:
             UnknownNameError: no such constant.
         """
         engine = PanelRenderer(
-            np.zeros((8, 3)), {**STILL, **constants}, self._threads, panel.Start(reset=True)
+            np.zeros((8, 3)),
+            {**STILL, **constants},
+            self._threads,
+            trimmers=Trimmers(oscillator_reset=True),
         )
         found = []
         renders = engine.render(self.known.patches, self.known.note)
