@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -87,10 +88,8 @@ class Child:
 def _run(main: Main, pipe: Connection) -> None:
     # Ctrl-C reaches every process of a terminal: the parent says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with contextlib.suppress(EOFError, OSError):
         main(pipe)
-    except (EOFError, OSError):
-        pass
     os._exit(0)  # no thread of a library keeps the process of a parent that has gone
 
 

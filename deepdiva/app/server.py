@@ -197,20 +197,20 @@ class _Desk:
             raise InvalidValueError(sound.error or "It was not listened to yet.")
         take = self._library.new_take(sound, **_take_values(sound.heard, wanted))
         self._studio.search(take)
-        return JSONResponse(asdict(take), 201)
+        return JSONResponse(self._studio.shown(take), 201)
 
     async def stop(self, request: Request) -> Response:
         """Have enough of a search."""
         take = self._take(request)
         self._studio.stop(take)
-        return JSONResponse(asdict(take))
+        return JSONResponse(self._studio.shown(take))
 
     async def again(self, request: Request) -> Response:
         """Go on with a search that failed."""
         take = self._take(request)
         if take.state == "failed":
             self._studio.search(take)
-        return JSONResponse(asdict(take))
+        return JSONResponse(self._studio.shown(take))
 
     async def edit(self, request: Request) -> Response:
         """Keep the patch as the user has turned its knobs."""
@@ -450,7 +450,11 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(
-    folder: Path, sounds: tuple[Path, ...], port: int, on_open: Callable[[str], None]
+    folder: Path,
+    sounds: tuple[Path, ...],
+    port: int,
+    on_open: Callable[[str], None],
+    evaluations: int | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -459,6 +463,7 @@ def serve(
         sounds: files of this machine to be shown.
         port: 0 for any that is free.
         on_open: called with the address when the page can be opened.
+        evaluations: candidates that a search tries at most; None for as many as the page asks for.
 
     Raises:
         StorageError: another server has the folder.
@@ -477,7 +482,7 @@ def serve(
         for path in sounds:
             library.adopt(path)
         config = uvicorn.Config(
-            make_app(Studio(library), token, port),
+            make_app(Studio(library, evaluations=evaluations), token, port),
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=1,

@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,6 @@ from deepdiva.errors import DeepDivaError, InvalidValueError, RenderError
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deepdiva.app.matching import Request
     from deepdiva.app.player import Play, Played
 
@@ -83,9 +81,13 @@ class Studio:
     Args:
         library: where they are kept.
         searchers: processes that search.
+        evaluations: candidates that a search tries at most; None for as many as the page asks for.
     """
 
-    def __init__(self, library: Library, searchers: int = SEARCHERS) -> None:
+    def __init__(
+        self, library: Library, searchers: int = SEARCHERS, evaluations: int | None = None
+    ) -> None:
+        self._evaluations = evaluations
         self.library = library
         self._live: dict[str, Live] = {}
         self._listeners: set[asyncio.Queue[Event | None]] = set()
@@ -124,7 +126,7 @@ class Studio:
             "sounds": [
                 asdict(sound) for sound in self.library.sounds.values() if not sound.is_hidden
             ],
-            "takes": [self._shown(take) for take in self.library.takes.values()],
+            "takes": [self.shown(take) for take in self.library.takes.values()],
         }
 
     async def events(self) -> AsyncIterator[Event]:
@@ -154,9 +156,10 @@ class Studio:
 
     def tell_take(self, take: Take) -> None:
         """Tell of a take."""
-        self._tell({"type": "take", "take": self._shown(take)})
+        self._tell({"type": "take", "take": self.shown(take)})
 
-    def _shown(self, take: Take) -> dict[str, Any]:
+    def shown(self, take: Take) -> dict[str, Any]:
+        """What the page is told of a take."""
         live = self._live.get(take.id)
         return {**asdict(take), "live": None if live is None else asdict(live)}
 
@@ -213,6 +216,7 @@ class Studio:
         target = self.target(take)
         if target is None:
             raise InvalidValueError("The recording is not here: drop it again.")
+        limits = [most for most in (take.evaluations, self._evaluations) if most is not None]
         base = DIVA.defaults() if take.base is None else np.array(take.base)
         return Request(
             target=target,
@@ -221,7 +225,7 @@ class Studio:
             base=self.library.base_file(take),
             lock=tuple((name, float(base[DIVA.index(name)])) for name in take.locked),
             mode=take.mode,
-            evaluations=take.evaluations,
+            evaluations=min(limits, default=None),
             seed=take.seed,
             jobs=max(1, (os.cpu_count() or 2) // SEARCHERS),
         )
@@ -332,13 +336,9 @@ class Studio:
         return pass_on
 
 
-@contextmanager
-def _unless_closed() -> Iterator[None]:
+def _unless_closed() -> suppress:
     """The event loop may be over when a child's last words arrive."""
-    try:
-        yield
-    except RuntimeError:
-        pass
+    return suppress(RuntimeError)
 
 
 def note_of(heard: dict[str, Any], length_seconds: float | None, longest: float) -> Note:

@@ -28,8 +28,19 @@ USUAL_PORT = 8421
     show_default=True,
     help="Where the server listens, on this machine alone; 0 for any that is free.",
 )
+@click.option(
+    "--evaluations",
+    type=click.IntRange(min=1),
+    help="Candidates that a search tries at most, whatever the page asks for.",
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-def command(sounds: tuple[Path, ...], folder: Path, port: int, no_browser: bool) -> None:
+def command(
+    sounds: tuple[Path, ...],
+    folder: Path,
+    port: int,
+    evaluations: int | None,
+    no_browser: bool,
+) -> None:
     """Open a page that matches sounds: drop one, hear it become a preset.
 
     The page is served on this machine to this machine, at an address with a key in it. Closing it
@@ -52,4 +63,4 @@ def command(sounds: tuple[Path, ...], folder: Path, port: int, no_browser: bool)
 
             webbrowser.open(address)
 
-    serve(folder, sounds, port, on_open)
+    serve(folder, sounds, port, on_open, evaluations)

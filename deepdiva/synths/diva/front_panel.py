@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 from deepdiva.synths.diva import acting, panel
 from deepdiva.synths.diva.table import DIVA
 
+_OF_ENVELOPES = ("Model", "RelOn", "Rel", "Quant", "Crve")
+"""What chooses the circuit of an envelope, and what only some circuits have."""
+
+_FILTER_FM = "VCF1.FFM VCF1.FfmSrc VCF1.FfmDpt"
+
 
 @dataclass(frozen=True)
 class PanelModule:

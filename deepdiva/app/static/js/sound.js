@@ -19,7 +19,7 @@ const touched = new Set();
 function sentence({ heard, name }) {
   const parts = [KINDS[heard.kind] ?? heard.kind];
   if (heard.key !== null) {
-    const cents = heard.cents === null ? "" : ` ${heard.cents >= 0 ? "+" : "−"}${Math.abs(heard.cents).toFixed(0)} cents`;
+    const cents = heard.cents === null || Math.abs(heard.cents) < 0.5 ? "" : ` ${heard.cents >= 0 ? "+" : "−"}${Math.abs(heard.cents).toFixed(0)} cents`;
     const source = heard.key_source === "the sound" ? "" : `, by ${heard.key_source}`;
     parts.push(`${keyName(heard.key)}${cents}${source}`);
   }

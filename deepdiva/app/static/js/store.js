@@ -118,7 +118,7 @@ export async function addSound(blob, name) {
 /** Search for a sound; `wanted` holds note, part, patch, locked names and budget. */
 export async function startTake(soundId, wanted = {}) {
   const started = await askJson("takes", { json: { sound: soundId, ...wanted } });
-  take({ type: "take", take: { live: null, ...started } });
+  take({ type: "take", take: started });
   return started;
 }
 
