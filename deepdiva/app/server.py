@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from deepdiva.app.guard import Guard
 from deepdiva.app.library import Library, Sound, Take
+from deepdiva.app.listening import LONGEST_SOUND_SECONDS, recorded, understood
 from deepdiva.app.player import Play
 from deepdiva.app.studio import Studio, note_of
 from deepdiva.app.target import read_target
@@ -34,7 +35,6 @@ MOST_BYTES = 96 << 20
 """Of an upload: ten minutes of CD audio."""
 
 MOST_JSON_BYTES = 256 << 10
-LONGEST_SOUND_SECONDS = 300.0
 LONGEST_NOTE_SECONDS = 30.0
 
 JsonObject = dict[str, Any]
@@ -164,7 +164,7 @@ class _Desk:
         if file is None or sound.heard is not None or sound.error:
             return
         try:
-            heard = await run_in_threadpool(_understood, file)
+            heard = await run_in_threadpool(understood, file)
         except DeepDivaError as error:
             # The file's place on this machine is nothing that the user has named.
             sound.error = str(error).replace(str(file), sound.name)
@@ -186,7 +186,7 @@ class _Desk:
         file = self._library.file(sound)
         if file is None:
             raise InvalidValueError("The recording is not here: drop it again.")
-        audio, rate = await run_in_threadpool(_recorded, file)
+        audio, rate = await run_in_threadpool(recorded, file)
         return _wav(audio, rate)
 
     async def add_take(self, request: Request) -> Response:
@@ -283,38 +283,6 @@ class _Desk:
 
     def _take(self, request: Request) -> Take:
         return self._library.take(request.path_params["id"])
-
-
-def _understood(file: Path) -> JsonObject:
-    from deepdiva.hearing import understand
-
-    heard = understand(file)
-    if heard.seconds > LONGEST_SOUND_SECONDS:
-        raise InvalidValueError(
-            f"{file} lasts {heard.seconds:.0f} s: the page takes {LONGEST_SOUND_SECONDS:.0f} s at "
-            "most. Cut it."
-        )
-    about = heard.to_dict()
-    del about["path"]
-    return _finite(about)
-
-
-def _finite(value: Any) -> Any:
-    """The same without numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _recorded(file: Path) -> tuple[NDArray[np.float32], int]:
-    from deepdiva.audio import open_recording
-
-    recording = open_recording(file)
-    return recording.read(0, recording.scan.frames), recording.scan.sample_rate
 
 
 def _wav(audio: NDArray[np.float32], sample_rate: int) -> Response:

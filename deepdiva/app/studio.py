@@ -20,6 +20,7 @@ import numpy as np
 from deepdiva.app import player, searcher
 from deepdiva.app.child import Child
 from deepdiva.app.library import Library, Sound, Take
+from deepdiva.app.listening import warm_up_listening
 from deepdiva.app.target import TargetChoice
 from deepdiva.errors import DeepDivaError, InvalidValueError, RenderError
 from deepdiva.note import Note
@@ -92,23 +93,47 @@ class Studio:
         self._live: dict[str, Live] = {}
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._searchers = [self._searcher(number) for number in range(searchers)]
-        self._is_warm = False
+        self._cold = {"search", "play", "listen"}
         self._player = Child(player.main, self._on_thread(self._played), self._call(self._mute))
         self._plays: dict[int, Future[Played]] = {}
         self._numbers = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._warming: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
         """Start the processes and go on with searches that were interrupted; on the event loop."""
         self._loop = asyncio.get_running_loop()
         self._searchers[0].child.send(("warm", None))
+        self._warming = [
+            asyncio.create_task(self._warm_player()),
+            asyncio.create_task(self._warm_listening()),
+        ]
         for take in self.library.takes.values():
             if take.state == "running":
                 take.state = "waiting"
         self._fill()
 
+    def _warmed(self, part: str) -> None:
+        self._cold.discard(part)
+        if not self._cold:
+            self._tell({"type": "ready"})
+
+    async def _warm_player(self) -> None:
+        from deepdiva.app.player import Play
+        from deepdiva.synths.diva import DIVA
+
+        with suppress(DeepDivaError):
+            await self.play(Play(DIVA.defaults(), Note(length_seconds=0.1, render_seconds=0.2)))
+        self._warmed("play")
+
+    async def _warm_listening(self) -> None:
+        await asyncio.to_thread(warm_up_listening)
+        self._warmed("listen")
+
     def close(self) -> None:
         """End the processes; searches go on when the studio is opened again."""
+        for task in self._warming:
+            task.cancel()
         for one in self._searchers:
             one.child.close()
         self._player.close()
@@ -121,7 +146,7 @@ class Studio:
         """All that the page shows."""
         return {
             "type": "all",
-            "ready": self._is_warm,
+            "ready": not self._cold,
             "folder": str(self.library.folder),
             "sounds": [
                 asdict(sound) for sound in self.library.sounds.values() if not sound.is_hidden
@@ -233,8 +258,7 @@ class Studio:
     def _heard_from(self, one: _Searcher, message: tuple[str, Any]) -> None:
         kind, content = message
         if kind == "ready":
-            self._is_warm = True
-            self._tell({"type": "ready"})
+            self._warmed("search")
             return
         take_id, news = content
         take = self.library.takes.get(take_id)

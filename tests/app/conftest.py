@@ -12,7 +12,6 @@ import pytest
 from deepdiva.audio import write_wav
 
 ROOT = Path(__file__).parents[2]
-BRASS = ROOT / "examples" / "amsynth_brass.flac"
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -79,7 +78,7 @@ def chromium():
 def window(chromium):
     """A window of the browser; what goes wrong in a page of it is an error of the test."""
     context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(90_000)
     yield context
     context.close()
 

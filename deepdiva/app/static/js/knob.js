@@ -23,6 +23,16 @@ export function label(parameter, value) {
   return `${Number(value.toFixed(digits))}${unit}`;
 }
 
+/** `Tune1ModDepth` as words, which can be broken into lines. */
+const spaced = (title) => title.replace(/([a-z0-9])([A-Z])/g, "$1 $2");
+
+const MEANINGS = {
+  sure: "sure",
+  untold: "the sound does not tell",
+  searched: "searched, not examined",
+  kept: "not searched",
+};
+
 const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M5 11h14v9H5z";
 
 /**
@@ -45,7 +55,7 @@ export function control(parameter, act) {
     "div",
     { class: `knob${parameter.choices.length ? " choice" : ""}`, title: parameter.description },
     made.face,
-    el("span", { class: "name", "aria-hidden": "true" }, parameter.title),
+    el("span", { class: "name", "aria-hidden": "true" }, spaced(parameter.title)),
     made.text,
     lock,
   );
@@ -62,7 +72,7 @@ export function control(parameter, act) {
       root.dataset.told = told;
       root.toggleAttribute("data-turned", value !== origin);
       lock.setAttribute("aria-pressed", String(locked));
-      const meaning = { sure: "sure", untold: "the sound does not tell", kept: "not searched" }[told];
+      const meaning = MEANINGS[told];
       made.show(value, `${meaning}${locked ? ", locked" : ""}`);
     },
   };

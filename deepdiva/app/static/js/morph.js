@@ -40,7 +40,11 @@ function draw() {
     list.replaceChildren(...all.map(({ id: name, text }) => el("option", { value: name }, text)));
     list.value = all.some(({ id: name }) => name === before) ? before : (all[usual] ?? all[0])?.id ?? "";
   }
+  if (byId("morph-from").value === byId("morph-to").value) {
+    byId("morph-to").value = all.find(({ id }) => id !== byId("morph-from").value)?.id ?? "";
+  }
   byId("morph-at").value = 0;
+  setText(byId("morph-text"), "");
 }
 
 function move() {

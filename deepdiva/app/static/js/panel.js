@@ -26,7 +26,7 @@ function namesOf(module) {
 function told(name, roles, free) {
   const role = roles.get(name);
   if (role) return role.uncertain ? "untold" : "sure";
-  return free.has(name) ? "sure" : "kept";
+  return free.has(name) ? "searched" : "kept";
 }
 
 function build() {
@@ -112,7 +112,7 @@ const draw = onceAFrame(() => {
     }
     const all = lockable(module);
     module.lock.setAttribute("aria-pressed", String(all.every((name) => now.locked.has(name))));
-    module.root.toggleAttribute("data-wide", wanted.length > 9);
+    module.root.style.flexBasis = `${Math.min(9, Math.max(1.6, wanted.length)) * 83 + 22}px`;
   }
   byId("undo").disabled = !now.undo.length;
   byId("redo").disabled = !now.redo.length;
