@@ -24,6 +24,7 @@ let patchKey = "";
 const cache = new Map();
 const down = new Map(); // key -> voice
 const faces = new Map(); // key -> button
+let played = 0;
 
 const octavesShown = () => (byId("keys").clientWidth < 560 ? 1 : 3);
 
@@ -96,13 +97,14 @@ export async function strike(pitch, velocity = VELOCITY) {
   down.set(pitch, own);
   faces.get(pitch)?.setAttribute("data-down", "");
   audioContext();
-  performance.mark("strike");
+  const start = performance.now();
   try {
     const sound = await note(pitch, velocity, HELD_SECONDS);
     own.began = audioContext().currentTime;
     own.gain = loudness();
     own.voice = startVoice(sound, own.began, 0, own.gain);
-    performance.measure("strike to sound", "strike");
+    performance.measure("strike to sound", { start });
+    byId("keys").dataset.played = (played += 1);
     if (own.isUp) await letGo(own);
   } catch (error) {
     complain(error);
