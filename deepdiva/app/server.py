@@ -355,7 +355,7 @@ def _note(note: Note, wanted: Any) -> Note:
         "length_seconds": (0.01, LONGEST_NOTE_SECONDS, float),
         "render_seconds": (0.02, LONGEST_NOTE_SECONDS, float),
     }
-    changes = {
+    changes: JsonObject = {
         name: kind(_number(name, wanted[name], low, high))
         for name, (low, high, kind) in limits.items()
         if wanted.get(name) is not None

@@ -67,7 +67,8 @@ export function follow() {
   if (bench.take !== take.id) {
     clear();
     bench.take = take.id;
-    bench.locked = new Set(take.locked);
+    const aside = asides.get(take.id) ?? { undo: [], redo: [], locked: new Set(take.locked) };
+    Object.assign(bench, aside);
     put(answers[0], take.edit);
     return;
   }
@@ -76,7 +77,12 @@ export function follow() {
   if (isNew && !isTurned() && (bench.key === "best" || answer.key !== bench.key)) put(answer);
 }
 
+const asides = new Map(); // take -> what is undone, redone and locked there, while another is shown
+
 function clear() {
+  if (bench.take) {
+    asides.set(bench.take, { undo: bench.undo, redo: bench.redo, locked: bench.locked });
+  }
   Object.assign(bench, {
     take: null, key: "best", origin: null, patch: null, locked: new Set(), undo: [], redo: [],
     sound: null, distance: null, error: "",

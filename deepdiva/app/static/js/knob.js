@@ -24,7 +24,7 @@ export function label(parameter, value) {
 }
 
 /** `Tune1ModDepth` as words, which can be broken into lines. */
-const spaced = (title) => title.replace(/([a-z0-9])([A-Z])/g, "$1 $2");
+const spaced = (title) => title.replace(/ #.*/, "").replace(/([a-z0-9])([A-Z])/g, "$1 $2");
 
 const MEANINGS = {
   sure: "sure",

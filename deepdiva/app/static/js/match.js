@@ -121,7 +121,7 @@ const drawCurve = onceAFrame((take) => {
     plot.append(svg("line", { x1: 0, x2: 400, y1: at, y2: at }));
     const label = el("span", { class: "label" }, (base + share * (top - base)).toFixed(3));
     label.style.left = "6px";
-    label.style.bottom = `${(180 - at) + 1}px`;
+    label.style.bottom = `${Math.min(161, 181 - at)}px`;
     figure.append(label);
   }
   const path = points.map(([time, , far], i) => `${i ? `H${x(time).toFixed(1)}V` : `M${x(time).toFixed(1)} `}${y(far).toFixed(1)}`);
