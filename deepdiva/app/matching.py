@@ -97,6 +97,7 @@ def search(request: Request, tell: Tell, is_stopped: Callable[[], bool]) -> dict
     said: list[str] = []
 
     def say(sentence: str) -> None:
+        sentence = sentence.removeprefix(f"{request.target.path}: ")
         said.append(sentence)
         tell({"kind": "said", "sentence": sentence})
 
