@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from importlib.resources import files
@@ -405,7 +406,8 @@ def listen(port: int) -> socket.socket:
         InvalidValueError: the port is in use.
     """
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # there it would let another program share the port
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(("127.0.0.1", port))
     except OSError as error:

@@ -54,7 +54,8 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
+    from playwright import sync_api
+
     if not CHROMIUM.exists():
         missing = f"{CHROMIUM} does not exist (Debian: apt-get install chromium)"
         if "CI" in os.environ:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from deepdiva.audio import load_target, read_audio
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
-
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
 
 expect.set_options(timeout=90_000)
 
@@ -211,6 +210,31 @@ def test_a_preset_is_downloaded_and_saved_with_consent(matched, server):
     matched.get_by_role("button", name="Save it there").click()
     matched.get_by_role("button", name="Overwrite it").click()
     expect(matched.locator("#kept")).to_contain_text("Saved as")
+
+
+STATES = [(1440, "dark"), (390, "light")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), STATES)
+def test_every_state_is_accessible_and_nothing_is_cut(window, server, matched, width, scheme):
+    assert matched.url.startswith("http")  # what is looked at was matched before
+    page = window.new_page()
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme=scheme)
+    page.goto(server.address)
+    page.locator("#queue .pick", has_text="amsynth").click()
+    page.locator("#panel .module").first.wait_for()
+    page.locator("#report summary").click()
+    page.locator("#report img").wait_for()
+    page.locator("#all-knobs").check()
+    page.locator("#part-add").click()
+    page.locator("#save").click()
+    page.evaluate("async () => (await import('/js/alerts.js')).complain('Something is wrong.')")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    wide, inner = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= inner
+    page.close()
 
 
 def test_a_bad_file_is_a_sentence(page, sound_file):

@@ -15,7 +15,10 @@ from deepdiva.synths.diva.table import DIVA
 _OF_ENVELOPES = ("Model", "RelOn", "Rel", "Quant", "Crve")
 """What chooses the circuit of an envelope, and what only some circuits have."""
 
-_FILTER_FM = "VCF1.FFM VCF1.FfmSrc VCF1.FfmDpt"
+_DRIFT = ("OSC.VtoD", "OSC.Drift")
+_FILTER_FM = ("VCF1.FFM", "VCF1.FfmSrc", "VCF1.FfmDpt")
+_FEEDBACK = ("VCF1.Fback", "VCF1.FbSrc", "VCF1.FbDpt")
+"""On the panel in the place of the high-pass, where there is none."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,24 @@ def front_panel() -> tuple[PanelModule, ...]:
         )
 
     def modular(
-        key: str, title: str, selector: str, table: Mapping[int, panel.Fitting], also: str = ""
+        key: str,
+        title: str,
+        selector: str,
+        table: Mapping[int, panel.Fitting],
+        also: Iterable[str] = (),
+        feedback: Iterable[str] = (),
     ) -> PanelModule:
-        choices = {choice: _ordered(_names(fitting)) for choice, fitting in table.items()}
-        common = set.intersection(*(set(names) for names in choices.values()))
-        shared = [name for name in also.split() if name in known]
+        choices = {
+            choice: _names(fitting) | set(feedback if fitting.feedback else ())
+            for choice, fitting in table.items()
+        }
+        common = set.intersection(*choices.values()) | set(also)
         return PanelModule(
             key,
             title,
-            _ordered([*common, *shared]),
+            _ordered(common & known),
             selector,
-            {
-                choice: tuple(name for name in names if name not in common)
-                for choice, names in choices.items()
-            },
+            {choice: _ordered(names - common) for choice, names in choices.items()},
         )
 
     envelopes = [
@@ -106,11 +113,9 @@ def front_panel() -> tuple[PanelModule, ...]:
         for slot, table in panel.EFFECTS.items()
     ]
     return (
-        modular("oscillators", "Oscillators", "OSC.Model", panel.OSCILLATORS, "OSC.VtoD OSC.Drift"),
-        modular("highpass", "High-pass", "HPF.Model", panel.HIGHPASSES, "VCF1.Fback"),
-        modular(
-            "filter", "Filter", "VCF1.Model", panel.FILTERS, "VCF1.FFM VCF1.FfmSrc VCF1.FfmDpt"
-        ),
+        modular("oscillators", "Oscillators", "OSC.Model", panel.OSCILLATORS, _DRIFT),
+        modular("highpass", "High-pass", "HPF.Model", panel.HIGHPASSES, feedback=_FEEDBACK),
+        modular("filter", "Filter", "VCF1.Model", panel.FILTERS, _FILTER_FM),
         PanelModule("amplifier", "Amplifier", section("VCA1")),
         *effects,
         PanelModule("output", "Output", ("main.CcOp",)),
