@@ -39,8 +39,8 @@ from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.generate import RunSummary, generate
 from deepdiva.data.npy import NpyFile
 from deepdiva.data.sampling import BLOCK, Uniform, draw_block, stream
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.workers import worker_count
 
 SPACE = default_space()
@@ -106,7 +106,7 @@ def no_writing() -> Iterator[None]:
 
 def renderer_alone(settings: DatasetSettings, batch: int, jobs: int) -> None:
     """Play the patches of a batch on `jobs` threads and keep nothing."""
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     blocks = range(-(-settings.sample_size // BLOCK))
 
     def play(block: int) -> None:
@@ -128,7 +128,7 @@ def measure(settings: DatasetSettings, folder: Path, batches: int, jobs: int) ->
         return generate(
             folder / name,
             settings,
-            EmbeddedRenderer(),
+            PanelRenderer(),
             batch + 1,
             first_batch=batch,
             workers=Workers(jobs=jobs),

@@ -28,9 +28,9 @@ import torch
 from numpy.typing import NDArray
 
 from deepdiva.distance import FULL, SEARCH, AveragedDistance, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 PROTOTYPE = Path(__file__).resolve().parents[2] / "shared" / "prototype" / "distance.py"
 BATCH = 64
@@ -127,7 +127,7 @@ def main() -> None:
 
     base = DIVA.defaults()
     base[DIVA.index("VCC.Voicing")] = 2.0
-    note, space, renderer = Note(), default_space(base), EmbeddedRenderer()
+    note, space, renderer = Note(), default_space(base), PanelRenderer()
     patches = space.patches(space.random(np.random.default_rng(1), BATCH + 1))
     audio = renderer.render(patches, note, seeds=np.arange(BATCH + 1))
     target, sounds = audio[0], audio[1:]

@@ -1,199 +1,245 @@
-"""How fast does the embedded engine render? Everything that its speed is judged by, in one run.
+"""How fast does the embedded engine render? All that its speed is judged by, in one run.
 
-    python benchmarks/engine.py [--rounds N] [--shared FOLDER]
+    python benchmarks/engine.py [--before COMMIT] [--turns N] [--torchsynth "PYTHON SCRIPT"]
 
-- renders a second of 1, 16 and 256 random patches of the default space, stack of 2, at 1x and 2x
-  oversampling on 1 and 2 cores, and of 256 patches in which everything moves;
-- the engine's time against that of the prototype of its facts (`prototype/voice_lanes.py` in the
-  folder that --shared or DEEPDIVA_SHARED names), in turns, same patches, 1 core;
-- milliseconds for each candidate of both forms of the spectral distance, and of auraloss,
-  torch.stft and the prototype for the same spectra (more rows: benchmarks/distance.py);
-- peak memory of a process that renders 1,000 patches (Linux);
-- how long a fresh process takes to its first render, with the kernel on disk.
+Rows, each the shortest of several turns in which all sides take their turn one after the other:
 
-A row counts its best round: other load on the machine can only slow it down. Targets: at most 0.75
-of the prototype's time, 4 ms for a single patch, a search form below 0.6 of a render, 1 GiB.
+- *static*: 256 patches, the 11 parameters of the default space at random, stack of 2, 2 s, 2
+  threads;
+- *moving*: the same with LFO 2 on cutoff and pitch;
+- *triple*: the same voices with Triple VCO, feedback and Ladder;
+- *chains*: 256 patches of random chains, dry; *sorted*: the same patches chain by chain;
+- *effects*: the static patches with both effect slots on;
+- *single*: one patch;
+- *first*: a fresh process to its first sound, with an empty cache (*cold*) and with a filled one
+  (*warm*);
+- *memory*: what a process holds at most while it renders 1,000 patches (Linux).
+
+`--before` checks another commit out into a temporary folder and runs the rows that it can play
+beside these. `--torchsynth` is a command that prints "N renders a second" (torchsynth's Voice, 2
+threads).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import json
 import os
+import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
-from distance import library_rows, prototype_rows
 from numpy.typing import NDArray
 
-from deepdiva.distance import FULL, SEARCH, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
-from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva import DIVA, default_space, panel
 
+ROOT = Path(__file__).resolve().parents[1]
 NOTE = Note()
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-_MEMORY = """
-import sys
-from pathlib import Path
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
-sys.path.insert(0, {folder!r})
-from engine import NOTE, random_patches
-from deepdiva.engine import EmbeddedRenderer
-patches = random_patches(1000)
-EmbeddedRenderer().render(patches[:1], NOTE)
-before = peak()
-EmbeddedRenderer().render(patches, NOTE)
-print(before, peak())
+COUNT = 256
+EVERYWHERE = ("static", "moving", "single")
+"""Rows that an engine of Dual VCO Eco and Bite alone plays too."""
+
+_WORKER = """
+import json, sys, time
+import numpy as np
+from deepdiva.note import Note
+from deepdiva.renderers import make_renderer
+rows = np.load(sys.argv[1])
+single, note = make_renderer(), Note()
+engine = type(single)(threads=2)
+for line in sys.stdin:
+    name = line.strip()
+    patches, player = rows[name], single if name == "single" else engine
+    seeds = np.arange(len(patches))
+    player.render(patches, note, seeds)
+    best = float("inf")
+    for _ in range(20 if name == "single" else 2):
+        began = time.perf_counter()
+        player.render(patches, note, seeds)
+        best = min(best, time.perf_counter() - began)
+    print(json.dumps(best), flush=True)
 """
 _FIRST = """
 from time import perf_counter
 began = perf_counter()
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.renderers import make_renderer
 from deepdiva.synths.diva import DIVA
+engine = make_renderer()
 imported = perf_counter()
-EmbeddedRenderer().render(DIVA.defaults()[None], Note())
+engine.render(DIVA.defaults()[None], Note())
 print(imported - began, perf_counter() - imported)
+"""
+_MEMORY = """
+import sys
+from pathlib import Path
+import numpy as np
+from deepdiva.note import Note
+from deepdiva.renderers import make_renderer
+patches = np.load(sys.argv[1])["static"][np.arange(1000) % 256]
+make_renderer().render(patches, Note())
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
 """
 
 
-def random_patches(count: int, moving: bool = False) -> NDArray[np.float64]:
-    """Random points of the default space on a stack of 2; moving: LFO 2 on cutoff and pitch."""
-    base = DIVA.defaults()
-    base[DIVA.index("VCC.Voicing")] = 2
-    if moving:
-        for name, value in (("VCF1.FMDpt", 20.0), ("VCF1.FMSrc", 17.0), ("OSC.TM1Dpt", 1.0)):
-            base[DIVA.index(name)] = value
-        base[DIVA.index("OSC.TM1Src")] = 17.0
-    space = default_space(base)
-    return space.patches(space.random(np.random.default_rng(0), count))
+def rows() -> dict[str, NDArray[np.float64]]:
+    """The patches of each row, (count, 281)."""
+    rng = np.random.default_rng(0)
+    space = default_space()
+    static = space.patches(space.random(rng, COUNT))
+    static[:, DIVA.index("VCC.Voicing")] = 2
+    moving, triple, effects = static.copy(), static.copy(), static.copy()
+    for name, value in (
+        ("VCF1.FMSrc", 17),
+        ("VCF1.FMDpt", 20),
+        ("OSC.TM1Src", 17),
+        ("OSC.TM1Dpt", 1),
+    ):
+        moving[:, DIVA.index(name)] = value
+    chain = (("OSC.Model", 0), ("HPF.Model", 0), ("VCF1.Model", 0), ("VCF1.Fback", 30))
+    for name, value in chain:
+        triple[:, DIVA.index(name)] = value
+    triple[:, DIVA.index("OSC.Shape1")] = rng.uniform(1, 10, COUNT)
+    for name in ("main.#FX1", "main.#FX2"):
+        effects[:, DIVA.index(name)] = 1
+    for name in ("FX1.Module", "FX2.Module"):
+        effects[:, DIVA.index(name)] = rng.integers(0, 5, COUNT)
+    chains = static.copy()
+    for name in panel.MODELS:
+        chains[:, DIVA.index(name)] = rng.integers(0, round(DIVA[name].maximum) + 1, COUNT)
+    models = chains[:, [DIVA.index(name) for name in panel.MODELS]]
+    return {
+        "static": static,
+        "moving": moving,
+        "triple": triple,
+        "chains": chains,
+        "sorted": chains[np.lexsort(models.T)],
+        "effects": effects,
+        "single": static[:1],
+    }
 
 
-def best_seconds(compute: Callable[[], object], rounds: int) -> float:
-    """Shortest of some rounds, after one that does not count."""
-    compute()
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        compute()
-        times.append(time.perf_counter() - began)
-    return min(times)
+class Side:
+    """A process that renders with one version of the engine."""
+
+    def __init__(self, name: str, source: Path, cache: Path, patches: Path) -> None:
+        self.name = name
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(source),
+            "DEEPDIVA_CACHE": str(cache / name),
+            "NUMBA_CACHE_DIR": str(cache / f"{name}-numba"),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.patches = patches
+        self._worker = subprocess.Popen(
+            [sys.executable, "-P", "-c", _WORKER, str(patches)],
+            env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def seconds(self, row: str) -> float:
+        """Of the better of two renders of a row."""
+        assert self._worker.stdin is not None
+        assert self._worker.stdout is not None
+        print(row, file=self._worker.stdin, flush=True)
+        return float(json.loads(self._worker.stdout.readline()))
+
+    def run(self, program: str, **variables: str) -> list[float]:
+        """The numbers that a program prints in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program, str(self.patches)],
+            env={**self.environment, **variables}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return [float(word) for word in done.stdout.split()]
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.terminate()
+        self._worker.wait()
 
 
-def print_speed(rounds: int) -> float:
-    """Renders a second; returns the seconds of a render in a batch of 256 on one core at 1x."""
-    print(f"{'renders a second':28}" + "".join(f"{f'{n} patches':>16}" for n in (1, 16, 256)))
-    reference = 0.0
-    for oversampling in (1, 2):
-        for threads in (1, 2):
-            engine = EmbeddedRenderer(oversampling=oversampling, threads=threads)
-            cells = []
-            for count in (1, 16, 256):
-                patches = random_patches(count)
-                turns = rounds if count == 256 else 4 * rounds
-                seconds = best_seconds(partial(engine.render, patches, NOTE), turns) / count
-                cells.append(f"{1 / seconds:7.0f} {1000 * seconds:5.2f} ms")
-                reference = reference or (seconds if count == 256 else 0.0)
-            name = f"{oversampling}x, {threads} core{'s' if threads > 1 else ''}"
-            print(f"{name:28}" + "".join(f"{cell:>16}" for cell in cells))
-    patches = random_patches(256, moving=True)
-    seconds = best_seconds(lambda: EmbeddedRenderer().render(patches, NOTE), rounds) / 256
-    print(f"{'1x, 1 core, moving':28}{f'{1 / seconds:7.0f} {1000 * seconds:5.2f} ms':>48}\n")
-    return reference
+@contextmanager
+def checkout(commit: str) -> Iterator[Path]:
+    """Another commit in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder) / "before"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run(
+            [*git, "add", "--detach", str(where), commit], check=True, capture_output=True
+        )
+        try:
+            yield where
+        finally:
+            subprocess.run([*git, "remove", "--force", str(where)], check=True)
 
 
-def prototype_render(path: Path, patches: NDArray[np.float64]) -> Callable[[], object] | None:
-    """One call renders these patches with the prototype, if there is one."""
-    spec = importlib.util.spec_from_file_location("prototype_voice", path)
-    if not path.exists() or spec is None or spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    names = "ENV1.Atk ENV1.Dec ENV1.Sus OSC.Tune1 OSC.Tune2 OSC.Vol1 OSC.Vol2 OSC.Wave1 OSC.Wave2"
-    columns = [DIVA.index(name) for name in (*names.split(), "VCF1.Freq", "VCF1.Res")]
-    told = np.array([module.map_patch(*row[columns]) for row in patches])
-    render, *_ = module.make(1)
-    out = np.zeros((len(patches), NOTE.samples), np.float32)
-    return lambda: render(told, module.CD, module.NOISE, out)
-
-
-def print_ratio(shared: Path, rounds: int) -> None:
-    """The engine against the prototype, in turns."""
-    patches = random_patches(256)
-    prototype = prototype_render(shared / "prototype" / "voice_lanes.py", patches)
-    if prototype is None:
-        print(f"no prototype in {shared}\n")
-        return
-    engine = EmbeddedRenderer()
-    prototype()
-    engine.render(patches, NOTE)
-    turns = []
-    for _ in range(max(5, rounds)):
-        marks = [time.perf_counter()]
-        prototype()
-        marks.append(time.perf_counter())
-        engine.render(patches, NOTE)
-        marks.append(time.perf_counter())
-        turns.append(np.diff(marks) / len(patches) * 1000)
-    theirs, ours = np.min(turns, axis=0)
-    median = np.median([turn[1] / turn[0] for turn in turns])
-    print(f"prototype {theirs:.3f} ms, engine {ours:.3f} ms a render, batch of 256, 1 core, 1x")
-    print(f"engine / prototype: {ours / theirs:.2f} (best turns), {median:.2f} (median turn)\n")
-
-
-def print_distances(render_seconds: float, shared: Path, rounds: int) -> None:
-    """Milliseconds for each candidate."""
-    sounds = EmbeddedRenderer().render(random_patches(17), NOTE, np.arange(17))
-    target, candidates, few = sounds[0], sounds[1:], sounds[1:3]
-    rows: dict[str, tuple[Callable[[], object], int]] = {}
-    for name, form in (("search", SEARCH), ("full", FULL)):
-        distance = SpectralDistance(target, NOTE.sample_rate, form)
-        rows[f"spectral distance, {name} form"] = (partial(distance, candidates), 16)
-    others = library_rows(target, few) | prototype_rows(
-        shared / "prototype" / "distance.py", target, few
-    )
-    rows |= {name: (compute, len(few)) for name, compute in others.items()}
-    print(f"{'a candidate of 2 s, 1 core':44}{'ms':>8}{'/ render':>10}")
-    for name, (compute, count) in rows.items():
-        seconds = best_seconds(compute, rounds) / count
-        print(f"{name:44}{1000 * seconds:8.3f}{seconds / render_seconds:10.2f}")
-    print()
-
-
-def run(program: str) -> list[float]:
-    """The numbers that a program prints in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return [float(word) for word in done.stdout.split()]
+def print_rows(sides: list[Side], turns: int, torchsynth: list[str]) -> None:
+    """Milliseconds of each row and side, and what the bounds are about."""
+    best: dict[tuple[str, str], float] = {}
+    voice = []
+    for _ in range(turns):
+        for row in rows():
+            for side in sides:
+                if side is sides[0] or row in EVERYWHERE:
+                    key = (side.name, row)
+                    best[key] = min(best.get(key, np.inf), side.seconds(row))
+        if torchsynth:
+            done = subprocess.run(torchsynth, capture_output=True, text=True, check=True)
+            voice.append(float(done.stdout.split()[0]))
+    here = sides[0].name
+    print(f"{'row':10}" + "".join(f"{side.name:>14}" for side in sides) + f"{'ratio':>9}")
+    for row in rows():
+        cells = [best.get((side.name, row)) for side in sides]
+        line = f"{row:10}" + "".join(f"{1e3 * c:11.1f} ms" if c else f"{'':14}" for c in cells)
+        ratio = cells[0] / cells[1] if len(cells) > 1 and cells[0] and cells[1] else None
+        print(line + (f"{ratio:9.2f}" if ratio else ""))
+    static = best[here, "static"]
+    for row in ("moving", "triple", "chains", "effects"):
+        print(f"{row} / static: {best[here, row] / static:.2f}")
+    print(f"chains / sorted: {best[here, 'chains'] / best[here, 'sorted']:.2f}")
+    if voice:
+        theirs = float(np.median(voice))
+        print(f"static / torchsynth's Voice, renders a second: {COUNT / static / theirs:.1f}")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7, help="of each row")
-    parser.add_argument(
-        "--shared", type=Path, default=Path(os.environ.get("DEEPDIVA_SHARED", SHARED))
-    )
+    parser.add_argument("--before", help="commit to compare with")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--torchsynth", default="", help="command that prints renders a second")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    render_seconds = print_speed(options.rounds)
-    print_ratio(options.shared, options.rounds)
-    print_distances(render_seconds, options.shared, options.rounds)
-    imported, first = run(_FIRST)
-    print(f"fresh process: {imported:.2f} s to import, {first:.2f} s to the first render")
-    if sys.platform == "linux":
-        before, peak = run(_MEMORY.format(folder=str(Path(__file__).parent)))
-        print(f"1,000 patches: {peak:.0f} MiB at most, {before:.0f} MiB before the render")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        patches = cache / "patches.npz"
+        np.savez(patches, allow_pickle=False, **rows())
+        with checkout(options.before) if options.before else nullcontext(ROOT) as other:
+            sides = [Side("now", ROOT, cache, patches)]
+            if options.before:
+                sides.append(Side("before", other, cache, patches))
+            try:
+                print_rows(sides, options.turns, shlex.split(options.torchsynth))
+            finally:
+                for side in sides:
+                    side.close()
+            for side in sides:
+                empty = {"DEEPDIVA_CACHE": str(cache / f"{side.name}-cold"),
+                         "NUMBA_CACHE_DIR": str(cache / f"{side.name}-cold-numba")}  # fmt: skip
+                imported, cold = side.run(_FIRST, **empty)
+                _, warm = side.run(_FIRST, **empty)
+                line = f"{side.name}: {imported:.2f} s to import, first sound {cold:.1f} s cold, "
+                line += f"{warm:.2f} s warm"
+                if sys.platform == "linux":
+                    line += f"; 1,000 patches: {side.run(_MEMORY)[0]:.0f} MiB"
+                print(line)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.hearing import understand
 from deepdiva.hearing.key import find_key, find_partials, track_pitch
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 RATE = 44100
 COUNT = 100
@@ -37,7 +37,7 @@ Sound = tuple[list[float], NDArray[np.float32]]
 def musical(count: int, seed: int) -> list[Sound]:
     """Engine sounds whose two oscillators belong together: true pitches, and audio."""
     space, rng = default_space(), np.random.default_rng(seed)
-    synth = EmbeddedRenderer()
+    synth = PanelRenderer()
     found: list[Sound] = []
     names = list(space.names)
     while len(found) < count:
@@ -61,7 +61,7 @@ def musical(count: int, seed: int) -> list[Sound]:
 def uniform(count: int, seed: int) -> list[Sound]:
     """Engine sounds of patches drawn uniformly; either oscillator's pitch is true."""
     space, rng = default_space(), np.random.default_rng(seed)
-    synth = EmbeddedRenderer()
+    synth = PanelRenderer()
     found: list[Sound] = []
     tunes = [space.table.index(name) for name in ("OSC.Tune1", "OSC.Tune2")]
     while len(found) < count:
@@ -108,7 +108,7 @@ def mixes(count: int, seed: int) -> list[Sound]:
 
 
 def _render(
-    synth: EmbeddedRenderer, patch: NDArray[np.float64], key: int, seed: int
+    synth: PanelRenderer, patch: NDArray[np.float64], key: int, seed: int
 ) -> NDArray[np.float32] | None:
     """A second and a half of a patch; None if it is hardly audible."""
     note = Note(pitch=key, length_seconds=1.5, render_seconds=1.5)

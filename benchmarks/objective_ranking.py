@@ -39,10 +39,10 @@ from deepdiva.distance import (
     DistanceSettings,
     SpectralDistance,
 )
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 CONTINUOUS = (
     "ENV1.Atk",
@@ -137,7 +137,7 @@ def changes(
 
 
 def audible(
-    space: ParameterSpace, renderer: EmbeddedRenderer, count: int, seed: int
+    space: ParameterSpace, renderer: PanelRenderer, count: int, seed: int
 ) -> NDArray[np.float64]:
     """Random points whose patches can be heard, shape (count, dimensions)."""
     rng = np.random.default_rng(seed)
@@ -151,7 +151,7 @@ def audible(
 
 def judged(
     space: ParameterSpace,
-    renderer: EmbeddedRenderer,
+    renderer: PanelRenderer,
     points: NDArray[np.float64],
     columns: dict[str, NDArray[np.float64]],
     milliseconds: dict[str, float],
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="write the table here as well")
     options = parser.parse_args()
 
-    space, renderer = stack_of_2(), EmbeddedRenderer()
+    space, renderer = stack_of_2(), PanelRenderer()
     points = audible(space, renderer, options.patches, options.seed)
     columns = dict(changes(space, points))
     milliseconds = dict.fromkeys(JUDGES, 0.0)

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from search_runs import Record, Sound, known_sounds, side_by_side, struck_again, table
 
 from deepdiva.distance import AVERAGED, AveragedDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.predictor import Predictor
 from deepdiva.models.registry import load_predictor
@@ -37,6 +36,7 @@ from deepdiva.note import Note
 from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.workers import single_thread
 
 NOTES = (
@@ -74,7 +74,7 @@ def answered(predictor: Predictor, sound: Sound, audio: NDArray[np.float32]) -> 
 def measured(options: argparse.Namespace, task: Task) -> list[Record]:
     """All columns of one sound and note, alone in a process; nothing if it cannot be heard."""
     sound, note = task.sound, task.note
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     audio = engine.render(sound.patch[None], note, SEED)[0]
     if np.abs(audio).max() < 0.02:
         return []

@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 
 from deepdiva.audio import load_target, sound_files
 from deepdiva.distance import AveragedDistance, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.answers import Matcher
 from deepdiva.models.baselines import MeanPredictor, NearestPredictor
 from deepdiva.models.interval_coverage import coverage, ranks
@@ -39,6 +38,7 @@ from deepdiva.models.registry import load_predictor
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 CHOOSING_SEED, SCORING_SEED, SOUND_SEED = 0, 1, 2
@@ -73,7 +73,7 @@ class Outcome:
 
 def contenders(options: argparse.Namespace, space: ParameterSpace, note: Note) -> list[Contender]:
     """All predictors of the run, baselines first."""
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     found = [
         Contender("mean", MeanPredictor(space, note), 1),
         Contender(
@@ -99,7 +99,7 @@ def outcome(
 ) -> Outcome:
     """Answer all sounds, and score fresh renders of the answers."""
     note, space = contender.predictor.note, contender.predictor.space
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     matcher = Matcher(
         contender.predictor,
         Preset.template(),
@@ -119,7 +119,7 @@ def score(
     sounds: list[NDArray[np.float32]], patches: NDArray[np.float64], note: Note
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Spectral and averaged distance of each patch, played anew, to its sound: (sounds,) each."""
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     scores = []
     for sound, patch in zip(sounds, patches, strict=True):
         played = renderer.render(patch[None], note, SCORING_SEED)
@@ -136,7 +136,7 @@ def engine_sounds(
     rng = np.random.default_rng([SOUND_SEED, 2**31])
     x = space.random(rng, count)
     seeds = rng.integers(2**31, size=count)
-    return list(EmbeddedRenderer().render(space.patches(x), note, seeds)), x
+    return list(PanelRenderer().render(space.patches(x), note, seeds)), x
 
 
 def parameter_rows(

@@ -17,10 +17,10 @@ import numpy as np
 
 from deepdiva.audio import load_target
 from deepdiva.distance import FULL, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.space import parse_lock
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 RANDOM_PATCHES = 1000
 
@@ -38,7 +38,7 @@ def main() -> None:
     space = default_space().locked(dict(parse_lock(DIVA, text) for text in options.lock))
     rng = np.random.default_rng(0)
     patches = space.patches(space.random(rng, RANDOM_PATCHES))
-    engine = EmbeddedRenderer(threads=2)
+    engine = PanelRenderer(threads=2)
     seeds = np.arange(RANDOM_PATCHES)
     sounds = engine.render(patches, note, seeds)
     rows = []

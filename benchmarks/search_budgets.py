@@ -55,7 +55,6 @@ from search_runs import (
 )
 
 from deepdiva.distance import AVERAGED, FULL, AveragedDistance, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.evaluation.statistics import bootstrap
 from deepdiva.models.baselines import NearestPredictor
 from deepdiva.note import Note
@@ -64,6 +63,7 @@ from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 BUDGETS = (50, 200, 1000, 5000, 20000)
 HYBRID, NEAREST = "hybrid", "nearest + CMA"
@@ -81,7 +81,7 @@ COMPARED = 1000
 """The hybrid's budget that is compared with the largest of the others."""
 
 NEAREST_ANSWERS = 16
-ENGINE = EmbeddedRenderer().info.version
+ENGINE = PanelRenderer().info.version
 SEED = 2
 """Of the engine's sounds."""
 
@@ -123,13 +123,13 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
     settings = RefineSettings(
         optimizer=optimizer, evaluations=run.budgets[-1], seed=run.seed, jobs=1
     )
-    engine = EmbeddedRenderer() if planned else Unstruck(EmbeddedRenderer())
+    engine = PanelRenderer() if planned else Unstruck(PanelRenderer())
     result = refine(run.sound.audio, engine, run.sound.space, Note(), settings, start=start)
     reported, averaged = judges(run.sound)
     records = []
     for budget in run.budgets:
         patch = result.patch if planned else incumbent(result, budget, run.sound.space)
-        again = EmbeddedRenderer().render(patch[None], Note(), run.seed)
+        again = PanelRenderer().render(patch[None], Note(), run.seed)
         records.append(
             {
                 **point(run.sound, run.contender, run.seed),
@@ -166,7 +166,7 @@ def incumbent(result: RefineResult, budget: int, space: ParameterSpace) -> NDArr
 
 def nearest_starts(sounds: Sequence[Sound], stored: int) -> list[Start]:
     """Where `nearest + CMA` begins, for each sound."""
-    engine = EmbeddedRenderer(threads=2)
+    engine = PanelRenderer(threads=2)
     libraries: dict[bytes, NearestPredictor] = {}
     starts = []
     for sound in sounds:

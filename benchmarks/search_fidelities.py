@@ -3,9 +3,9 @@
     python benchmarks/search_fidelities.py [--sounds N] [--renders 100,300,1000] [--engine N]
         [--results FILE]
 
-The slow synthesizer is a stand-in whose truth is known: the engine at twice the sample rate, with
-constants that differ from the engine's own. Every one of them is drawn from the range that
-recordings of the real Diva leave open, another one for each sound. Targets are sounds of the
+The slow synthesizer is a stand-in whose truth is known: the engine with constants that differ from
+the engine's own. Every one of them is drawn from the range that recordings of the real Diva leave
+open, another one for each sound. Targets are sounds of the
 stand-in. *alone* spends all renders on it, from nothing; *engine first* searches the engine with
 `--engine` evaluations and the stand-in with as many renders as *alone* has.
 
@@ -33,21 +33,20 @@ from search_runs import (
 )
 
 from deepdiva.distance import FULL, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
-from deepdiva.engine.constants import table as constants
 from deepdiva.note import Note
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import MODES, RefineSettings
+from deepdiva.synths.diva.panel import draw_constants
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SEED = 3
 
 
-def slow_synthesizer(number: int) -> EmbeddedRenderer:
+def slow_synthesizer(number: int) -> PanelRenderer:
     """The stand-in for one sound."""
     rng = np.random.default_rng([SEED, number])
-    drawn = {name: float(rng.uniform(c.low, c.high)) for name, c in constants().items()}
-    return EmbeddedRenderer(constants=drawn, oversampling=2)
+    return PanelRenderer(constants=draw_constants(rng))
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _ways(task: Comparison) -> Iterator[Record]:
         }
 
     plain = Unstruck(slow)
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=task.engine, jobs=1))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=task.engine, jobs=1))
     sketched = refine(target, sketch.renderer, space, note, sketch.settings, explained=True)
     yield record("true patch", 0, task.sound.patch)
     yield record("engine alone", 0, sketched.patch)

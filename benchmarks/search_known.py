@@ -45,12 +45,12 @@ from search_runs import (
 )
 
 from deepdiva.distance import AVERAGED, FULL, AveragedDistance, SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ClassDimension
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 Starting = Callable[[Sound], Start | None]
 
@@ -78,7 +78,7 @@ def searched(weights: Path | None, search: Search) -> list[Record]:
     sound, note = search.sound, Note()
     start = network_start(sound, weights) if search.predicted else None
     settings = RefineSettings(evaluations=search.evaluations, jobs=1)
-    result = refine(sound.audio, EmbeddedRenderer(), sound.space, note, settings, start=start)
+    result = refine(sound.audio, PanelRenderer(), sound.space, note, settings, start=start)
     distance = SpectralDistance(sound.audio, note.sample_rate, FULL)
     return [
         {
@@ -99,7 +99,7 @@ def searched(weights: Path | None, search: Search) -> list[Record]:
 
 def audible(sound: Sound, dimension: ClassDimension) -> bool:
     """Whether every other choice of a class moves the sound clearly farther than chance does."""
-    note, engine = Note(), EmbeddedRenderer()
+    note, engine = Note(), PanelRenderer()
     distance = AveragedDistance(sound.audio, note.sample_rate, AVERAGED)
     column = sound.space.table.index(dimension.parameter.name)
 

@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 from search_runs import Record, Sound, Unstruck, known_sounds, side_by_side, table
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.cmaes import CmaEs
 from deepdiva.search.evaluator import Evaluator
@@ -34,6 +33,7 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.stages import BRANCH_POPULATION, POLISH_STEP
 from deepdiva.search.start import HINT_SPREAD, UNIFORM_SPREAD
 from deepdiva.search.strategy import Strategy, reflect
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SEED = 4
 PROBE = 0.001
@@ -117,12 +117,12 @@ def polished(task: Polish) -> list[Record]:
     """Polish one sound both ways."""
     note, space = Note(), task.sound.space
     settings = RefineSettings(evaluations=task.before, jobs=1)
-    match = refine(task.sound.audio, Unstruck(EmbeddedRenderer()), space, note, settings)
+    match = refine(task.sound.audio, Unstruck(PanelRenderer()), space, note, settings)
     ordered = space.continuous
     step = np.full(len(ordered), POLISH_STEP * UNIFORM_SPREAD)
     step[[space.names[position] == "OSC.Tune2" for position in ordered]] = HINT_SPREAD
     records = []
-    with Evaluator(task.sound.audio, EmbeddedRenderer(), space, note, 0, 1) as evaluator:
+    with Evaluator(task.sound.audio, PanelRenderer(), space, note, 0, 1) as evaluator:
         distance = float(evaluator.score(match.point[None], FINE).distances[0])
         ways: dict[str, Strategy] = {
             "CMA-ES": CmaEs(

@@ -25,7 +25,6 @@ from typing import Any
 from search_runs import known_sounds, network_start, table
 
 from deepdiva.audio import Target, load_target
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.search import sound_match
@@ -38,10 +37,11 @@ from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 from deepdiva.search.sound_match import Match, Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 PARTS: dict[str, tuple[tuple[type | ModuleType, str], ...]] = {
-    "rendering": ((EmbeddedRenderer, "render"), (EmbeddedRenderer, "render_realizations")),
+    "rendering": ((PanelRenderer, "render"), (PanelRenderer, "render_realizations")),
     "scoring": ((Objectives, "score"),),
     "strategies": tuple(
         (strategy, function)
@@ -99,7 +99,7 @@ def matched(
         force=True,
         resume=False,
     )
-    return match_sound(task, EmbeddedRenderer(), start)
+    return match_sound(task, PanelRenderer(), start)
 
 
 def main() -> None:

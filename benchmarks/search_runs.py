@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from deepdiva.audio import load_target, sound_files
 from deepdiva.distance import Distance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.registry import load_predictor
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
@@ -24,6 +23,7 @@ from deepdiva.renderer import Renderer, RendererInfo, Seeds
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.workers import single_thread
 
 AUDIBLE = 0.02
@@ -66,7 +66,7 @@ def known_sounds(count: int, seed: int, voices: int) -> list[Sound]:
     """
     space = default_space().locked({"VCC.Voicing": float(voices)})
     rng = np.random.default_rng([seed, 4711])
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     found: list[Sound] = []
     while len(found) < count:
         patch = space.patches(space.random(rng, 1))
@@ -101,7 +101,7 @@ def struck_again(
     note: Note = Note(),  # noqa: B008  (frozen)
 ) -> NDArray[np.float64]:
     """Distances of a patch to a target, shape (count,), in strikes that nobody has met."""
-    sounds = EmbeddedRenderer().render(
+    sounds = PanelRenderer().render(
         np.repeat(patch[None], count, axis=0), note, _STRUCK_AGAIN + np.arange(count)
     )
     return distance(sounds)

@@ -45,6 +45,7 @@ FADED_DB = 40.0
 
 _MOST_VALUES = round(LONGEST_SECONDS) * 192_000 * 2
 _END_SECONDS = 0.02
+_SEAM_SECONDS = 0.02
 _MATCH_SUFFIXES = (".h2p", ".fxp", ".vstpreset")
 _HISS_DB = -40.0
 _HISS_BLOCKS = 10
@@ -290,18 +291,67 @@ def load_target(
         begin = _first_sample(recording, report)
     else:
         report.append(f"Began at {start_seconds:g} s.")
+    return cut_target(recording, begin, note, report)
+
+
+def cut_target(
+    recording: Recording,
+    begin: int,
+    note: Note,
+    report: list[str],
+    *,
+    offset: float = 0.0,
+    without: tuple[float, float] | None = None,
+) -> Target:
+    """The part of a recording that is matched with a note.
+
+    Args:
+        recording: where it lies.
+        begin: its first frame, counted from the beginning of the recording's part.
+        note: gives sample rate and length.
+        report: gets a sentence for whatever is done.
+        offset: constant offset that is taken away.
+        without: seconds from `begin` on between which nothing changes, and which are left out.
+
+    Raises:
+        AudioError: less than a sample, or a file that cannot be read any more.
+    """
     rate = recording.scan.sample_rate
+    left_out = 0.0 if without is None else without[1] - without[0]
     # One sample more than fits tells that the recording goes on.
-    needed = math.ceil((note.render_seconds + 1.0) * rate) + 1
-    mono = recording.read(begin, needed)
+    needed = math.ceil((note.render_seconds + left_out + 1.0) * rate) + 1
+    mono = recording.read(begin, needed) - np.float32(offset)
     remains = (recording.scan.frames - begin) / rate
+    if without is not None:
+        mono = _without(mono, without, rate)
     mono = _resample(mono, rate, note, report)
     if not len(mono):
         raise AudioError(
-            f"{path} lasts {remains:.2g} s, less than a sample at "
+            f"{recording.path} lasts {remains:.2g} s, less than a sample at "
             f"{note.sample_rate:,} Hz: choose a longer recording."
         )
-    return Target(_fit(mono, note, report), tuple(report), path)
+    return Target(_fit(mono, note, report), tuple(report), recording.path)
+
+
+def begin_before(onset_seconds: float) -> float:
+    """Where a recording is taken from: 3 ms before its onset, or from its beginning.
+
+    A silence of less than 20 ms stays, and with it the beginning of an attack that takes seconds.
+    """
+    begin = onset_seconds - PRE_ROLL_SECONDS
+    return 0.0 if begin < SHORTEST_LEAD_SECONDS else begin
+
+
+def _without(
+    mono: NDArray[np.float32], seconds: tuple[float, float], rate: int
+) -> NDArray[np.float32]:
+    """A sound without a stretch in which nothing changes, over whose seam it is faded."""
+    begin, end = (round(second * rate) for second in seconds)
+    fade = max(0, min(round(_SEAM_SECONDS * rate), begin, len(mono) - end))
+    rises = np.sin(np.linspace(0.0, np.pi / 2.0, fade, dtype=np.float32))
+    # Squares that sum up to 1: the two sides have phases that know nothing of each other.
+    seam = mono[begin - fade : begin] * rises[::-1] + mono[end - fade : end] * rises
+    return np.concatenate([mono[: begin - fade], seam, mono[end:]])
 
 
 def write_wav(
@@ -326,16 +376,46 @@ def write_wav(
 
     from deepdiva.files import atomic_write
 
+    samples = _checked(path, audio)
+    # soundfile would add the time of writing to the header.
+    buffer = io.BytesIO()
+    wavfile.write(buffer, sample_rate, samples)
+    atomic_write(Path(path), buffer.getvalue(), force=force)
+
+
+def write_flac(
+    path: Path | str, audio: NDArray[np.float32], sample_rate: int, *, force: bool = False
+) -> float:
+    """Write a FLAC file of 24 bits, atomically; what exceeds full scale is made quieter as a whole.
+
+    Takes and raises what `write_wav` does.
+
+    Returns:
+        By how many dB it was made quieter; 0 where it fits.
+    """
+    import soundfile
+
+    from deepdiva.files import atomic_write
+
+    samples = _checked(path, audio)
+    peak = float(np.abs(samples).max(initial=0.0))
+    highest = 1.0 - 2.0**-23
+    if peak > highest:
+        samples = samples * np.float32(highest / peak)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_24")
+    atomic_write(Path(path), buffer.getvalue(), force=force)
+    return 20.0 * math.log10(peak / highest) if peak > highest else 0.0
+
+
+def _checked(path: Path | str, audio: NDArray[np.float32]) -> NDArray[np.float32]:
     samples = np.asarray(audio, np.float32)
     if samples.ndim not in (1, 2) or not np.isfinite(samples).all():
         raise InvalidValueError(
             f"Audio of shape {samples.shape} cannot be written to {path}: it must be finite, of "
             "shape (samples,) or (samples, channels)."
         )
-    # soundfile would add the time of writing to the header.
-    buffer = io.BytesIO()
-    wavfile.write(buffer, sample_rate, samples)
-    atomic_write(Path(path), buffer.getvalue(), force=force)
+    return samples
 
 
 def _empty(path: Path) -> AudioError:
@@ -410,8 +490,8 @@ def _first_sample(recording: Recording, report: list[str]) -> int:
     samples = np.abs(recording.read(loud * scan.block, scan.block) - offset)
     onset = loud * scan.block + int(np.argmax(samples > threshold))
     hiss = _end_of_hiss(scan.levels_db(index, offset)) * scan.block
-    begin = max(onset, hiss) - round(PRE_ROLL_SECONDS * scan.sample_rate)
-    if begin < SHORTEST_LEAD_SECONDS * scan.sample_rate:
+    begin = round(begin_before(max(onset, hiss) / scan.sample_rate) * scan.sample_rate)
+    if not begin:
         return 0
     report.append(f"Trimmed {begin / scan.sample_rate:.3f} s before the sound begins.")
     return begin

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -71,10 +72,12 @@ class PresetWriter(PatchWriter):
     Attributes:
         base: keeps whatever is no parameter.
         file_suffix: of its files.
+        fixed: values in units that are written in the place of a patch's own, by their columns.
     """
 
     base: PresetFile
     file_suffix: str
+    fixed: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def suffix(self) -> str:
@@ -87,10 +90,17 @@ class PresetWriter(PatchWriter):
     def write(
         self, patch: NDArray[np.float64], path: Path, *, description: str, force: bool
     ) -> None:
-        preset = self.base.with_values(patch).with_meta(
+        preset = self.base.with_values(self.written(patch)).with_meta(
             name=path.stem, author="DeepDiva", description=description
         )
         preset.write(path, force=force)
 
+    def written(self, patch: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A patch, shape (parameters,), in units, as it is written."""
+        written = patch.copy()
+        for column, value in self.fixed.items():
+            written[column] = value
+        return written
+
     def keep(self, patch: NDArray[np.float64], folder: Path) -> None:
-        self.base.with_values(patch).write(folder / f"best{self.suffix}", force=True)
+        self.base.with_values(self.written(patch)).write(folder / f"best{self.suffix}", force=True)

@@ -25,7 +25,7 @@ class RendererInfo:
     """What a renderer says of itself; it travels with everything that was made with it.
 
     Attributes:
-        name: `embedded`, `panel`, `dawdreamer` or `renderman`.
+        name: `embedded`, `dawdreamer` or `renderman`.
         version: version of the engine, or of the plug-in and its host.
         repeatable: the same patch, note and seed give the same samples, bit for bit, whatever was
             rendered before and beside them.
@@ -38,6 +38,7 @@ class RendererInfo:
         cheap_to_copy: computes in the caller's process and holds nothing, so that each worker
             process can have its own, and a render costs milliseconds.
         takes_realizations: `render_realizations` plays with given start phases and noise.
+        stereo: `render_stereo` plays both channels.
     """
 
     name: str
@@ -48,6 +49,7 @@ class RendererInfo:
     preferred_batch: int = 8
     cheap_to_copy: bool = False
     takes_realizations: bool = False
+    stereo: bool = False
 
     def to_dict(self) -> dict[str, str]:
         """Whatever the sounds depend on, ready for JSON."""
@@ -170,6 +172,26 @@ class Renderer(ABC):
             return RenderBatch(self.render(patches, note, seeds))
         except PartialRenderError as failures:
             return failures.batch
+
+    def render_stereo(
+        self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0
+    ) -> NDArray[np.float32]:
+        """As `render`, both channels: shape (2, batch, note.samples), left first.
+
+        Raises:
+            InvalidValueError: the renderer plays one channel alone (`RendererInfo.stereo`).
+        """
+        del patches, note, seeds
+        raise InvalidValueError(f"{self.info.name} plays one channel: say --mono.")
+
+    def uncalibrated(self, patch: NDArray[np.float64]) -> tuple[str, ...]:
+        """Parts of the synthesizer that one patch uses and no sound of the original has judged.
+
+        Args:
+            patch: shape (len(table),), in units.
+        """
+        del patch
+        return ()
 
     def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
         """What one patch asks for and this renderer does not do; nothing where it does all.

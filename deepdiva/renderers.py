@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.performance import AT_REST, Performance
 
 if TYPE_CHECKING:
     from deepdiva.hosts.host import PluginFormat
@@ -29,12 +30,14 @@ class RendererKind:
         source: `module:class` of the renderer, or of the host that plays plug-ins.
         plays_plugins: whether it needs a plug-in.
         formats: of plug-ins that it plays, the preferred one first.
+        performs: whether it plays a `Performance`: chords, wheels, tempo, tuning.
     """
 
     name: str
     source: str
     plays_plugins: bool = True
     formats: tuple[PluginFormat, ...] = ("vst3", "vst2")
+    performs: bool = False
 
     def load(self) -> type[Any]:
         """The class; nothing is imported before."""
@@ -46,9 +49,11 @@ class RendererKind:
 KINDS: dict[str, RendererKind] = {
     kind.name: kind
     for kind in (
-        RendererKind("embedded", "deepdiva.engine:EmbeddedRenderer", plays_plugins=False),
         RendererKind(
-            "panel", "deepdiva.synths.diva.panel_renderer:PanelRenderer", plays_plugins=False
+            "embedded",
+            "deepdiva.synths.diva.panel_renderer:PanelRenderer",
+            plays_plugins=False,
+            performs=True,
         ),
         RendererKind("dawdreamer", "deepdiva.hosts.dawdreamer:DawDreamerHost"),
         RendererKind("renderman", "deepdiva.hosts.renderman:RenderManHost", formats=("vst2",)),
@@ -82,6 +87,7 @@ def make_renderer(
     preset: Preset | None = None,
     state: Path | str | None = None,
     quality: DivaQuality | None = None,
+    performance: Performance = AT_REST,
 ) -> Renderer:
     """Make the renderer of a name.
 
@@ -95,15 +101,23 @@ def make_renderer(
         state: preset file of another plug-in (`.fxp`, `.fxb`, `.vstpreset`): its values are then
             the defaults of the table, and whatever in it is no parameter is kept.
         quality: of Diva itself; None for the defaults.
+        performance: how the notes are played.
 
     Raises:
-        InvalidValueError: an unknown name, or options that do not go together.
+        InvalidValueError: an unknown name, options that do not go together, or a performance
+            that the renderer does not play.
         MissingFileError: there is no such plug-in or preset, or none was named and Diva is in none
             of the usual folders.
     """
     kind = renderer_kind(name, plugin)
+    if performance != AT_REST and not kind.performs:
+        able = ", ".join(each.name for each in KINDS.values() if each.performs)
+        raise InvalidValueError(
+            f"{kind.name} plays single keys with wheels at rest: leave out chord, glide, tempo, "
+            f"wheels and tuning, or say --renderer {able}."
+        )
     if not kind.plays_plugins:
-        return _without_plugin(kind, plugin, preset, state)
+        return _without_plugin(kind, plugin, preset, state, performance)
     return make_plugin_renderer(
         kind, plugin, workers=workers, mode=mode, preset=preset, state=state, quality=quality
     )
@@ -149,6 +163,7 @@ def _without_plugin(
     plugin: Path | str | None,
     preset: Preset | None,
     state: Path | str | None,
+    performance: Performance,
 ) -> Renderer:
     if plugin is not None:
         raise InvalidValueError(
@@ -159,7 +174,8 @@ def _without_plugin(
         raise InvalidValueError(
             f"{state} is no preset of Diva: name the plug-in that it belongs to by --plugin."
         )
-    renderer: Renderer = kind.load().of_preset(preset)
+    given = {"performance": performance} if kind.performs else {}
+    renderer: Renderer = kind.load().of_preset(preset, **given)
     return renderer
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.level import Level, at_reference, level_of
 from deepdiva.models.predictor import Candidates, Predictor
 from deepdiva.models.selection import Chosen, choose
 from deepdiva.models.spread import Spread, spreads
@@ -80,10 +81,35 @@ class Matcher:
         for start in range(0, len(sounds), _SOUNDS_AT_ONCE):
             few = sounds[start : start + _SOUNDS_AT_ONCE]
             began = time.perf_counter()
-            predicted = self.predictor.predict(np.stack(few), self.predictor.note)
+            heard = [sound * np.float32(self._gain(sound)) for sound in few]
+            predicted = self.predictor.predict(np.stack(heard), self.predictor.note)
             share = (time.perf_counter() - began) / len(few)
             for sound, candidates in zip(few, predicted, strict=True):
                 yield self._answer(sound, candidates, share)
+
+    def level(self, sound: NDArray[np.float32]) -> Level | None:
+        """How the level of a sound, shape (samples,), is solved; None where it is not."""
+        kept = (*self.predictor.space.names, *self.locks)
+        return level_of(sound, self.renderer, self.held, kept)
+
+    def _gain(self, sound: NDArray[np.float32]) -> float:
+        level = self.level(sound)
+        return 1.0 if level is None else level.gain
+
+    def levelled(
+        self, patches: NDArray[np.float64], sound: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Patches, shape (count, len(table)), as loud as a sound, as far as their volume goes.
+
+        Raises:
+            RenderError: the renderer failed.
+        """
+        level = self.level(sound)
+        if level is None or not len(patches):
+            return patches
+        gains = at_reference(self.renderer.render(patches, self.predictor.note, self.seed))[1]
+        pairs = zip(patches, gains, strict=True)
+        return np.array([level.with_volume(patch, float(gain)) for patch, gain in pairs])
 
     def patches(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions, shape (count, dimensions) -> patches, shape (count, len(table)), in units."""
@@ -102,6 +128,7 @@ class Matcher:
             self.predictor.note,
             seed=self.seed,
             jobs=self.jobs,
+            level=self.level(sound),
         )
         return Answer(
             candidates,

@@ -30,14 +30,15 @@ def embedded_renderers(width: float, detune_pots: ArrayLike | None = None) -> Dr
 
     Args:
         width: 0 keeps the best values, 1 draws from all that is known of them.
-        detune_pots: as `EmbeddedRenderer` takes them.
+        detune_pots: as `PanelRenderer` takes them.
     """
-    from deepdiva.engine import EmbeddedRenderer, EngineConstants
+    from deepdiva.synths.diva.panel import draw_constants
+    from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
     if width == 0.0:
-        engine = EmbeddedRenderer(detune_pots)
+        engine = PanelRenderer(detune_pots)
         return lambda _: engine
-    return lambda rng: EmbeddedRenderer(detune_pots, constants=EngineConstants.draw(rng, width))
+    return lambda rng: PanelRenderer(detune_pots, draw_constants(rng, width))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepdiva.distance import FULL, DistanceSettings, SpectralDistance
 from deepdiva.errors import RenderError
+from deepdiva.level import Level, at_reference
 from deepdiva.note import Note
 from deepdiva.renderer import Failure, Renderer
 
@@ -27,6 +28,7 @@ class Chosen:
         audio: what it sounds like, shape (samples,).
         distance: to the sound that was to be matched.
         distances: of all patches, shape (count,); infinite where one could not be played.
+        shortfall_db: how far its level stays below that of the sound, where the volume ends.
     """
 
     index: int
@@ -34,6 +36,7 @@ class Chosen:
     audio: NDArray[np.float32]
     distance: float
     distances: NDArray[np.float64]
+    shortfall_db: float = 0.0
 
 
 def choose(
@@ -45,6 +48,7 @@ def choose(
     seed: int = 0,
     jobs: int = 1,
     settings: DistanceSettings = FULL,
+    level: Level | None = None,
 ) -> Chosen:
     """Render patches and keep the one whose sound is nearest.
 
@@ -56,10 +60,13 @@ def choose(
         seed: of start phases, drift and noise, the same for all patches.
         jobs: threads.
         settings: of the distance.
+        level: how the level is solved; None compares sounds as they are.
 
     Raises:
         RenderError: the renderer cannot play at all, or none of the patches.
     """
+    if level is not None:
+        sound = sound * np.float32(level.gain)
     distance = SpectralDistance(sound, note.sample_rate, settings)
 
     together = min(max(-(-len(patches) // jobs), _FEWEST), _MOST)
@@ -69,7 +76,8 @@ def choose(
     def score(start: int) -> tuple[NDArray[np.float64], int, NDArray[np.float32]]:
         batch = renderer.render_checked(patches[start : start + together], note, seed)
         failures.extend(batch.failures)
-        scores = np.where(batch.played, distance(batch.audio), np.inf)
+        audio = batch.audio if level is None else at_reference(batch.audio)[0]
+        scores = np.where(batch.played, distance(audio), np.inf)
         nearest = int(scores.argmin())
         return scores, start + nearest, batch.audio[nearest]
 
@@ -84,4 +92,8 @@ def choose(
             "deepdiva doctor whether the plug-in works, or choose another base preset."
         )
     audio = next(audio for _, nearest, audio in parts if nearest == index)
-    return Chosen(index, patches[index], audio, float(distances[index]), distances)
+    patch, short = patches[index], 0.0
+    if level is not None:
+        found = level.levelled(patch, lambda patch: renderer.render(patch[None], note, seed)[0])
+        patch, audio, short = found.patch, found.sound, found.shortfall_db
+    return Chosen(index, patch, audio, float(distances[index]), distances, short)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.level import Level, at_reference
 from deepdiva.note import Note
 from deepdiva.renderer import RenderBatch, Renderer
 from deepdiva.search.objective import REPORTED, Objectives
@@ -28,6 +29,8 @@ class Scores(NamedTuple):
         best: row of the smallest of them, the first of equals.
         full: reported distance of that row.
         failures: why candidates could not be played, one reason for each of them.
+        gain: that brings that row's sound to the level at which sounds are compared; None where
+            they are compared as they are.
         residuals: how the levels of each differ from the target's, shape (batch, any), float32, a
             row for a candidate that could not be played NaN; None if they were not asked for.
     """
@@ -37,6 +40,7 @@ class Scores(NamedTuple):
     full: float
     failures: tuple[str, ...] = ()
     residuals: NDArray[np.float32] | None = None
+    gain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class _Bench:
     note: Note
     seed: int
     objectives: Objectives
+    levels: bool
 
 
 @dataclass(frozen=True)
@@ -78,17 +83,19 @@ class _Work:
 
 def _score(bench: _Bench, work: _Work) -> Scores:
     batch = work.play(bench)
-    distances = bench.objectives.score(work.objective, batch.audio)
+    audio, gains = at_reference(batch.audio) if bench.levels else (batch.audio, None)
+    distances = bench.objectives.score(work.objective, audio)
     scored = np.isfinite(distances) & batch.played
     distances = np.where(scored, distances, WORST)
     best = int(distances.argmin())
-    full = float(bench.objectives.score(REPORTED, batch.audio[best : best + 1])[0])
+    full = float(bench.objectives.score(REPORTED, audio[best : best + 1])[0])
     residuals = None
     if work.residuals:
-        residuals = bench.objectives.profile(batch.audio)
+        residuals = bench.objectives.profile(audio)
         residuals[~scored] = np.nan
     failures = tuple(failure.reason for failure in batch.failures)
-    return Scores(distances, best, full, failures, residuals)
+    gain = None if gains is None else float(gains[best])
+    return Scores(distances, best, full, failures, residuals, gain)
 
 
 def _piece(work: _Work, span: slice) -> _Work:
@@ -112,6 +119,7 @@ class Evaluator:
         seed: of the renderer, the same for all candidates.
         jobs: workers; None for one for each core.
         weights: of the distances that the search minimises; None for the usual ones.
+        level: how the level is solved; None compares sounds as they are.
     """
 
     def __init__(
@@ -123,11 +131,16 @@ class Evaluator:
         seed: int,
         jobs: int | None,
         weights: Mapping[str, float] | None = None,
+        level: Level | None = None,
     ) -> None:
         self._space = space
+        self.level = level
+        if level is not None:
+            target = target * np.float32(level.gain)
+        objectives = Objectives.of(target, note.sample_rate, weights)
         two_decimals = [parameter.spelling == "%.2f" for parameter in space.parameters]
         self._rounded = space.columns[np.array(two_decimals)]
-        self._bench = _Bench(renderer, note, seed, Objectives.of(target, note.sample_rate, weights))
+        self._bench = _Bench(renderer, note, seed, objectives, level is not None)
         self._pool: WorkerPool[_Bench, _Work, Scores] = WorkerPool(
             _score, self._bench, renderer.info.workers, worker_count(jobs)
         )
@@ -208,9 +221,26 @@ class Evaluator:
         """
         return self._bench.renderer.realization_size(self.patches(point[None])[0])
 
+    def compared(self, sounds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sounds at the level at which they are compared, shape (batch, note.samples)."""
+        return sounds if self.level is None else at_reference(sounds)[0]
+
+    def with_volume(self, patches: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Patches at the level of the target, shape (batch, len(table)); renders each of them.
+
+        Raises:
+            RenderError: the synthesizer failed.
+        """
+        if self.level is None or not len(patches):
+            return patches
+        play = self._bench.renderer.render_checked
+        gains = at_reference(play(patches, self.note, self.seed).audio)[1]
+        pairs = zip(patches, gains, strict=True)
+        return np.array([self.level.with_volume(patch, float(gain)) for patch, gain in pairs])
+
     def full(self, sounds: NDArray[np.float32]) -> NDArray[np.float64]:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
-        return self._bench.objectives.score(REPORTED, sounds)
+        return self._bench.objectives.score(REPORTED, self.compared(sounds))
 
     def _work(
         self,
@@ -238,4 +268,4 @@ class Evaluator:
         failures = tuple(reason for piece in scores for reason in piece.failures)
         vectors = [piece.residuals for piece in scores if piece.residuals is not None]
         residuals = np.concatenate(vectors) if vectors else None
-        return Scores(distances, best, owner.full, failures, residuals)
+        return Scores(distances, best, owner.full, failures, residuals, owner.gain)

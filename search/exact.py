@@ -30,6 +30,8 @@ class ExactMatch:
         row: which of them.
         sound: shape (note.samples,), float32.
         distance: of `sound` to the target.
+        patch: shape (len(table),), in units, at the level of the target.
+        shortfall_db: how far its level stays below that of the target.
         noise: distances between repeated renders as the search made them; None for a renderer that
             repeats itself, and where the patch cannot be repeated at all.
     """
@@ -37,6 +39,8 @@ class ExactMatch:
     row: int
     sound: NDArray[np.float32]
     distance: float
+    patch: NDArray[np.float64]
+    shortfall_db: float
     noise: NoiseFloor | None
 
 
@@ -61,13 +65,20 @@ def exact_match(evaluator: Evaluator, points: NDArray[np.float64]) -> ExactMatch
         if not batch.played.any():
             exact.render(patches[:1], note, seed)
             raise RenderError("The best match cannot be rendered once more.")
+        distances = np.where(batch.played, evaluator.full(batch.audio), np.inf)
+        row = int(distances.argmin())
+        distance = float(distances[row])
+        patch, sound, shortfall_db = patches[row], batch.audio[row], 0.0
+        if evaluator.level is not None:
+            found = evaluator.level.levelled(
+                patch, lambda patch: exact.render(patch[None], note, seed)[0]
+            )
+            patch, sound, shortfall_db = found.patch, found.sound, found.shortfall_db
     finally:
         if exact is not renderer:
             exact.close()
-    distances = np.where(batch.played, evaluator.full(batch.audio), np.inf)
-    row = int(distances.argmin())
     noise = None
     if not renderer.info.repeatable:
         with contextlib.suppress(RenderError):
             noise = noise_floor(renderer, patches[row], note, between=patches)
-    return ExactMatch(row, batch.audio[row], float(distances[row]), noise)
+    return ExactMatch(row, sound, distance, patch, shortfall_db, noise)

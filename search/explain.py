@@ -111,11 +111,12 @@ def explain(best: NDArray[np.float64], archive: Archive, evaluator: Evaluator) -
         _role(best, space, position, points, scores[end - len(points) : end], chance)
         for position, (points, end) in enumerate(zip(moves, ends, strict=True))
     ]
+    others = _alternatives(best, distance + chance, archive, evaluator)
     return Explanation(
         float(distance),
         chance,
         tuple(roles),
-        evaluator.patches(_alternatives(best, distance + chance, archive, evaluator)),
+        evaluator.with_volume(evaluator.patches(others)),
     )
 
 

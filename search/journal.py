@@ -6,8 +6,8 @@ distances instead of rendering, and stands after a moment where it stood, to the
 
 The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
 generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row),
-`failures` where there were some (the reasons), and where the strategy learns from them `residuals`
-(float32, little-endian, base64).
+`gain` where the level is solved (of that row), `failures` where there were some (the reasons), and
+where the strategy learns from them `residuals` (float32, little-endian, base64).
 After those of the search come those of the fit of start phases, whose points hold these, too.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +61,7 @@ class Journal:
         wanted = json.loads(json.dumps(description))
         run = folder / RUN
         if resume and run.exists():
-            _compare(json.loads(run.read_text("utf-8")), wanted, folder)
+            _compare(read_run(folder) or {}, wanted, folder)
         else:
             check_run(folder, force=force)
             (folder / GENERATIONS).unlink(missing_ok=True)
@@ -107,7 +108,14 @@ class Journal:
         if "residuals" in line:
             numbers = np.frombuffer(base64.b64decode(line["residuals"]), "<f4")
             residuals = numbers.reshape(len(distances), -1).astype(np.float32)
-        scores = Scores(distances, int(distances.argmin()), line["full"], failures, residuals)
+        gain = line.get("gain")
+        if gain is not None and not (isinstance(gain, float) and 0.0 < gain < math.inf):
+            raise InvalidValueError(
+                f"{self.folder / GENERATIONS} holds {gain!r} as gain: it must be a number above 0. "
+                "The record is damaged: start again in another folder."
+            )
+        best = int(distances.argmin())
+        scores = Scores(distances, best, line["full"], failures, residuals, gain)
         return scores, line["seconds"]
 
     def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
@@ -118,12 +126,14 @@ class Journal:
             scores: of these points.
             seconds: since the search began.
         """
-        line = {
+        line: dict[str, Any] = {
             "seconds": seconds,
             "full": scores.full,
             "distances": scores.distances.tolist(),
             "points": points.tolist(),
         }
+        if scores.gain is not None:
+            line["gain"] = scores.gain
         if scores.failures:
             line["failures"] = list(scores.failures)
         if scores.residuals is not None:
@@ -131,6 +141,28 @@ class Journal:
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """What the search in a folder is; None where it holds none.
+
+    Raises:
+        InvalidValueError: `run.json` is damaged.
+    """
+    path = folder / RUN
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InvalidValueError(
+            f"{path} is no JSON ({error}): start anew with --force, or choose another folder."
+        ) from error
+    if not isinstance(found, dict):
+        raise InvalidValueError(
+            f"{path} holds no object: start anew with --force, or choose another folder."
+        )
+    return found
 
 
 def forget_run(folder: Path) -> None:

@@ -99,6 +99,7 @@ class SearchLoop:
         self.failures: Counter[str] = Counter()
         self.interrupted = False
         self._full = math.inf
+        self._gain: float | None = None
         self._evaluator = evaluator
         self._settings = settings
         self._journal = journal
@@ -188,6 +189,7 @@ class SearchLoop:
         improved = self._archive.add(points, scores.distances)
         if improved:
             self.best, self._full = self._archive.best_point, scores.full
+            self._gain = scores.gain
         scores = scores._replace(residuals=None)
         self.history.add(
             Generation(stage.name, stage.objective, points, scores, self.budget.seconds)
@@ -251,6 +253,9 @@ class SearchLoop:
     def _report(self, stage: str, improved: bool) -> None:
         if self._on_progress is None or self.best is None:
             return
+        [patch] = self._evaluator.patches(self.best[None])
+        if self._evaluator.level is not None and self._gain is not None:
+            patch = self._evaluator.level.with_volume(patch, self._gain)
         self._on_progress(
             Progress(
                 stage=stage,
@@ -261,7 +266,7 @@ class SearchLoop:
                 left_seconds=self.budget.left_seconds,
                 distance=self._full,
                 improved=improved,
-                patch=self._evaluator.patches(self.best[None])[0],
+                patch=patch,
                 recalled=self._recalled,
                 leaders=self._leading_patches,
             )

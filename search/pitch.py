@@ -9,6 +9,7 @@ best-founded ones become hints.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,35 @@ def with_pitches(start: Start, audio: NDArray[np.float32], sample_rate: int, not
             probabilities[name] = (1 - _DOUBT) * share + _DOUBT / len(share)
         else:
             hints[name] = parameter.to_normalised(_summits(semitones, founded))
+    return start.informed(probabilities, hints)
+
+
+def with_keys(start: Start, note: Note, keys: Sequence[int]) -> Start:
+    """A start that also knows that a sound may be of other keys than the one that is played.
+
+    An octave that nobody can tell by ear is an oscillator's in the preset: each key is a start of
+    its own, by a hint or by the switch of each oscillator.
+
+    Args:
+        start: what is known otherwise.
+        note: what is played.
+        keys: MIDI note numbers that the sound may be of as well.
+    """
+    synthesizer = synthesizer_of(start.space.table)
+    steps = np.array([0.0, *(float(key - note.pitch) for key in keys)])
+    probabilities: dict[str, NDArray[np.float64]] = {}
+    hints: dict[str, NDArray[np.float64]] = {}
+    for name in synthesizer.oscillators if len(keys) else ():
+        if name not in start.space.names:
+            continue
+        parameter = start.space.table[name]
+        if parameter.is_class:
+            away = np.abs(parameter.choice_values[:, None] - steps).min(axis=1)
+            odds = np.where(away < _CLASS_SEMITONES, 1.0, _DOUBT)
+            probabilities[name] = odds / odds.sum()
+        else:
+            inside = steps[(steps >= parameter.minimum) & (steps <= parameter.maximum)]
+            hints[name] = np.asarray(parameter.to_normalised(inside))
     return start.informed(probabilities, hints)
 
 

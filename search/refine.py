@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import AudioError, InvalidValueError, RenderError
 from deepdiva.hosts.noise_floor import NoiseFloor
+from deepdiva.level import level_of, rms
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.evaluator import Evaluator
@@ -45,6 +46,8 @@ class RefineResult:
         silence: reported distance of silence to the target, for scale.
         realization: the match with start phases fitted to the target; None for a renderer that
             takes none, and where the search ended before.
+        shortfall_db: how far its level stays below the target's, where the volume ends; 0 where it
+            does not, and where the level is not solved.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
         explanation: what the match rests on; None if it was not asked for.
@@ -62,6 +65,7 @@ class RefineResult:
     distance: float
     silence: float
     realization: Realization | None
+    shortfall_db: float
     noise: NoiseFloor | None
     explanation: Explanation | None
     failures: Mapping[str, int]
@@ -69,6 +73,14 @@ class RefineResult:
     seconds: float
     end: End
     history: History
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know of the match, one sentence each."""
+        if not self.shortfall_db:
+            return ()
+        softer = f"{self.shortfall_db:.0f} dB softer than the recording"
+        return (f"The match is {softer}: its volume ends there.",)
 
     @property
     def preview(self) -> NDArray[np.float32]:
@@ -118,8 +130,10 @@ def refine(
     settings = settings or RefineSettings()
     start = start or Start.uniform(space)
     _check(target, renderer, space, note, start)
+    level = level_of(target, renderer, space.base, (*space.names, *settings.held))
     if settings.optimizer.casefold() == AUTO:
-        start = with_pitches(start, target, note.sample_rate, note)
+        heard = target if level is None else target * np.float32(level.gain)
+        start = with_pitches(start, heard, note.sample_rate, note)
     fits_realization = renderer.info.takes_realizations and (
         settings.evaluations is None
         # The stages before may need a generation more than their share.
@@ -132,7 +146,7 @@ def refine(
         descends=not renderer.info.takes_realizations,
     )
     with Evaluator(
-        target, renderer, space, note, settings.seed, settings.jobs, settings.weights
+        target, renderer, space, note, settings.seed, settings.jobs, settings.weights, level
     ) as evaluator:
         # Compiles the kernels before the clock starts.
         evaluator.score(space.normalised(space.base[None]), parts[0].stage.objective)
@@ -149,21 +163,21 @@ def refine(
             )
         if realization is not None:
             points[0] = realization.point
-        patches = evaluator.patches(points)
         match = exact_match(evaluator, points)
         point = points[match.row]
         explained = explained and not loop.interrupted
         explanation = _explanation(loop, evaluator, point) if explained else None
         return RefineResult(
-            patch=patches[match.row],
+            patch=match.patch,
             point=point,
             sound=match.sound,
             distance=match.distance,
+            shortfall_db=match.shortfall_db,
             noise=match.noise,
             explanation=explanation,
             failures=loop.failures,
             silence=silence,
-            realization=realization,
+            realization=_at_level(realization, match.sound, evaluator),
             evaluations=loop.budget.evaluations,
             seconds=loop.budget.seconds,
             end="interrupted" if loop.interrupted else end,
@@ -222,6 +236,16 @@ def _realization(
     except KeyboardInterrupt:
         loop.interrupted = True
         return None  # the match is there; only its realization stays unknown
+
+
+def _at_level(
+    realization: Realization | None, match: NDArray[np.float32], evaluator: Evaluator
+) -> Realization | None:
+    """A realization at the level of the match that was rendered."""
+    if realization is None or evaluator.level is None:
+        return realization
+    ratio = rms(match) / max(float(rms(realization.sound)), 1e-9)
+    return replace(realization, sound=realization.sound * np.float32(ratio))
 
 
 def _combinations(history: History, point: NDArray[np.float64]) -> NDArray[np.float64]:

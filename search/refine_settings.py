@@ -44,6 +44,8 @@ class RefineSettings:
         jobs: workers side by side; None for one for each core. Does not change the result.
         weights: of distances, by their names in `DISTANCES`; the search minimises their weighted
             sum from beginning to end. None for the measured best, which changes on the way.
+        held: parameters that keep the values of the base patch. Of others a volume may be set, at
+            the end, so that the match is as loud as the target.
 
     Raises:
         InvalidValueError: a value outside its range, or no limit.
@@ -59,6 +61,7 @@ class RefineSettings:
     seed: int = 0
     jobs: int | None = None
     weights: Mapping[str, float] | None = None
+    held: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.evaluations is None and self.seconds is None:

@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,8 @@ class Task:
         force: overwrite files that exist.
         resume: go on with the search that the run folder holds, if it holds one, and overwrite what
             it has written.
+        heard: what was heard in the recording and decides the match, ready for JSON.
+        remarks: what was said of the recording, one sentence each.
     """
 
     target: Target
@@ -155,6 +157,8 @@ class Task:
     settings: RefineSettings
     force: bool
     resume: bool
+    heard: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,6 +332,7 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
         "target_sha256": hashlib.sha256(task.target.audio.tobytes()).hexdigest(),
         "renderer": renderer.info.to_dict(),
         "note": task.note.to_dict(),
+        "heard": dict(task.heard),
         "settings": settings,
         "space": task.space.to_dict(),
         "start": None if start is None else start.digest(),

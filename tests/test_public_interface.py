@@ -13,11 +13,12 @@ import deepdiva
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.level import at_reference
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = deepdiva.Note(length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25"]
+NOTE_OPTIONS = ["--note-pitch", "48", "--note-length", "0.2", "--render-length", "0.25"]
 PUBLIC = [
     "DeepDivaError",
     "MatchResult",
@@ -38,7 +39,7 @@ def signature(function):
 def sound(tmp_path_factory):
     """A sound of the embedded engine."""
     space = default_space()
-    audio = EmbeddedRenderer().render(
+    audio = PanelRenderer().render(
         space.patches(space.random(np.random.default_rng(3), 1)), NOTE, 9
     )[0]
     path = tmp_path_factory.mktemp("sounds") / "bass.wav"
@@ -112,10 +113,12 @@ def test_a_match_is_what_refine_writes(sound, tmp_path):
 
 def test_the_preset_of_a_match_sounds_as_near_as_it_says(sound):
     result = deepdiva.match(sound, note=NOTE, evaluations=60, predict=False, jobs=1, seed=5)
-    distance = SpectralDistance(load_target(sound, NOTE).audio, NOTE.sample_rate)
-    played = EmbeddedRenderer().render(result.preset.values()[None], NOTE, 5)
-    assert result.distance == distance(played)[0]
-    assert result.preview_distance == distance(result.preview[None])[0]
+    target = at_reference(load_target(sound, NOTE).audio[None])[0][0]
+    distance = SpectralDistance(target, NOTE.sample_rate)
+    played = PanelRenderer().render(result.preset.values()[None], NOTE, 5)
+    assert result.distance == pytest.approx(distance(at_reference(played)[0])[0], rel=1e-5)
+    preview = at_reference(result.preview[None])[0]
+    assert result.preview_distance == pytest.approx(distance(preview)[0], rel=1e-5)
     assert result.preview.shape == (NOTE.samples,)
     for other in result.alternatives:
         assert other.values().shape == result.preset.values().shape

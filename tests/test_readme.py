@@ -35,6 +35,8 @@ def test_commands_and_their_options_exist():
     for _, name, *arguments in lines_of("deepdiva"):
         assert name in COMMANDS
         command = main.get_command(context, name)
+        if isinstance(command, click.Group) and arguments[0] in command.commands:
+            command = command.commands[arguments[0]]
         options = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in arguments if word.startswith("-")} <= options
 

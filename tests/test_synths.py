@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, RenderError, UnknownNameError
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.settings import HOSTS
@@ -18,6 +17,7 @@ from deepdiva.renderer import Renderer, RendererInfo
 from deepdiva.renderers import KINDS, RENDERERS, renderer_kind
 from deepdiva.synths import KNOWN, find_synthesizer, synthesizer_of
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 ROOT = Path(__file__).parents[1]
@@ -165,7 +165,7 @@ def test_unused_values_do_not_sound(values):
     rng = np.random.default_rng(0)
     drawn = [{name: DIVA[name].to_unit(rng.random()) for name in unused} for _ in range(6)]
     patches = np.array([before, *(SYNTH.with_values(before, one) for one in drawn)])
-    sounds = EmbeddedRenderer().render(patches, NOTE, 5)
+    sounds = PanelRenderer().render(patches, NOTE, 5)
     assert np.abs(sounds[0]).max() > 0.01
     assert np.abs(sounds - sounds[0]).max() < 1e-6  # a few steps of float32
 
@@ -192,7 +192,7 @@ def test_equivalents_sound_alike_and_differ():
     assert any(np.array_equal(other, exchanged(before)) for other in others)
     everything = np.array([before, *others])
     assert len(np.unique(everything, axis=0)) == len(everything)
-    engine = EmbeddedRenderer(np.zeros((8, 3)))
+    engine = PanelRenderer(np.zeros((8, 3)))
     sounds = engine.render(everything, NOTE, 5).astype(np.float64)
     spectra = np.abs(np.fft.rfft(sounds * np.hanning(NOTE.samples)))
     strongest = [set(np.argsort(-spectrum)[:20].tolist()) for spectrum in spectra]
@@ -261,7 +261,7 @@ class Mute(Renderer):
 
 
 def test_the_engine_takes_realizations_as_it_says():
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     assert engine.info.takes_realizations
     patches = np.array([patch(VCC_Voicing=2.0)] * 2)
     size = engine.realization_size(patches[0])
@@ -285,7 +285,7 @@ def test_a_renderer_that_takes_none_says_so():
 def test_every_renderer_of_divas_table_writes_its_presets(tmp_path):
     base = Preset.template()
     values = patch(OSC_Vol1=12.5, VCF1_Freq=77.25)
-    for renderer in (EmbeddedRenderer(), Mute(DIVA)):
+    for renderer in (PanelRenderer(), Mute(DIVA)):
         writer = renderer.writer(base)
         assert (writer.suffix, writer.values_suffix) == (".h2p", "")
         path = tmp_path / f"{renderer.info.name}.h2p"
@@ -298,12 +298,12 @@ def test_every_renderer_of_divas_table_writes_its_presets(tmp_path):
 
 
 def test_a_kind_of_renderer_is_one_row():
-    assert RENDERERS == tuple(KINDS) == ("embedded", "panel", "dawdreamer", "renderman")
+    assert RENDERERS == tuple(KINDS) == ("embedded", "dawdreamer", "renderman")
     assert renderer_kind() is KINDS["embedded"]
     assert renderer_kind(plugin="/a/plugin.so") is KINDS["dawdreamer"]
-    assert KINDS["embedded"].load() is EmbeddedRenderer
+    assert KINDS["embedded"].load() is PanelRenderer
     hosts = {name: kind.load() for name, kind in KINDS.items() if kind.plays_plugins}
     assert hosts == HOSTS
     assert all(issubclass(host, Host) for host in hosts.values())
-    with pytest.raises(InvalidValueError, match="it must be one of embedded, panel, dawdreamer"):
+    with pytest.raises(InvalidValueError, match="it must be one of embedded, dawdreamer"):
         renderer_kind("nothing")

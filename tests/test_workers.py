@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.objective import COARSE, FINE
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.workers import WorkerPool, spans, worker_count
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
@@ -47,7 +47,7 @@ def task_module(tmp_path, monkeypatch):
         textwrap.dedent(
             """
             import os
-            from deepdiva.engine import EmbeddedRenderer
+            from deepdiva.synths.diva.panel_renderer import PanelRenderer
             from deepdiva.renderer import RendererInfo
 
             LOADS = []
@@ -71,7 +71,7 @@ def task_module(tmp_path, monkeypatch):
             def die(state, item):
                 os._exit(3)
 
-            class ProcessEngine(EmbeddedRenderer):
+            class ProcessEngine(PanelRenderer):
                 @property
                 def info(self):
                     return RendererInfo("embedded", "1", True, "loky")
@@ -116,10 +116,10 @@ def test_a_dead_worker_is_a_clear_error(task_module):
 
 
 def test_scores_are_the_same_in_threads_in_processes_and_alone(task_module):
-    target = EmbeddedRenderer().render(SPACE.patches(np.full((1, 11), 0.4)), NOTE, 5)[0]
+    target = PanelRenderer().render(SPACE.patches(np.full((1, 11), 0.4)), NOTE, 5)[0]
     points = SPACE.random(np.random.default_rng(0), 37)
     wanted = None
-    for renderer in (EmbeddedRenderer(), task_module.ProcessEngine()):
+    for renderer in (PanelRenderer(), task_module.ProcessEngine()):
         for jobs in (1, 2):
             with Evaluator(target, renderer, SPACE, NOTE, 0, jobs) as evaluator:
                 got = [evaluator.score(points, objective) for objective in (COARSE, FINE)]

@@ -73,16 +73,16 @@ class Embedded50(NamedTestSet):
     count = COUNT
 
     def is_current(self, there: TestSet) -> bool:
-        from deepdiva.engine import EmbeddedRenderer
+        from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
-        return dict(there.renderer) == EmbeddedRenderer().info.to_dict()
+        return dict(there.renderer) == PanelRenderer().info.to_dict()
 
     def fetch(self, folder: Path, source: Path | None = None) -> TestSet:
         if source is not None:
             raise InvalidValueError(
                 f"{NAME} is rendered and not copied: leave out the folder {source}."
             )
-        from deepdiva.engine import EmbeddedRenderer
+        from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
         return make_test_set(
             folder,
@@ -91,6 +91,6 @@ class Embedded50(NamedTestSet):
             listed(),
             space(),
             Note(),
-            [EmbeddedRenderer()],
+            [PanelRenderer()],
             force=True,
         )

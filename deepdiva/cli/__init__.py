@@ -46,6 +46,9 @@ COMMANDS = {
     "testset": Entry("deepdiva.cli.testset", "List, get or make test sets."),
     "evaluate": Entry("deepdiva.cli.evaluate", "Score predictors and searches on many sounds."),
     "compare": Entry("deepdiva.cli.compare", "Say what changed from one evaluation to the next."),
+    "calibrate": Entry(
+        "deepdiva.cli.calibrate", "List the engine's constants, or fit them to known sounds."
+    ),
     "doctor": Entry("deepdiva.cli.doctor", "Check what is installed, and how plug-ins do."),
 }
 

@@ -28,7 +28,8 @@ from deepdiva.hosts.quality import (
     DivaQuality,
 )
 from deepdiva.note import Note
-from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
 from deepdiva.pipeline.outputs import output_folder
 from deepdiva.renderers import RENDERERS
 from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
@@ -74,57 +75,117 @@ def typed(name: str) -> bool:
 
 _NOTE = {field.name: field.default for field in fields(Note)}
 
-note_options = gathered(
+_NOTE_NAMES = {
+    "pitch": ("--note-pitch", "--midi-note-pitch"),
+    "velocity": ("--velocity", "--midi-note-velocity"),
+    "length_seconds": ("--note-length", "--note-length-seconds"),
+    "render_seconds": ("--render-length", "--render-length-seconds"),
+}
+
+_sample_rate_option = click.option(
+    "--sample-rate",
+    type=int,
+    default=_NOTE["sample_rate"],
+    show_default=True,
+    help="Samples per second.",
+)
+
+NOTE_OPTIONS: dict[str, Option] = {
+    "pitch": click.option(
+        *_NOTE_NAMES["pitch"],
+        "pitch",
+        type=key,
+        default=_NOTE["pitch"],
+        show_default=True,
+        help="MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
+    ),
+    "velocity": click.option(
+        *_NOTE_NAMES["velocity"],
+        "velocity",
+        type=int,
+        default=_NOTE["velocity"],
+        show_default=True,
+        help="MIDI velocity, 1 to 127.",
+    ),
+    "length_seconds": click.option(
+        *_NOTE_NAMES["length_seconds"],
+        "length_seconds",
+        type=float,
+        default=_NOTE["length_seconds"],
+        show_default=True,
+        help="Seconds that the key is held.",
+    ),
+    "render_seconds": click.option(
+        *_NOTE_NAMES["render_seconds"],
+        "render_seconds",
+        type=float,
+        default=_NOTE["render_seconds"],
+        show_default=True,
+        help="Seconds of sound; more than the note's leave room for its release.",
+    ),
+    "sample_rate": _sample_rate_option,
+}
+"""Click options under the fields of `Note`."""
+
+note_options = gathered("note", Note, NOTE_OPTIONS)
+"""Options for the note; the command gets `note: Note`."""
+
+
+_HEARD = {
+    "pitch": "MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
+    "velocity": "MIDI velocity, 1 to 127.",
+    "length_seconds": "Seconds that the key is held.",
+    "render_seconds": "Seconds of sound to match.",
+}
+
+note_choice_options = gathered(
     "note",
-    Note,
+    NoteChoice,
     {
-        "pitch": click.option(
-            "--note-pitch",
-            "--midi-note-pitch",
-            "pitch",
-            type=key,
-            default=_NOTE["pitch"],
-            show_default=True,
-            help="MIDI note, 0 to 127, or its name: 48 is C3, 60 the middle C, C4.",
-        ),
-        "velocity": click.option(
-            "--velocity",
-            "--midi-note-velocity",
-            "velocity",
-            type=int,
-            default=_NOTE["velocity"],
-            show_default=True,
-            help="MIDI velocity, 1 to 127.",
-        ),
-        "length_seconds": click.option(
-            "--note-length",
-            "--note-length-seconds",
-            "length_seconds",
+        **{
+            name: click.option(
+                *_NOTE_NAMES[name], name, type=kind, help=f"{_HEARD[name]}  [default: {default}]"
+            )
+            for name, kind, default in (
+                ("pitch", key, "by the file's name or chunk, else heard"),
+                ("velocity", int, f"by the file's name, else {_NOTE['velocity']}"),
+                ("length_seconds", float, "heard"),
+                ("render_seconds", float, "heard"),
+            )
+        },
+        "sample_rate": _sample_rate_option,
+    },
+)
+"""Options for the note of a recording, where nothing said is heard; the command gets
+`note: NoteChoice`."""
+
+
+recording_options = gathered(
+    "recording",
+    RecordingChoice,
+    {
+        "part_start": click.option(
+            "--start",
+            "part_start",
             type=float,
-            default=_NOTE["length_seconds"],
-            show_default=True,
-            help="Seconds that the key is held.",
+            help="Where in the file the sound begins.  [default: heard]",
         ),
-        "render_seconds": click.option(
-            "--render-length",
-            "--render-length-seconds",
-            "render_seconds",
-            type=float,
-            default=_NOTE["render_seconds"],
-            show_default=True,
-            help="Seconds of sound; more than the note's leave room for its release.",
+        "part_length": click.option(
+            "--length", "part_length", type=float, help="Seconds of the file to take."
         ),
-        "sample_rate": click.option(
-            "--sample-rate",
-            type=int,
-            default=_NOTE["sample_rate"],
-            show_default=True,
-            help="Samples per second.",
+        "channel": click.option(
+            "--channel",
+            type=click.IntRange(min=1),
+            help="Channel to take, from 1 on.  [default: those that hold the note]",
+        ),
+        "keep_tuning": click.option(
+            "--keep-tuning",
+            is_flag=True,
+            help="Write the recording's own tuning into the preset; without, it plays in tune.",
         ),
     },
 )
-"""Options for the note; the command gets `note: Note`."""
-
+"""Options for the recordings; the command gets `recording: RecordingChoice`."""
 
 space_options = gathered(
     "space",
@@ -283,14 +344,6 @@ def say(screen: Console, sentence: str) -> None:
 def listener(screen: Console) -> Listener:
     """Shows what is said along the way, on stderr."""
     return Listener(functools.partial(say, screen), functools.partial(warn, screen))
-
-
-hear_pitch_option = click.option(
-    "--hear-pitch",
-    is_flag=True,
-    help="Take the key from each recording's pitch; --note-pitch is for those that hold none.",
-)
-"""For commands that match recordings of many keys; the command gets `hear_pitch: bool`."""
 
 
 def print_json(result: object) -> None:

@@ -117,10 +117,11 @@ def line(match: Match) -> str:
         f"\n  {count:,} candidates were put aside: the plug-in {reason}"
         for reason, count in result.failures.items()
     )
+    said = "".join(f"\n  {remark}" for remark in result.remarks)
     return (
         f"{task.target.source} -> {task.outputs.preset}: distance {result.distance:.4f} "
         f"({fitted}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
-        f"{result.seconds:.1f} s{failed}"
+        f"{result.seconds:.1f} s{failed}{said}"
     )
 
 
@@ -143,7 +144,7 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "end": result.end,
-        "report": list(task.target.report),
+        "report": [*task.remarks, *result.remarks],
         "explanation": None if result.explanation is None else result.explanation.to_dict(),
         "alternatives": list(match.alternatives),
         "parameters": {name: result.patch[table.index(name)] for name in task.space.names},

@@ -54,12 +54,12 @@ def command(context: click.Context, note: Note, renderer: RendererChoice, as_jso
 
 def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:
     """All checks, in the order in which one thing rests upon another."""
-    from deepdiva.engine import EmbeddedRenderer
     from deepdiva.hosts import checkup
     from deepdiva.hosts.discovery import find_plugins
+    from deepdiva.renderers import make_renderer
 
     yield from checkup.check_packages()
-    yield from checkup.check_renderer("embedded engine", EmbeddedRenderer(), note)
+    yield from checkup.check_renderer("embedded engine", make_renderer(), note)
     yield from checkup.check_hosts()
     plugins = find_plugins()
     yield from checkup.check_folders(plugins)

@@ -14,18 +14,19 @@ from deepdiva.cli._common import (
     console,
     force_option,
     gathered,
-    hear_pitch_option,
     json_option,
     listener,
     make_output,
+    note_choice_options,
     print_json,
+    recording_options,
     renderer_options,
     say,
     work_options,
 )
-from deepdiva.cli._key import key
 from deepdiva.errors import InvalidValueError
-from deepdiva.pipeline.options import RendererChoice, SpaceChoice
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.pipeline.options import RecordingChoice, RendererChoice, SpaceChoice
 from deepdiva.pipeline.predict import DRAWS, Job, Predicted, PredictOptions, prepared
 from deepdiva.synths.diva.space import EXAMPLE_HELD
 
@@ -38,8 +39,6 @@ class NetworkChoice:
     candidates: int
     base: Path | None
     lock: tuple[str, ...]
-    pitch: int | None
-    hear_pitch: bool
     device: str
 
 
@@ -77,15 +76,6 @@ network_options = gathered(
             metavar="NAME=VALUE",
             help=f"Hold a parameter at a value, such as {EXAMPLE_HELD}; may be given again.",
         ),
-        "pitch": click.option(
-            "--note-pitch",
-            "--midi-note-pitch",
-            "pitch",
-            type=key,
-            help="MIDI note of the sounds, 0 to 127, or its name: 48 is C3, 60 the middle C, C4. "
-            "The farther from the network's own, the less it knows.  [default: the network's own]",
-        ),
-        "hear_pitch": hear_pitch_option,
         "device": click.option(
             "--device",
             type=click.Choice(["cpu", "cuda", "mps"]),
@@ -109,6 +99,8 @@ network_options = gathered(
     help="Folder for the results, made if missing.",
 )
 @network_options
+@recording_options
+@note_choice_options
 @click.option("--picture", is_flag=True, help="Also draw both sounds, as NAME.png.")
 @renderer_options
 @work_options
@@ -118,6 +110,8 @@ def command(
     sounds: tuple[Path, ...],
     output: Path,
     network: NetworkChoice,
+    recording: RecordingChoice,
+    note: NoteChoice,
     picture: bool,
     renderer: RendererChoice,
     work: WorkChoice,
@@ -135,8 +129,8 @@ def command(
         network.model_file,
         network.candidates,
         SpaceChoice(network.base, None, network.lock),
-        network.pitch,
-        network.hear_pitch,
+        note,
+        recording,
         renderer,
         network.device,
         work.seed,
@@ -222,7 +216,7 @@ def summary(found: Predicted) -> dict[str, Any]:
         "distance": answer.chosen.distance,
         "candidates": len(answer.chosen.distances),
         "seconds": round(answer.seconds, 3),
-        "report": list(found.target.report),
+        "report": list(found.remarks),
         "parameters": {
             spread.parameter.name: {
                 "value": float(answer.chosen.patch[spread.parameter.index]),
@@ -237,7 +231,7 @@ def summary(found: Predicted) -> dict[str, Any]:
             for name, probabilities in answer.candidates.class_probabilities.items()
         },
         "predictor": matcher.predictor.name,
-        "note": matcher.predictor.note.to_dict(),
+        "note": found.note.to_dict(),
         "renderer": info.name,
         "version": info.version,
     }

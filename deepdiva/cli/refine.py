@@ -15,20 +15,20 @@ from deepdiva.cli._common import (
     console,
     force_option,
     gathered,
-    hear_pitch_option,
     json_option,
     listener,
-    note_options,
+    note_choice_options,
     plugin_mode_option,
     print_json,
+    recording_options,
     renderer_options,
     space_options,
     warn,
     work_options,
 )
 from deepdiva.cli._refine_report import Bar, line, show, summary
-from deepdiva.note import Note
 from deepdiva.pipeline.match import MatchOptions, prepared
+from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
     PriorChoice,
     RecordingChoice,
@@ -141,21 +141,6 @@ prior_options = gathered(
 )
 """Options for what is known before; the command gets `prior: PriorChoice`."""
 
-recording_options = gathered(
-    "recording",
-    RecordingChoice,
-    {
-        "part_start": click.option(
-            "--start", "part_start", type=float, help="Where in the file the sound begins."
-        ),
-        "part_length": click.option(
-            "--length", "part_length", type=float, help="Seconds of the file to take."
-        ),
-        "hear_pitch": hear_pitch_option,
-    },
-)
-"""Options for the recordings; the command gets `recording: RecordingChoice`."""
-
 result_options = gathered(
     "result",
     ResultChoice,
@@ -183,7 +168,7 @@ result_options = gathered(
 @search_options
 @prior_options
 @recording_options
-@note_options
+@note_choice_options
 @space_options
 @renderer_options
 @plugin_mode_option
@@ -195,7 +180,7 @@ def command(
     search: SearchChoice,
     prior: PriorChoice,
     recording: RecordingChoice,
-    note: Note,
+    note: NoteChoice,
     space: SpaceChoice,
     renderer: RendererChoice,
     plugin_mode: Literal["reuse", "fresh"],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +14,25 @@ import click
 
 from deepdiva.cli._common import (
     PRESET_SUFFIX,
+    WorkChoice,
     console,
     force_option,
     json_option,
     make_output,
-    note_options,
     print_json,
     renderer_options,
-    seed_option,
+    work_options,
 )
-from deepdiva.errors import InvalidValueError
+from deepdiva.cli._played import Played, played_options
+from deepdiva.errors import DeepDivaError, InvalidValueError, PresetError
 from deepdiva.files import collect_files
-from deepdiva.note import Note
 from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
+from deepdiva.renderers import renderer_kind
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console
 
     from deepdiva.parameters import ParameterTable
     from deepdiva.renderer import Renderer
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
 PATCH_SUFFIX = ".json"
 SILENCE_DB = -100.0  # a peak below this is called silent
+FORMATS = ("wav", "flac")
+EXIT_PARTLY = 1  # some presets could not be played
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,26 @@ class Job:
         preset: of Diva; None where `source` is a preset file or a patch of another plug-in.
         source: the file.
         target: the sound.
+        error: why it cannot be read; empty where it can.
     """
 
     preset: Preset | None
     source: Path
     target: Path
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class SoundChoice:
+    """What the sounds are to be.
+
+    Attributes:
+        format: one of `FORMATS`.
+        stereo: both channels, or their mean; None for both where the renderer plays both.
+    """
+
+    format: str = FORMATS[0]
+    stereo: bool | None = None
 
 
 @click.command("render")
@@ -60,70 +82,86 @@ class Job:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the sounds, made if missing.  [default: beside each preset]",
 )
-@note_options
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="Of the sounds: wav holds 32-bit floats, flac 24 bits.",
+)
+@click.option(
+    "--stereo/--mono",
+    default=None,
+    help="Both channels, or their mean.  [default: both where the renderer plays both]",
+)
+@played_options
 @renderer_options
-@seed_option
+@work_options
 @force_option
+@click.option("--verbose", "-v", is_flag=True, help="Name the modules that are uncalibrated.")
 @json_option
 def command(
     presets: tuple[Path, ...],
     output: Path | None,
-    note: Note,
+    suffix: str,
+    stereo: bool | None,
+    played: Played,
     renderer: RendererChoice,
-    seed: int,
+    work: WorkChoice,
     force: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
-    """Play one note with each preset and write it as NAME.wav.
+    """Play a note or a chord with each preset and write it as NAME.wav.
 
     PRESETS are .h2p files, or folders that hold some. With --plugin of another synthesizer than
     Diva they are its own .fxp, .fxb or .vstpreset files, or the .json that `deepdiva refine` writes
     beside them. All names are checked before the first sound is written. Parameters that a preset
-    uses and the renderer does not honour are named.
+    uses and the renderer does not honour are named. A preset that cannot be played does not stop
+    the others; the exit code is then 1.
     """
-    from rich.progress import track
-
-    jobs = plan(collect_files(presets, [PRESET_SUFFIX, *STATE_SUFFIXES]), output, force=force)
+    sources = collect_files(presets, [PRESET_SUFFIX, *STATE_SUFFIXES])
+    jobs = plan(sources, output, suffix, force=force)
+    sound = SoundChoice(suffix, stereo)
+    one = partial(render, played=played, choice=renderer, seed=work.seed, sound=sound, force=force)
+    side_by_side = 1 if renderer_kind(renderer.name, renderer.plugin).plays_plugins else work.jobs
     screen = console()
     results = []
-    for job in track(jobs, "Rendering", console=screen, transient=True, disable=len(jobs) == 1):
-        result = render(job, note, renderer, seed, force=force)
+    for result in _tracked(jobs, one, side_by_side, screen):
         results.append(result)
         if not as_json:
-            click.echo(f"{job.source} -> {job.target}: {level(result['peak_db'])}")
-        if result["ignored"]:
-            screen.print(
-                f"{job.source}: not honoured: {grouped(result['ignored'])}.",
-                style="yellow",
-                markup=False,
-                soft_wrap=True,
-            )
+            _tell(result, screen, verbose)
     if as_json:
         print_json(results)
+    if any("error" in result for result in results):
+        raise SystemExit(EXIT_PARTLY)
 
 
-def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
+def plan(
+    sources: list[Path], output: Path | None, suffix: str = FORMATS[0], *, force: bool
+) -> list[Job]:
     """Read all presets and name all sounds; nothing is written, but the output folder is made.
 
     Raises:
-        PresetError: a file that is no preset of Diva.
+        PresetError: none of the files is a preset of Diva.
         InvalidValueError: two presets whose sounds would have one name.
         FileExistsAlreadyError: a sound that exists, without `force`.
     """
     from deepdiva.files import check_target, disk_key
-    from deepdiva.synths.diva.preset import Preset
 
     jobs: dict[str, Job] = {}
     for source in sources:
-        target = (output or source.parent) / f"{source.stem}.wav"
+        target = (output or source.parent) / f"{source.stem}.{suffix}"
         place = disk_key(target)
         if place in jobs:
             raise InvalidValueError(
                 f"{jobs[place].source} and {source} would both become {target}: rename one, or "
                 "leave out --output."
             )
-        of_plugin = source.suffix.lower() in (*STATE_SUFFIXES, PATCH_SUFFIX)
-        jobs[place] = Job(None if of_plugin else Preset.read(source), source, target)
+        jobs[place] = _job(source, target)
+    if all(job.error for job in jobs.values()):
+        raise PresetError(next(iter(jobs.values())).error)
     if output is not None:
         make_output(output)
     for job in jobs.values():
@@ -131,8 +169,69 @@ def plan(sources: list[Path], output: Path | None, *, force: bool) -> list[Job]:
     return list(jobs.values())
 
 
+def _job(source: Path, target: Path) -> Job:
+    from deepdiva.synths.diva.preset import Preset
+
+    if source.suffix.lower() in (*STATE_SUFFIXES, PATCH_SUFFIX):
+        return Job(None, source, target)
+    try:
+        return Job(Preset.read(source), source, target)
+    except PresetError as error:
+        return Job(None, source, target, str(error))
+
+
+def _tracked(
+    jobs: list[Job], one: partial[dict[str, Any]], workers: int | None, screen: Console
+) -> Iterator[dict[str, Any]]:
+    """Results in the order of the jobs, with progress on stderr."""
+    from rich.progress import track
+
+    from deepdiva.workers import worker_count
+
+    with ThreadPoolExecutor(min(len(jobs), worker_count(workers))) as pool:
+        results = pool.map(partial(_attempt, one=one, alone=len(jobs) == 1), jobs)
+        try:
+            yield from track(
+                results, "Rendering", len(jobs), console=screen, transient=True,
+                disable=len(jobs) == 1,
+            )  # fmt: skip
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _attempt(job: Job, one: partial[dict[str, Any]], alone: bool) -> dict[str, Any]:
+    """A result, or the error of one preset among others."""
+    if job.error:
+        return {"preset": job.source, "error": job.error}
+    try:
+        return one(job)
+    except DeepDivaError as error:
+        if alone:
+            raise
+        return {"preset": job.source, "error": str(error)}
+
+
+def _tell(result: dict[str, Any], screen: Console, verbose: bool) -> None:
+    source = result["preset"]
+
+    def say(sentence: str, style: str) -> None:
+        screen.print(sentence, style=style, markup=False, soft_wrap=True)
+
+    if "error" in result:
+        named = result["error"].startswith(str(source))
+        say(result["error"] if named else f"{source}: {result['error']}", "red")
+        return
+    quieter = result.get("quieter_db", 0.0)
+    lowered = f", {quieter:.1f} dB quieter to fit" if quieter else ""
+    click.echo(f"{source} -> {result['sound']}: {level(result['peak_db'])}{lowered}")
+    if result["ignored"]:
+        say(f"{source}: not honoured: {grouped(result['ignored'])}.", "yellow")
+    if verbose and result["uncalibrated"]:
+        say(f"{source}: uncalibrated: {', '.join(result['uncalibrated'])}.", "yellow")
+
+
 def render(
-    job: Job, note: Note, choice: RendererChoice, seed: int, *, force: bool
+    job: Job, played: Played, choice: RendererChoice, seed: int, sound: SoundChoice, *, force: bool
 ) -> dict[str, Any]:
     """Play a preset and write the sound.
 
@@ -140,39 +239,59 @@ def render(
         What `--json` prints of it.
 
     Raises:
-        InvalidValueError: the plug-in is another synthesizer than Diva.
+        InvalidValueError: the plug-in is another synthesizer than Diva, or plays no stereo.
         RenderError: the plug-in failed.
     """
-    from deepdiva.audio import write_wav
+    from deepdiva.audio import write_flac, write_wav
 
-    with closing(opened(job, choice)) as renderer:
-        audio = renderer.render(patch_of(job, renderer.table)[None], note, seed)[0]
+    note = played.note
+    with closing(opened(job, choice, played)) as renderer:
         info = renderer.info
-        ignored = renderer.ignored(job.preset.values()) if job.preset else ()
-    write_wav(job.target, audio, note.sample_rate, force=force)
-    return {
+        patch = patch_of(job, renderer.table)
+        stereo = info.stereo if sound.stereo is None else sound.stereo
+        if stereo:
+            audio = renderer.render_stereo(patch[None], note, seed)[:, 0].T
+        else:
+            audio = renderer.render(patch[None], note, seed)[0]
+        ignored = renderer.ignored(patch) if job.preset else ()
+        uncalibrated = renderer.uncalibrated(patch)
+    result = {
         "preset": job.source,
         "sound": job.target,
         "renderer": info.name,
         "version": info.version,
         "note": note.to_dict(),
+        "performance": played.performance.to_dict(),
         "seed": seed,
+        "channels": 2 if stereo else 1,
         "peak_db": peak_db(audio),
         "ignored": {entry.parameter: entry.reason for entry in ignored},
+        "uncalibrated": list(uncalibrated),
     }
+    if sound.format == "flac":
+        quieter = write_flac(job.target, audio, note.sample_rate, force=force)
+        return {**result, "quieter_db": round(quieter, 2)}
+    write_wav(job.target, audio, note.sample_rate, force=force)
+    return result
 
 
-def opened(job: Job, choice: RendererChoice) -> Renderer:
+def opened(job: Job, choice: RendererChoice, played: Played) -> Renderer:
     """The synthesizer that a preset belongs to, in the mode that repeats itself.
 
     Raises:
-        InvalidValueError: a preset of a plug-in, and no plug-in.
+        InvalidValueError: a preset of a plug-in, and no plug-in; or a chord for one that plays
+            single keys.
     """
     from deepdiva.synths.diva.preset import Preset
 
     preset = job.preset or Preset.template()
     is_state = job.source.suffix.lower() in STATE_SUFFIXES
-    return choice.open(preset, mode="fresh", state=job.source if is_state else None)
+    return choice.open(
+        preset,
+        mode="fresh",
+        state=job.source if is_state else None,
+        performance=played.performance,
+    )
 
 
 def patch_of(job: Job, table: ParameterTable) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.engine.control_program import SOURCE_LIMIT
+from deepdiva.engine.control_program import ENV_1, ENV_2, SOURCE_LIMIT
 from deepdiva.engine.module import Module
 
 Array = NDArray[np.float64]
@@ -69,6 +69,8 @@ class LaneInputs:
         lfos: (lanes, 2, LFO_FIELDS) float64.
         extras: (lanes, EXTRAS) float64.
         shapes: (lanes, 3, 3, 3) float64, envelopes 1, 2 and the amplifier's.
+        glide: (lanes, oscillators, 2) float64: semitones that an oscillator starts from beside its
+            pitch, and samples until it is there.
         drift: (lanes, oscillators, nodes) float64, semitones.
         drift_samples: between two nodes.
         phase: (lanes, oscillators) float64, start phases, cycles.
@@ -88,6 +90,7 @@ class LaneInputs:
     lfos: Array
     extras: Array
     shapes: Array
+    glide: Array
     drift: Array
     drift_samples: int
     phase: Array
@@ -115,6 +118,33 @@ class LaneInputs:
         """(lanes,): something but the amplifier's envelope and drift moves, or filter FM is on."""
         routed = ((self.sources != 0) & (self.depths != 0.0)).any(axis=1)
         return np.asarray(routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0))
+
+    @property
+    def noisy(self) -> NDArray[np.bool_]:
+        """(lanes,): which lanes may want noise."""
+        oscillator = self.chain.oscillator
+        return np.asarray(oscillator.noisy(self.highest[:, self.chain.span(oscillator)]))
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """(inputs,): which inputs of the chain some route moves in some lane."""
+        active = ((self.sources != 0) & (self.depths != 0.0)).any(axis=0)
+        moved = np.zeros(len(self.chain.inputs), np.bool_)
+        moved[self.route_inputs[active]] = True
+        return moved
+
+    @property
+    def heard_envelopes(self) -> NDArray[np.bool_]:
+        """(3,): which of envelopes 1 and 2 a route or a processor of some lane reads, and True."""
+        routed = (self.sources != 0) & (self.depths != 0.0)
+        inner = self.inner_sources
+        return np.array(
+            [
+                bool((routed & (self.sources == source)).any() or (inner == source).any())
+                for source in (ENV_1, ENV_2)
+            ]
+            + [True]
+        )
 
     @property
     def heavy(self) -> NDArray[np.bool_]:

@@ -22,17 +22,16 @@ def uniform(seeds: NDArray[np.uint64], streams: ArrayLike) -> NDArray[np.float64
     """Uniform in [0, 1), shape of the broadcast of both.
 
     Args:
-        seeds: uint64.
+        seeds: uint64, at least one axis.
         streams: whole numbers from 0 on, one for each purpose.
     """
-    stream = np.asarray(streams).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        bits = _mix(_mix(seeds + _GOLDEN) + (stream + np.uint64(1)) * _GOLDEN)
+    stream = np.atleast_1d(streams).astype(np.uint64)  # arrays overflow in silence, scalars do not
+    bits = _mix(_mix(seeds + _GOLDEN) + (stream + np.uint64(1)) * _GOLDEN)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normal(seeds: NDArray[np.uint64], streams: ArrayLike) -> NDArray[np.float64]:
     """Standard normal, by Box and Muller; uses `streams` and `streams + 2**32`."""
-    stream = np.asarray(streams).astype(np.uint64)
+    stream = np.atleast_1d(streams).astype(np.uint64)
     radius = np.sqrt(-2.0 * np.log1p(-uniform(seeds, stream)))
     return radius * np.cos(2.0 * np.pi * uniform(seeds, stream + np.uint64(2**32)))

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 
 from deepdiva.compiled_code import njit
-from deepdiva.engine.envelope_curves import CURVE, RELEASE, advance, straight, travel
 
 _FAST = {"error_model": "numpy", "fastmath": True, "nogil": True}
 
@@ -44,9 +43,11 @@ _FAST = {"error_model": "numpy", "fastmath": True, "nogil": True}
     STEPS_ENV_2,
     LEVEL_ENV_1,  # what velocity leaves of the envelope, 0..1
     LEVEL_ENV_2,
-    START_LEVEL,
+    START_ENV_1,  # levels from which the envelopes begin
+    START_ENV_2,
+    START_AMPLIFIER,
     EXTRAS,
-) = range(8)
+) = range(10)
 
 # Inner routes: what the sources themselves read.
 (
@@ -100,55 +101,7 @@ def lfo_value(wave, at, seed):  # type: ignore[no-untyped-def]
     return (1.0 - smooth) * scatter(seed, cycle + 1.0) + smooth * scatter(seed, cycle + 2.0)
 
 
-@njit(**_FAST)
-def play_envelopes(shapes, extras, edges, note_off, levels, stages, reached, curves):  # type: ignore[no-untyped-def]
-    """Run all envelopes of all lanes through a segment.
-
-    Args:
-        shapes: (lanes, 3, 3, 3) float64: envelope (1, 2, amplifier's), stage, and its numbers.
-        extras: (lanes, EXTRAS) float64.
-        edges: (blocks + 1,) int64, first sample of each block and the end of the last.
-        note_off: sample of the key's release; an edge.
-        levels: (lanes, 3) float64; carried on.
-        stages: (lanes, 3) int64; carried on.
-        reached: (lanes, 2, blocks + 1) float64, overwritten: levels of envelopes 1 and 2.
-        curves: (blocks, CURVE, 32) float32, overwritten: the amplifier's.
-    """
-    curve = np.zeros(CURVE)
-    for n in range(shapes.shape[0]):
-        for e in range(3):
-            shape = shapes[n, e]
-            level = levels[n, e]
-            stage = stages[n, e]
-            last_stage = -1
-            last_samples = -1
-            factor = 1.0
-            step = 0.0
-            steps = extras[n, STEPS_ENV_1 + e] if e < 2 else extras[n, STEPS_ENV_1]
-            for b in range(edges.shape[0] - 1):
-                if edges[b] >= note_off:
-                    stage = RELEASE
-                samples = edges[b + 1] - edges[b]
-                if stage != last_stage or samples != last_samples:
-                    factor, step = travel(shape[stage, 0], shape[stage, 1], samples)
-                    last_stage, last_samples = stage, samples
-                if e < 2:
-                    reached[n, e, b] = level
-                before = level
-                stage, level = advance(shape, stage, level, factor, step, samples, curve)
-                if e == 2:
-                    if steps > 0.0:
-                        here = round(before * steps) / steps
-                        straight(here, round(level * steps) / steps, samples, curve)
-                    for k in range(CURVE):
-                        curves[b, k, n] = curve[k]
-            if e < 2:
-                reached[n, e, edges.shape[0] - 1] = level
-            levels[n, e] = level
-            stages[n, e] = stage
-
-
-@njit(**_FAST)
+@njit(cache=True, **_FAST)
 def modulate(  # type: ignore[no-untyped-def]
     base, route_inputs, sources, depths, inner_sources, inner_depths, static, lfos, extras,
     reached, edges, note_off, rate, first, known, cycles, u,
@@ -241,8 +194,10 @@ def modulate(  # type: ignore[no-untyped-def]
                     u[n, route_inputs[r], b] += depths[n, r] * value[sources[n, r]]
 
 
-@njit(**_FAST)
-def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phases):  # type: ignore[no-untyped-def]
+@njit(cache=True, **_FAST)
+def play_pitches(  # type: ignore[no-untyped-def]
+    u, oscillators, edges, rate, glide, drift, drift_samples, phase, phases
+):  # fmt: skip
     """Phases of all oscillators through a segment.
 
     Args:
@@ -250,6 +205,8 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
         oscillators: how many.
         edges: (blocks + 1,) int64.
         rate: samples per second.
+        glide: (lanes, oscillators, 2) float64: semitones beside its pitch that an oscillator starts
+            from, and samples until it is there.
         drift: (lanes, oscillators, nodes) float64, semitones.
         drift_samples: between two nodes.
         phase: (lanes, oscillators) float64, cycles; carried on.
@@ -265,6 +222,8 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
             hertz = 0.0
             for b in range(blocks + 1):
                 pitch = u[n, k, b]
+                if edges[b] < glide[n, k, 1]:
+                    pitch += glide[n, k, 0] * (1.0 - edges[b] / glide[n, k, 1])
                 if pitch != last_pitch:
                     hertz = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
                     last_pitch = pitch
@@ -285,7 +244,7 @@ def play_pitches(u, oscillators, edges, rate, drift, drift_samples, phase, phase
             phase[n, k] = at
 
 
-@njit(**_FAST)
+@njit(cache=True, **_FAST)
 def slopes(p, edges, q):  # type: ignore[no-untyped-def]
     """Growth per sample of every coefficient: of one row more than q has."""
     for b in range(edges.shape[0] - 1):

@@ -2,12 +2,17 @@
 
 Every stage is `e <- max(bottom, factor * e + step)` once a sample: an exponential, or a line where
 the factor is 1. That holds for all of Diva's envelope models; they differ in numbers.
+
+What is kept on disk here calls nothing of another file and reads no constant of one: numba compares
+the file of the outermost function alone.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Final
+
+import numpy as np
 
 from deepdiva.compiled_code import njit
 
@@ -100,3 +105,54 @@ def straight(before, after, samples, curve):  # type: ignore[no-untyped-def]
     curve[_FALL + 1] = 1.0
     curve[_FALL + 2] = 0.0
     curve[_BOTTOM] = 0.0
+
+
+@njit(cache=True, **_FAST)
+def play_envelopes(shapes, heard, quantised, edges, note_off, levels, stages, reached, curves):  # type: ignore[no-untyped-def]
+    """Run all envelopes of all lanes through a segment.
+
+    Args:
+        shapes: (lanes, 3, 3, 3) float64: envelope (1, 2, amplifier's), stage, and its numbers.
+        heard: (3,) bool, which envelopes to run; the others stay at 0.
+        quantised: (lanes, 3) float64, levels to which envelopes are rounded; 0 for none.
+        edges: (blocks + 1,) int64, first sample of each block and the end of the last.
+        note_off: sample of the key's release; an edge.
+        levels: (lanes, 3) float64; carried on.
+        stages: (lanes, 3) int64; carried on.
+        reached: (lanes, 2, blocks + 1) float64, overwritten: levels of envelopes 1 and 2.
+        curves: (blocks, CURVE, 32) float32, overwritten: the amplifier's.
+    """
+    curve = np.zeros(CURVE)
+    for n in range(shapes.shape[0]):
+        for e in range(3):
+            if not heard[e]:
+                continue
+            shape = shapes[n, e]
+            level = levels[n, e]
+            stage = stages[n, e]
+            last_stage = -1
+            last_samples = -1
+            factor = 1.0
+            step = 0.0
+            steps = quantised[n, e]
+            for b in range(edges.shape[0] - 1):
+                if edges[b] >= note_off:
+                    stage = RELEASE
+                samples = edges[b + 1] - edges[b]
+                if stage != last_stage or samples != last_samples:
+                    factor, step = travel(shape[stage, 0], shape[stage, 1], samples)
+                    last_stage, last_samples = stage, samples
+                if e < 2:
+                    reached[n, e, b] = level
+                before = level
+                stage, level = advance(shape, stage, level, factor, step, samples, curve)
+                if e == 2:
+                    if steps > 0.0:
+                        here = round(before * steps) / steps
+                        straight(here, round(level * steps) / steps, samples, curve)
+                    for k in range(CURVE):
+                        curves[b, k, n] = curve[k]
+            if e < 2:
+                reached[n, e, edges.shape[0] - 1] = level
+            levels[n, e] = level
+            stages[n, e] = stage

@@ -85,10 +85,6 @@ class Constant:
     meaning: str
 
 
-def _never(_: Any) -> bool:
-    return False
-
-
 def _none(inputs: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.zeros(len(inputs), bool)
 
@@ -126,7 +122,8 @@ class Module:
             depth, may raise one of them above 0. Voices of a patch are played alike, and lanes that
             need `step` never share a kernel with others, so what a patch sounds like does not
             depend on its batch.
-        noisy: of an oscillator panel: whether lanes of these inputs, (lanes, inputs), want noise.
+        noisy: of an oscillator panel: which lanes of these inputs, (lanes, inputs), want noise;
+            (lanes,) bool. Where none is wanted, `step` gets 0 or a gain of 0 times anything.
         pink: of an oscillator panel: which lanes of these inputs want it pink; (lanes,) bool.
         oscillators: how many phases an oscillator panel runs.
         memory: of an effect: `(p) -> cells` that its delay lines take.
@@ -147,7 +144,7 @@ class Module:
     after_filter: bool = False
     light: Callable[..., Any] | None = None
     heavy: tuple[str, ...] = ()
-    noisy: Callable[..., bool] = _never
+    noisy: Callable[..., NDArray[np.bool_]] = _none
     pink: Callable[..., NDArray[np.bool_]] = _none
     oscillators: int = 0
     memory: Callable[..., int] | None = None

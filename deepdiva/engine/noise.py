@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.engine.oscillators import noise_table
+_SEED = 20211
+_SAMPLES = 1 << 18
 
 LOWEST = 5e-4
 """Cycles per sample below which pink noise is no longer louder: 22 Hz at 44.1 kHz."""
@@ -15,11 +16,11 @@ LOWEST = 5e-4
 
 @lru_cache(maxsize=1)
 def noise_tables() -> NDArray[np.float32]:
-    """White and pink noise, both of unit power: (2, samples).
+    """White (Gaussian) and pink noise, both of unit power: (2, samples).
 
     Pink has a power density of 1 / f, at any sample rate.
     """
-    white = noise_table()
+    white = np.random.default_rng(_SEED).standard_normal(_SAMPLES).astype(np.float32)
     spectrum = np.fft.rfft(white.astype(np.float64))
     cycles = np.arange(len(spectrum)) / len(white)
     spectrum /= np.sqrt(np.maximum(cycles, LOWEST))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from deepdiva.compiled_code import njit
 from deepdiva.engine import control_program as c
 from deepdiva.engine.chain import LaneInputs
-from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY
-from deepdiva.engine.lanes import interleave, separate
+from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY, play_envelopes
+from deepdiva.engine.module import Module
 from deepdiva.engine.noise import noise_tables
 from deepdiva.engine.stages import coefficients_of, filter_stage, source_stage
 
@@ -29,6 +30,9 @@ STATIC_BLOCK: Final = 256
 
 SEGMENT: Final = 2048
 """Samples that a stage works on before the next stage takes over; a multiple of both blocks."""
+
+_TILE: Final = 64
+"""Samples of 32 lanes that stay in the nearest cache while lanes are taken from them one by one."""
 
 _REACH: Final = 4
 _POLE = math.sqrt(3.0) - 2.0
@@ -62,40 +66,60 @@ def _sharpen(rows, lanes, samples, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, **_FAST)
-def _hiss(tables, pink, place, begin, samples, deck):  # type: ignore[no-untyped-def]
-    """Lane after lane, a piece of the white or the pink noise table for each."""
-    for n in range(place.shape[0]):
-        start = (place[n] + begin) % (tables.shape[1] - samples)
-        row = deck[n * samples : (n + 1) * samples]
-        for i in range(samples):
-            row[i] = tables[pink[n], start + i]
+def _hiss(tables, pink, noisy, place, begin, samples, lanes, rows):  # type: ignore[no-untyped-def]
+    """Into rows of `lanes` numbers, a piece of the white or the pink table for each noisy lane."""
+    for early in range(0, samples, _TILE):
+        late = min(samples, early + _TILE)
+        for n in range(place.shape[0]):
+            if noisy[n]:
+                start = (place[n] + begin) % (tables.shape[1] - samples)
+                table = tables[pink[n], start + early : start + late]
+                column = rows[early * lanes + n : late * lanes]
+                for i in range(late - early):
+                    column[i * lanes] = table[i]
 
 
 @njit(cache=True, **_FAST)
-def _deliver(deck, samples, gains, panned, owner, begin, out):  # type: ignore[no-untyped-def]
+def _deliver(rows, lanes, samples, gains, panned, owner, begin, out):  # type: ignore[no-untyped-def]
     """Write the sum of each patch's lanes, by their gains, to its row of `out`."""
-    for n in range(owner.shape[0]):
-        if panned[n]:
-            continue
-        row = out[owner[n], begin : begin + samples]
-        voice = deck[n * samples : (n + 1) * samples]
-        gain = np.float32(gains[n])
-        if n > 0 and owner[n - 1] == owner[n]:
-            for i in range(samples):
-                row[i] += gain * voice[i]
-        else:
-            for i in range(samples):
-                row[i] = gain * voice[i]
+    for early in range(0, samples, _TILE):
+        late = min(samples, early + _TILE)
+        n = 0
+        while n < owner.shape[0]:
+            row = out[owner[n], begin + early : begin + late]
+            voice = rows[early * lanes + n : late * lanes]
+            gain = np.float32(gains[n])
+            if panned[n]:
+                n += 1
+            elif n + 1 < owner.shape[0] and owner[n + 1] == owner[n]:
+                other = np.float32(gains[n + 1])
+                added = n > 0 and owner[n - 1] == owner[n]
+                if added:
+                    for i in range(late - early):
+                        row[i] += gain * voice[i * lanes] + other * voice[i * lanes + 1]
+                else:
+                    for i in range(late - early):
+                        row[i] = gain * voice[i * lanes] + other * voice[i * lanes + 1]
+                n += 2
+            else:
+                if n > 0 and owner[n - 1] == owner[n]:
+                    for i in range(late - early):
+                        row[i] += gain * voice[i * lanes]
+                else:
+                    for i in range(late - early):
+                        row[i] = gain * voice[i * lanes]
+                n += 1
 
 
 @njit(cache=True, **_FAST)
 def _deliver_panned(  # type: ignore[no-untyped-def]
-    deck, samples, pan, mono, panned, edges, gain, owner, begin, out
+    rows, lanes, samples, pan, mono, panned, edges, gain, owner, begin, out
 ):  # fmt: skip
     """The same for the patches whose lanes move from side to side, and for all channels.
 
     Args:
-        deck: one lane's samples after the other's.
+        rows: samples * lanes numbers, the same sample of all lanes side by side.
+        lanes: in a row.
         samples: of each lane.
         pan: (lanes, blocks + 1) float64, -1 left, 1 right.
         mono: (lanes,) bool, lanes that get the mean of both channels' gains.
@@ -109,7 +133,6 @@ def _deliver_panned(  # type: ignore[no-untyped-def]
     for n in range(owner.shape[0]):
         if not panned[n]:
             continue
-        voice = deck[n * samples : (n + 1) * samples]
         for channel in range(out.shape[0]):
             here = 0.0
             for b in range(edges.shape[0]):
@@ -129,10 +152,10 @@ def _deliver_panned(  # type: ignore[no-untyped-def]
             row = out[channel, owner[n], begin : begin + samples]
             if n > 0 and owner[n - 1] == owner[n]:
                 for i in range(samples):
-                    row[i] += gain[i] * voice[i]
+                    row[i] += gain[i] * rows[i * lanes + n]
             else:
                 for i in range(samples):
-                    row[i] = gain[i] * voice[i]
+                    row[i] = gain[i] * rows[i * lanes + n]
 
 
 @lru_cache(maxsize=64)
@@ -150,22 +173,50 @@ def _edges(samples: int, note_off: int, block: int) -> tuple[NDArray[np.int64], 
     return tuple(segments)
 
 
-def _width(lanes: int) -> int:
-    return next(width for width in (8, 16, 32) if lanes <= width)
+class _Scratch(threading.local):
+    """Memory that a thread keeps for its next group: fresh pages cost more than what fills them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, name: str, cells: int) -> NDArray[np.float32]:
+        """So many zeros, until this thread asks for this name again."""
+        kept = self._kept.get(name)
+        if kept is None or len(kept) < cells:
+            kept = self._kept[name] = np.empty(cells, np.float32)
+        found = kept[:cells]
+        found[:] = 0.0
+        return found
 
 
-def _transpose(
-    deck: NDArray[Any], spare: NDArray[Any], rows: NDArray[Any], width: int, back: bool
-) -> None:
-    if width == 8:
-        if back:
-            deck[:] = rows.reshape(-1, 8).T.ravel()
-        else:
-            rows[:] = deck.reshape(8, -1).T.ravel()
-    elif back:
-        separate(rows, spare, deck, width)
-    else:
-        interleave(deck, spare, rows, width)
+_scratch = _Scratch()
+
+
+def groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
+    """Lanes that play together: whole patches, at most `LANES` lanes.
+
+    Those that want noise stand together, because a group costs less without.
+
+    Returns:
+        Groups in which none or all lanes move, and none or all are heavy; and whether they move.
+    """
+    first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
+    last = np.append(first[1:], len(lanes.patch))
+    moves = np.logical_or.reduceat(lanes.moving, first)
+    weighs = np.logical_or.reduceat(lanes.heavy, first)
+    hisses = np.logical_or.reduceat(lanes.noisy, first)
+    found = []
+    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
+        rows: list[int] = []
+        members = np.flatnonzero((moves == moving) & (weighs == heavy))
+        for k in members[np.argsort(hisses[members], kind="stable")]:
+            if rows and len(rows) + last[k] - first[k] > LANES:
+                found.append((lanes.rows(np.array(rows)), moving))
+                rows = []
+            rows += range(first[k], last[k])
+        if rows:
+            found.append((lanes.rows(np.array(rows)), moving))
+    return found
 
 
 def play_group(
@@ -192,126 +243,206 @@ def play_group(
         mono: (lanes,), lanes that go to every channel with the mean of both channels' gains.
         out: (channels, rows, samples) float32, one or two channels; these rows are overwritten.
     """
-    chain = lanes.chain
-    count = len(owner)
-    width = _width(count)
-    light = chain.oscillator.light is not None and not lanes.heavy.any()
-    source = source_stage(chain.oscillator, moving, light)
-    stage = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
-    block = BLOCK if moving else STATIC_BLOCK
-    segments = _edges(samples, note_off, block)
+    segments = _edges(samples, note_off, BLOCK if moving else STATIC_BLOCK)
     most = max(len(edges) for edges in segments)
-    oscillators = chain.oscillator.oscillators
-
-    levels = np.repeat(lanes.extras[:, c.START_LEVEL, None], 3, axis=1)
-    stages = np.where(levels >= 1.0, DECAY, ATTACK).astype(np.int64)
-    reached = np.zeros((count, 2, most))
-    curves = np.zeros((most, CURVE, LANES), np.float32)
-    known = np.zeros((count, c.SOURCES))
-    cycles = np.zeros((count, 2))
-    phase = lanes.phase.copy()
-    phases = np.zeros((most, 3 * oscillators, LANES), np.float32)
-    phases[:, 1::3] = 0.01
-    source_lane = np.zeros(source.ROWS * LANES, np.float32)
-    filter_lane = np.zeros(stage.ROWS * LANES, np.float32)
-    u = np.zeros((count, len(chain.inputs), most))
-    source_p = np.zeros((most, len(chain.oscillator.coefficients), LANES), np.float32)
-    filter_p = np.zeros((most, stage.COEFFICIENTS, LANES), np.float32)
-    source_q = np.zeros_like(source_p)
-    filter_q = np.zeros_like(filter_p)
-    longest = SEGMENT * width
-    rows = np.zeros(longest + 8 * width, np.float32)
-    first_rows = np.zeros(longest + 8 * width if moving else 8 * width, np.float32)
-    tone = np.zeros(longest, np.float32)
-    first = np.zeros(longest if moving else 0, np.float32)
-    hiss = np.zeros(longest, np.float32)
-    deck = np.zeros(longest, np.float32)
-    spare = np.zeros(longest, np.float32)
-    tables = noise_tables()
-    pink = chain.oscillator.pink(lanes.base[:, chain.span(chain.oscillator)]).astype(np.int64)
-    place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
-    white = bool(_noisy(lanes))
-    fm = chain.index("mixer.filter_fm")
-    feedback = chain.index("mixer.feedback")
-    pan = chain.index("mixer.pan")
-    panned = lanes.panned
+    controls = _Controls(lanes, moving, constants, note_off, rate, most)
+    voices = _Voices(lanes, moving, min(SEGMENT, samples))
     gains = [np.where(mono, lanes.pan.mean(axis=1), lanes.pan[:, k]) for k in range(len(out))]
-    order = (
-        [chain.filter, chain.highpass]
-        if chain.highpass.after_filter
-        else [chain.highpass, chain.filter]
-    )
-
-    def coefficients(edges: int) -> None:
-        view = u[:, :, :edges]
-        coefficients_of(chain.oscillator)(
-            view[:, chain.span(chain.oscillator)], constants[chain.oscillator.full_name], rate,
-            source_p[:edges],
-        )  # fmt: skip
-        filter_p[:edges, 0, :count] = view[:, feedback].T
-        filter_p[:edges, 1, :count] = view[:, fm].T
-        row = 2
-        for module in (*order, chain.amplifier):
-            size = len(module.coefficients)
-            coefficients_of(module)(
-                view[:, chain.span(module)], constants[module.full_name], rate,
-                filter_p[:edges, row : row + size],
-            )  # fmt: skip
-            row += size
-
+    panned = lanes.panned
+    gain = np.zeros(SEGMENT if panned.any() else 0, np.float32)
     start = 0
-    for index, edges in enumerate(segments):
-        blocks = len(edges) - 1
+    for edges in segments:
+        controls.advance(edges)
+        rows = voices.play(controls, edges, start)
         length = int(edges[-1] - start)
-        c.play_envelopes(
-            lanes.shapes, lanes.extras, edges, note_off, levels, stages, reached, curves
-        )
-        if moving or index == 0:
-            c.modulate(
-                lanes.base, lanes.route_inputs, lanes.sources, lanes.depths, lanes.inner_sources,
-                lanes.inner_depths, lanes.static, lanes.lfos, lanes.extras, reached, edges,
-                note_off, rate, index == 0, known, cycles, u,
-            )  # fmt: skip
-            if not moving:
-                # A segment with the key's release in it has a block more than the first one.
-                u[:, :, blocks + 1 :] = u[:, :, blocks : blocks + 1]
-            coefficients(blocks + 1 if moving else 1)
-            if moving:
-                c.slopes(source_p, edges, source_q)
-                c.slopes(filter_p, edges, filter_q)
-        c.play_pitches(
-            u[:, :, : blocks + 1], oscillators, edges, rate, lanes.drift, lanes.drift_samples,
-            phase, phases,
-        )  # fmt: skip
-        if white:
-            _hiss(tables, pink, place, start, length, deck)
-            _transpose(
-                deck[: length * width],
-                spare[: length * width],
-                hiss[: length * width],
-                width,
-                False,
-            )
-        source.play(
-            source_lane, width, edges, phases, source_p, source_q, hiss, rows[8 * width :],
-            first_rows[8 * width :] if moving else first, start,
-        )  # fmt: skip
-        _sharpen(rows, width, length, tone)
-        if moving:
-            _sharpen(first_rows, width, length, first)
-        stage.play(filter_lane, width, edges, curves, filter_p, filter_q, tone, hiss, first, start)
-        _transpose(
-            deck[: length * width], spare[: length * width], tone[: length * width], width, True
-        )
-        for channel in range(out.shape[0]):
-            _deliver(deck, length, gains[channel], panned, owner, start, out[channel])
+        for channel in range(len(out)):
+            _deliver(rows, voices.width, length, gains[channel], panned, owner, start, out[channel])
         if panned.any():
-            pans = np.ascontiguousarray(u[:, pan, : blocks + 1])
-            _deliver_panned(deck, length, pans, mono, panned, edges, spare, owner, start, out)
+            _deliver_panned(
+                rows, voices.width, length, controls.pan(len(edges)), mono, panned, edges, gain,
+                owner, start, out,
+            )  # fmt: skip
         start = int(edges[-1])
 
 
-def _noisy(lanes: LaneInputs) -> NDArray[np.bool_]:
-    """Whether any lane may want noise; modules name the inputs that ask for it."""
-    oscillator = lanes.chain.oscillator
-    return np.asarray(bool(oscillator.noisy(lanes.highest[:, lanes.chain.span(oscillator)])))
+class _Controls:
+    """What moves once a block: envelopes, the matrix, pitches, the modules' coefficients.
+
+    Args:
+        lanes: of one group.
+        moving: whether any of them moves.
+        constants: see `play_group`.
+        note_off: likewise.
+        rate: likewise.
+        most: edges of a segment at most.
+
+    Attributes:
+        curves: (blocks, CURVE, LANES) float32, the amplifier's envelope.
+        phases: (blocks, 3 * oscillators, LANES) float32; see `control_program.play_pitches`.
+        source: coefficients of the oscillator panel at the edges, and their growth per sample.
+        filter: the same of mixer, high-pass, filter and amplifier in the order of the signal.
+    """
+
+    def __init__(
+        self,
+        lanes: LaneInputs,
+        moving: bool,
+        constants: Mapping[str, NDArray[np.float64]],
+        note_off: int,
+        rate: float,
+        most: int,
+    ) -> None:
+        chain = lanes.chain
+        count = len(lanes.patch)
+        self._lanes, self._moving, self._constants = lanes, moving, constants
+        self._note_off, self._rate = note_off, rate
+        self._begins = True
+        self._heard = lanes.heard_envelopes
+        self._moved = lanes.moved
+        self._levels = lanes.extras[:, c.START_ENV_1 : c.START_AMPLIFIER + 1].copy()
+        self._stages = np.where(self._levels >= 1.0, DECAY, ATTACK).astype(np.int64)
+        self._quantised = lanes.extras[:, [c.STEPS_ENV_1, c.STEPS_ENV_2, c.STEPS_ENV_1]]
+        self._reached = np.zeros((count, 2, most))
+        self._known = np.zeros((count, c.SOURCES))
+        self._cycles = np.zeros((count, 2))
+        self._phase = lanes.phase.copy()
+        self._u = np.zeros((count, len(chain.inputs), most))
+        self.curves = np.zeros((most, CURVE, LANES), np.float32)
+        self.phases = np.zeros((most, 3 * chain.oscillator.oscillators, LANES), np.float32)
+        self.phases[:, 1::3] = 0.01
+        order = [chain.highpass, chain.filter]
+        if chain.highpass.after_filter:
+            order.reverse()
+        self._parts: list[tuple[Module, bool, slice]] = []
+        row = 2  # behind the mixer's feedback and filter FM
+        for module in (*order, chain.amplifier):
+            self._parts.append((module, False, slice(row, row + len(module.coefficients))))
+            row += len(module.coefficients)
+        width = len(chain.oscillator.coefficients)
+        self._parts.append((chain.oscillator, True, slice(0, width)))
+        self.source = np.zeros((2, most, width, LANES), np.float32)
+        self.filter = np.zeros((2, most, row, LANES), np.float32)
+
+    @property
+    def bends(self) -> bool:
+        """Whether filter FM is heard in any lane."""
+        column = self._lanes.chain.index("mixer.filter_fm")
+        return bool(self._moving and (self._moved[column] or self._lanes.base[:, column].any()))
+
+    def pan(self, edges: int) -> NDArray[np.float64]:
+        """(lanes, edges), -1 left, 1 right."""
+        column = self._lanes.chain.index("mixer.pan")
+        return np.ascontiguousarray(self._u[:, column, :edges])
+
+    def advance(self, edges: NDArray[np.int64]) -> None:
+        """Work out a segment.
+
+        Args:
+            edges: (blocks + 1,) int64, first samples of its blocks and the end of the last.
+        """
+        lanes, u, count = self._lanes, self._u, len(edges)
+        play_envelopes(
+            lanes.shapes, self._heard, self._quantised, edges, self._note_off, self._levels,
+            self._stages, self._reached, self.curves,
+        )  # fmt: skip
+        if self._moving or self._begins:
+            c.modulate(
+                lanes.base, lanes.route_inputs, lanes.sources, lanes.depths, lanes.inner_sources,
+                lanes.inner_depths, lanes.static, lanes.lfos, lanes.extras, self._reached, edges,
+                self._note_off, self._rate, self._begins, self._known, self._cycles, u,
+            )  # fmt: skip
+            if not self._moving:
+                # A segment with the key's release in it has a block more than the first one.
+                u[:, :, count:] = u[:, :, count - 1 : count]
+            self._coefficients(count)
+        c.play_pitches(
+            u[:, :, :count], lanes.chain.oscillator.oscillators, edges, self._rate, lanes.glide,
+            lanes.drift, lanes.drift_samples, self._phase, self.phases,
+        )  # fmt: skip
+        if self._moving:
+            c.slopes(self.source[0], edges, self.source[1])
+            c.slopes(self.filter[0], edges, self.filter[1])
+        self._begins = False
+
+    def _coefficients(self, edges: int) -> None:
+        """At the edges of a segment; of modules that nothing moves, once for all segments."""
+        chain = self._lanes.chain
+        for k, name in enumerate(("mixer.feedback", "mixer.filter_fm")):
+            self.filter[0, :edges, k, : len(self._u)] = self._u[:, chain.index(name), :edges].T
+        for module, sounds, span in self._parts:
+            p = (self.source if sounds else self.filter)[0]
+            inputs = chain.span(module)
+            moves = self._moving and bool(self._moved[inputs].any())
+            if moves or self._begins:
+                places = edges if moves else 1
+                coefficients_of(module)(
+                    self._u[:, inputs, :places], self._constants[module.full_name], self._rate,
+                    p[:places, span],
+                )  # fmt: skip
+                if not moves:
+                    p[1:, span] = p[:1, span]
+
+
+class _Voices:
+    """What moves once a sample: the source stage and the filter stage.
+
+    Args:
+        lanes: of one group.
+        moving: whether any of them moves.
+        longest: samples of a segment at most.
+
+    Attributes:
+        width: lanes in a row, 8, 16 or 32; those beyond the group's are silent.
+    """
+
+    def __init__(self, lanes: LaneInputs, moving: bool, longest: int) -> None:
+        chain = lanes.chain
+        light = chain.oscillator.light is not None and not lanes.heavy.any()
+        self.width = next(width for width in (8, 16, 32) if len(lanes.patch) <= width)
+        self._moving = moving
+        self._source = source_stage(chain.oscillator, moving, light)
+        self._filter = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
+        self._source_lane = np.zeros(self._source.ROWS * LANES, np.float32)
+        self._filter_lane = np.zeros(self._filter.ROWS * LANES, np.float32)
+        cells, before = longest * self.width, 8 * self.width
+        self._rows = _scratch("rows", before + cells)
+        self._first_rows = _scratch("first rows", before + (cells if moving else 0))
+        self._tone = _scratch("tone", cells)
+        self._first = _scratch("first", cells if moving else 0)
+        self._hiss = _scratch("hiss", cells)
+        self._tables = noise_tables()
+        self._noisy = lanes.noisy
+        self._place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
+        pink = chain.oscillator.pink(lanes.base[:, chain.span(chain.oscillator)])
+        self._pink = pink.astype(np.int64)
+
+    def play(
+        self, controls: _Controls, edges: NDArray[np.int64], start: int
+    ) -> NDArray[np.float32]:
+        """Play a segment.
+
+        Args:
+            controls: of this segment.
+            edges: see `_Controls.advance`.
+            start: first sample of the segment.
+
+        Returns:
+            (samples * width,) float32, the same sample of all lanes side by side.
+        """
+        length, width = int(edges[-1] - start), self.width
+        tone, first, hiss = self._tone, self._first, self._hiss
+        if self._noisy.any():
+            _hiss(self._tables, self._pink, self._noisy, self._place, start, length, width, hiss)
+        self._source.play(
+            self._source_lane, width, edges, controls.phases, *controls.source, hiss,
+            self._rows[8 * width :], self._first_rows[8 * width :] if self._moving else first,
+            start,
+        )  # fmt: skip
+        _sharpen(self._rows, width, length, tone)
+        if controls.bends:
+            _sharpen(self._first_rows, width, length, first)
+        self._filter.play(
+            self._filter_lane, width, edges, controls.curves, *controls.filter, tone, hiss, first,
+            start,
+        )  # fmt: skip
+        return tone

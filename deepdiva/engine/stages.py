@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import importlib.util
 import logging
 import os
+import shutil
+import stat
 import sys
 import tempfile
 import threading
@@ -14,7 +18,9 @@ from functools import cache, wraps
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+from numba.core import event
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
 from deepdiva.engine.backends.compiled import INLINE
@@ -39,10 +45,23 @@ def kernel_folder() -> Path:
             return folder
     except OSError:
         pass
-    return (
-        Path(tempfile.gettempdir())
-        / f"deepdiva-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
-    )
+    return _temporary_folder()
+
+
+@cache
+def _temporary_folder() -> Path:
+    """A folder for temporary files that nobody else can write to: what lies in it is run."""
+    if hasattr(os, "getuid"):
+        folder = Path(tempfile.gettempdir()) / f"deepdiva-kernels-{os.getuid()}"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            about = folder.lstat()
+            private = stat.S_ISDIR(about.st_mode) and not about.st_mode & 0o077
+            if private and about.st_uid == os.getuid():
+                return folder
+    folder = Path(tempfile.mkdtemp(prefix="deepdiva-kernels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 _LOCK = threading.RLock()
@@ -60,10 +79,35 @@ def _once(make: Callable[..., Any]) -> Callable[..., Any]:
     return get
 
 
+_PREFIX: Final = "deepdiva_kernel_"
+
+
+class _Announcement(event.Listener):  # type: ignore[misc]
+    """Hears of all that numba compiles (not of what it finds on disk); speaks once, of kernels."""
+
+    def __init__(self) -> None:
+        self._spoken = False
+
+    def on_start(self, event: Any) -> None:
+        kernel = event.data["dispatcher"].py_func.__module__.startswith(_PREFIX)
+        if kernel and not self._spoken:
+            self._spoken = True
+            _LOG.warning(
+                "Compiling the embedded engine for this processor: some seconds, once for each "
+                "chain of oscillator and filters. The result is kept on disk."
+            )
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())
+
+
 def _load(text: str, title: str) -> ModuleType:
     made_by = f"{version('numba')} {INLINE}"
     digest = hashlib.sha256((text + made_by).encode()).hexdigest()[:16]
-    name = f"deepdiva_kernel_{title}_{digest}"
+    name = f"{_PREFIX}{title}_{digest}"
     path = kernel_folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,16 @@ VOICE_CONSTANTS: Final = (
     Constant("key_follow_octaves", 5.0, 2.0, 5.0, "octaves", _GUESS, "where KeyFollow is 1"),
     Constant("key_pivot", 51.5, 51.3, 52.3, "semitones", _HIGH, "key from which key follow counts"),
     Constant("lfo_fade_seconds", 20.0, 10.0, 20.0, "s", _LOW, "fade-in at Delay 100"),
+    Constant("width_slop", 0.02, 0.0, 0.1, "", _GUESS, "pulse widths at PWSlop 10"),
+    Constant("glide_slop", 0.05, 0.0, 0.2, "", _GUESS, "glide times at GlideSlop 10"),
+    Constant(
+        "glide_longest", 10.0, 3.0, 20.0, "s", _GUESS, "glide at 100; at GlideMode rate of 1 octave"
+    ),
+    Constant("glide_power", 3.0, 2.0, 4.0, "", _GUESS, "power of the glide knob"),
+    Constant("arp_gate", 0.5, 0.3, 0.9, "", _GUESS, "share of its step that a key is held"),
+    Constant(
+        "arp_swing", 0.333, 0.25, 0.5, "", _GUESS, "of a step that swing 100 delays each second"
+    ),
     Constant("lag_seconds", 2.0, 0.5, 5.0, "s", _GUESS, "lag processor at Slew 100"),
     Constant("cutoff_depth", 1.037, 1.0, 1.04, "", _MEDIUM, "semitones a unit of FreqModDepth"),
     Constant("feedback_gain", 1.98, 1.45, 2.4, "", _MEDIUM, "feedback round at Feedback 100"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.audio import open_recording
+from deepdiva.audio import Target, begin_before, cut_target, open_recording
 from deepdiva.hearing.key import (
     Candidate,
     Partials,
@@ -21,6 +21,7 @@ from deepdiva.hearing.key import (
 )
 from deepdiva.hearing.kind import CLEAR, Motion, falls_in_pitch, keys_together, motion_of
 from deepdiva.hearing.naming import Stated, stated_by
+from deepdiva.hearing.steady import steady_part
 from deepdiva.hearing.time import CUT_DB, Span, find_release, main_span, spans
 from deepdiva.note import Note
 from deepdiva.scan import Scan
@@ -33,6 +34,10 @@ _LOUD_DB = -60.0
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _AGREE = 0.6
 _SHORTEST_RELEASE = 25
+_SHORTEST_SECONDS = 0.1
+_REST_SECONDS = 0.05
+_RISE_DB = -70.0
+_HISS_DB = 3.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Heard:
         offset: constant offset, full scale 1.
         clipped: samples that lie flat at the highest level.
         vibrato_hz: 0 without one.
+        steady: seconds from the beginning of the part between which nothing changes; None where
+            the note is short or never steady.
         remarks: what a person would say of it, one sentence each.
     """
 
@@ -82,22 +89,37 @@ class Heard:
     offset: float
     clipped: int
     vibrato_hz: float = 0.0
+    steady: tuple[float, float] | None = None
     remarks: tuple[str, ...] = field(default=())
 
-    def note(self, sample_rate: int = 44100) -> Note:
-        """The note to be played for it: key, velocity, time held and time recorded."""
-        usual = Note()
-        heard = max(0.02, self.end_seconds - self.onset_seconds)
-        render = min(LONGEST_NOTE_SECONDS, heard)
+    @property
+    def begin_seconds(self) -> float:
+        """Where the target begins, from the beginning of the part: a moment before the onset."""
+        return begin_before(self.onset_seconds)
+
+    def note(self, usual: Note | None = None) -> Note:
+        """The note to be played for it: key, velocity, time held and time recorded.
+
+        A sound that has faded is followed by a moment of rest, so that a match ends, too; of one
+        that is cut, no release is played.
+
+        Args:
+            usual: sample rate, and whatever is not heard; the defaults if None.
+        """
+        usual = usual or Note()
+        heard = self.end_seconds - self.begin_seconds
+        steps = math.floor(100.0 * heard) if self.is_cut else math.ceil(100.0 * heard)
+        render = 0.01 * steps + (0.0 if self.is_cut else _REST_SECONDS)
+        render = min(LONGEST_NOTE_SECONDS, max(_SHORTEST_SECONDS, render))
         held = render
         if self.release_seconds is not None:
-            held = max(0.01, self.release_seconds - self.onset_seconds)
+            held = max(0.01, self.release_seconds - self.begin_seconds)
         return Note(
             pitch=usual.pitch if self.key is None else self.key,
             velocity=usual.velocity if self.velocity is None else self.velocity,
             length_seconds=round(min(held, render), 3),
             render_seconds=round(render, 3),
-            sample_rate=sample_rate,
+            sample_rate=usual.sample_rate,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,6 +135,42 @@ class Heard:
         return values
 
 
+def hear_target(
+    heard: Heard,
+    note: Note,
+    *,
+    start_seconds: float = 0.0,
+    length_seconds: float | None = None,
+    channel: int | None = None,
+    begin_seconds: float,
+    steady: tuple[float, float] | None = None,
+) -> Target:
+    """The target of a match of a recording that was understood.
+
+    Args:
+        heard: what was understood.
+        note: what is played.
+        start_seconds: where in the file the part begins that was understood.
+        length_seconds: its length; None: to the end.
+        channel: as it was asked for.
+        begin_seconds: where the target begins, from the beginning of the part.
+        steady: seconds from there on that are left out, and that `note` does not hold either.
+
+    Raises:
+        AudioError: a file that cannot be read any more.
+    """
+    recording = open_recording(
+        heard.path, start_seconds=start_seconds, length_seconds=length_seconds, channel=channel
+    )
+    report = list(recording.report)
+    if start_seconds:
+        report.append(f"Began at {start_seconds:g} s.")
+    if begin_seconds:
+        report.append(f"Trimmed {begin_seconds:.3f} s before the sound begins.")
+    frame = round(begin_seconds * heard.sample_rate)
+    return cut_target(recording, frame, note, report, offset=heard.offset, without=steady)
+
+
 def key_name(key: int) -> str:
     """Name of a key in scientific pitch notation: 60 is C4."""
     return f"{_NAMES[key % 12]}{key // 12 - 1}"
@@ -125,6 +183,7 @@ def understand(
     length_seconds: float | None = None,
     channel: int | None = None,
     pitch: int | None = None,
+    transposed: float = 0.0,
 ) -> Heard:
     """Listen to a recording.
 
@@ -134,6 +193,7 @@ def understand(
         length_seconds: how much to take; None: to the end.
         channel: which channel, from 1 on; None: find out.
         pitch: MIDI note number that the user gives, which is believed; None: find out.
+        transposed: semitones by which the patch that will play it transposes the key.
 
     Raises:
         MissingFileError: no such file.
@@ -158,16 +218,17 @@ def understand(
             f"note begins at {_seconds(span.begin)} s (--start takes another place)."
         )
     longest = round(LONGEST_NOTE_SECONDS * rate)
-    first = max(0, span.begin - 2) * scan.block
+    lead = max(0, _rise(levels, span.begin, found[chosen - 1].end if chosen else 0) - 2)
+    first = lead * scan.block
     audio = recording.read(first, longest + round(rate)) - np.float32(offset)
-    onset = _onset(audio, rate, has_lead=span.begin >= 2) + first
+    onset = _onset(audio, rate, has_lead=lead > 0) + first
     note = audio[onset - first :]
     last = _last(found, chosen, levels)
     end = min(last * scan.block, onset + longest)
     is_cut = end >= scan.frames - scan.block and _ends_loud(levels, scan.frames, scan.block)
     release = _release(levels[onset // scan.block :], last - onset // scan.block, is_cut=is_cut)
     note = note[: max(1, end - onset)]
-    heard = _listen(note, rate)
+    heard = _listen(note, rate, transposed)
     kind, sentence = _kind(heard, levels[onset // scan.block : last], _hits(levels, found, chosen))
     remarks += [sentence] if sentence else []
     stated = stated_by(path)
@@ -188,6 +249,13 @@ def understand(
     if offset:
         remarks.append(f"A constant offset of {offset:+.3f} was left out.")
     power = float(np.mean(np.square(note, dtype=np.float64)))
+    held_seconds = len(note) / rate if release is None else release * 0.01
+    steady = steady_part(note, rate, held_seconds)
+    if steady is not None:
+        remarks.append(
+            f"Nothing changes for {steady[1] - steady[0]:.1f} s of it: this part is left out of "
+            "the match, and costs no time."
+        )
     return Heard(
         path=Path(path),
         seconds=recording.seconds,
@@ -208,6 +276,7 @@ def understand(
         offset=offset,
         clipped=clipped,
         vibrato_hz=heard.motion.rate_hz,
+        steady=steady and (onset / rate + steady[0], onset / rate + steady[1]),
         remarks=tuple(remarks),
     )
 
@@ -224,8 +293,8 @@ class _Listened:
     falls: bool
 
 
-def _listen(note: NDArray[np.float32], rate: int) -> _Listened:
-    """Pitch, partials and motion of a note, at most 4 s of it, at 44.1 kHz."""
+def _listen(note: NDArray[np.float32], rate: int, transposed: float) -> _Listened:
+    """Pitch, partials and motion of a note, at most 4 s of it, at 44.1 kHz; keys as played."""
     note = note[: 4 * rate]
     if rate != _RATE:
         import soxr
@@ -248,7 +317,10 @@ def _listen(note: NDArray[np.float32], rate: int) -> _Listened:
     )
     lines = find_partials(steady[: round(1.5 * _RATE)], _RATE)
     return _Listened(
-        find_key(steady, _RATE, track),
+        tuple(
+            replace(candidate, hertz=candidate.hertz * 2.0 ** (-transposed / 12.0))
+            for candidate in find_key(steady, _RATE, track)
+        ),
         track,
         lines,
         motion_of(track, levels),
@@ -265,6 +337,25 @@ def _offset(scan: Scan, index: int) -> float:
     quiet = int(np.argmin(spread))
     is_constant = spread[quiet] < 0.1 * abs(mean) and abs(means[quiet] - mean) < 0.2 * abs(mean)
     return mean if is_constant and abs(mean) > 1e-4 else 0.0
+
+
+def _rise(levels: NDArray[np.float64], begin: int, earliest: int) -> int:
+    """Block in which a note begins to rise to the level at which it is found.
+
+    Args:
+        levels: of blocks, dB.
+        begin: where it is found.
+        earliest: where what lies before it ends.
+    """
+    bottom = float(levels.max()) + _RISE_DB
+    block = begin
+    while block > earliest and levels[block - 1] > bottom:
+        block -= 1
+    # A hiss before the note is steady; an attack rises.
+    half = (begin - block) // 2
+    if half >= 5 and levels[begin - half : begin].mean() < levels[block:begin].mean() + _HISS_DB:
+        return begin
+    return block
 
 
 def _onset(audio: NDArray[np.float32], rate: int, *, has_lead: bool) -> int:

@@ -17,6 +17,9 @@ CUT_DB = -40.0
 """A recording that ends above this has not faded: it was cut."""
 
 _FLOOR_DB = 10.0
+_REST_DB = 4.0
+_REST_BLOCKS = 10
+_STEADY_DB = 1.0
 _GAP_SECONDS = 0.06
 _CLICK_SECONDS = 0.05
 _ENERGY = 0.1
@@ -48,7 +51,7 @@ def spans(levels_db: NDArray[np.float64]) -> tuple[Span, ...]:
     top = float(levels_db.max())
     floor = float(np.percentile(levels_db, 3.0))
     threshold = top + ACTIVE_DB
-    if floor < top - 20.0:
+    if floor < top - 20.0 and _is_rest(levels_db, floor):
         threshold = max(threshold, floor + _FLOOR_DB)
     active = np.flatnonzero(levels_db > threshold)
     gap = round(_GAP_SECONDS / LEVEL_SECONDS)
@@ -59,6 +62,19 @@ def spans(levels_db: NDArray[np.float64]) -> tuple[Span, ...]:
         for part in parts
         if len(part)
     )
+
+
+def _is_rest(levels_db: NDArray[np.float64], floor: float) -> bool:
+    """Whether a recording begins or ends by 0.1 s of its lowest level, as one with noise does.
+
+    A tail that still falls is no rest.
+    """
+    half = _REST_BLOCKS // 2
+    for edge in (levels_db[:_REST_BLOCKS], levels_db[-_REST_BLOCKS - 1 : -1]):
+        falls = abs(float(edge[:half].mean() - edge[half:].mean()))
+        if (np.abs(edge - floor) < _REST_DB).all() and falls < _STEADY_DB:
+            return True
+    return False
 
 
 def main_span(found: tuple[Span, ...]) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
     Listener,
     PriorChoice,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from deepdiva.pipeline.note_choice import Chosen
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.loop import Progress
@@ -46,7 +48,7 @@ class MatchOptions:
         search: budget and optimizer.
         prior: what is known before.
         recording: which part of the recordings counts.
-        note: what was played.
+        note: what the user says of what was played; the rest is heard.
         space: which parameters are free, around which preset.
         renderer: what plays the candidates.
         plugin_mode: of a plug-in: fast, or repeatable to the bit.
@@ -57,7 +59,7 @@ class MatchOptions:
     search: SearchChoice = field(default_factory=SearchChoice)
     prior: PriorChoice = field(default_factory=PriorChoice)
     recording: RecordingChoice = field(default_factory=RecordingChoice)
-    note: Note = field(default_factory=Note)
+    note: NoteChoice = field(default_factory=NoteChoice)
     space: SpaceChoice = field(default_factory=SpaceChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     plugin_mode: Literal["reuse", "fresh"] = "reuse"
@@ -132,17 +134,17 @@ def prepared(
     Raises:
         DeepDivaError: a sound, a file or a value that does not fit; nothing was searched then.
     """
-    from deepdiva.audio import load_target, sound_files
+    from deepdiva.audio import sound_files
     from deepdiva.pipeline.engine_first import after_sketch, engine_sketch
+    from deepdiva.pipeline.fitted_space import fitted
+    from deepdiva.pipeline.note_choice import listen
     from deepdiva.pipeline.outputs import output_folder
     from deepdiva.pipeline.prior import starts_of
-    from deepdiva.pipeline.recordings import heard_note, remarks
     from deepdiva.search.sound_match import Outputs, Task
     from deepdiva.synths import synthesizer_of
     from deepdiva.workers import worker_count
 
-    search, recording, note = options.search, options.recording, options.note
-    settings = search.settings(options.seed, options.jobs)
+    search = options.search
     files = sound_files(sounds)
     base = options.space.preset()
     workers = worker_count(options.jobs)
@@ -151,6 +153,8 @@ def prepared(
     )
     with closing(synth):
         space = _heard(options.space.space(base, synth.table), synth, listener)
+        held = tuple(options.space.locks(synth.table))
+        settings = search.settings(options.seed, options.jobs, held)
         first = options.prior.engine_first
         sketch = engine_sketch(settings, search.mode, space, synth, base) if first else None
         _say_ignored(space, sketch.renderer if sketch else synth, listener)
@@ -161,34 +165,34 @@ def prepared(
         with output_folder(output) if writes else _nowhere():
             if writes:
                 _check(outputs, force=force, resume=resume)
-            targets = [
-                load_target(
-                    file,
-                    note,
-                    start_seconds=recording.part_start,
-                    length_seconds=recording.part_length,
-                )
-                for file in files
-            ]
             transposed = synthesizer_of(space.table).transposition(space.base)
-            hears = recording.hear_pitch
-            tasks = [
-                Task(
-                    target,
-                    outputs[target.source],
-                    writer,
-                    space,
-                    heard_note(target, note, transposed) if hears else note,
-                    settings,
-                    force,
-                    resume,
+            tasks = []
+            for file in files:
+                recorded = _recorded(outputs[file]) if resume else None
+                listened = listen(
+                    file,
+                    options.note,
+                    options.recording,
+                    transposed=transposed,
+                    recorded=recorded,
                 )
-                for target in targets
-            ]
-            for task in tasks:
-                said = task.target.report if hears else remarks(task.target, note, transposed)
-                for sentence in said:
-                    listener.say(f"{task.target.source}: {sentence}")
+                own = fitted(listened, space, held, synth, options)
+                for sentence in own.remarks:
+                    listener.say(f"{file}: {sentence}")
+                tasks.append(
+                    Task(
+                        listened.target,
+                        outputs[file],
+                        own.written_by(writer),
+                        own.space,
+                        listened.chosen.note,
+                        settings,
+                        force,
+                        resume,
+                        listened.chosen.to_dict(),
+                        own.remarks,
+                    )
+                )
             starts = starts_of(
                 tasks,
                 sketch.renderer if sketch else synth,
@@ -197,6 +201,22 @@ def prepared(
                 near=options.space.base is not None,
             )
             yield MatchRun(tasks, starts, synth, sketch, workers)
+
+
+def _recorded(outputs: Outputs) -> Chosen | None:
+    """The note that an earlier search has chosen for a sound; None where there was none.
+
+    Raises:
+        InvalidValueError: a record that is damaged.
+    """
+    from deepdiva.pipeline.note_choice import Chosen
+    from deepdiva.search.journal import read_run
+
+    for folder in (outputs.run, outputs.sketch):
+        run = read_run(folder)
+        if run is not None and "heard" in run:
+            return Chosen.from_dict(run.get("note"), run["heard"], folder)
+    return None
 
 
 @contextmanager
@@ -310,7 +330,7 @@ class MatchResult:
 def match(
     sound: Path | str,
     *,
-    note: Note | None = None,
+    note: Note | NoteChoice | None = None,
     mode: str | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
@@ -330,7 +350,7 @@ def match(
 
     Args:
         sound: file with one note.
-        note: what was played; the usual one if None.
+        note: what was played, or what is known of it; all of it is heard if None.
         mode: a named budget, `quick`, `standard` or `thorough`; `standard` if no limit is given.
         evaluations: candidates to try at most.
         seconds: time to search at most.
@@ -350,7 +370,7 @@ def match(
     options = MatchOptions(
         SearchChoice(mode, evaluations, seconds),
         PriorChoice(predict),
-        note=note or Note(),
+        note=NoteChoice.of(note),
         space=SpaceChoice.of(base, free, lock),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         seed=seed,
@@ -372,22 +392,28 @@ def _matched(
     if len(run.tasks) != 1:
         raise InvalidValueError(f"Here are {len(run.tasks)} sounds: match one at a time.")
     [task], [start] = run.tasks, run.starts
-    base = task.writer.base if isinstance(task.writer, PresetWriter) else None
-    if not isinstance(base, Preset):
+    writer = task.writer
+    base = writer.base if isinstance(writer, PresetWriter) else None
+    if not isinstance(writer, PresetWriter) or not isinstance(base, Preset):
         raise InvalidValueError(
             f"{task.space.table.name} renders, and matches are presets of Diva: name Diva's "
             "plug-in. deepdiva refine --plugin searches any synthesizer."
         )
+
+    def preset(patch: NDArray[np.float64]) -> Preset:
+        return base.with_values(writer.written(patch))
+
     found = search_sound(task, run.renderer, start, on_progress, run.sketch)
+    said = [*said, *found.remarks]
     others = () if found.explanation is None else found.explanation.alternatives
     return MatchResult(
-        base.with_values(found.patch),
+        preset(found.patch),
         found.preview,
         task.note.sample_rate,
         found.distance,
         found.preview_distance,
         found.silence,
-        tuple(base.with_values(patch) for patch in others),
+        tuple(preset(patch) for patch in others),
         {name: float(found.patch[task.space.table.index(name)]) for name in task.space.names},
         tuple(said),
         found,

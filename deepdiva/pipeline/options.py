@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.quality import Accuracy, DivaQuality, OfflineAccuracy
+from deepdiva.performance import AT_REST, Performance
 from deepdiva.renderers import make_renderer, renderer_kind
 from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
 
@@ -107,7 +108,7 @@ class SpaceChoice:
             InvalidValueError: a value outside its range, nothing left free, or a base preset of
                 another synthesizer.
         """
-        from deepdiva.space import ParameterSpace, parse_free, parse_lock
+        from deepdiva.space import ParameterSpace, parse_free
         from deepdiva.synths import synthesizer_of
 
         synthesizer = synthesizer_of(table)
@@ -118,9 +119,20 @@ class SpaceChoice:
                 "that renders."
             )
         free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
-        locks = dict(parse_lock(table, text) for text in self.lock)
+        locks = self.locks(table)
         values = preset.values() if has_presets else table.defaults()
         return ParameterSpace(table, values, free).locked(locks)
+
+    def locks(self, table: ParameterTable) -> dict[str, float]:
+        """Values at which parameters are held, by name, in units.
+
+        Raises:
+            UnknownNameError: a parameter that the table does not have.
+            InvalidValueError: a value that it does not have.
+        """
+        from deepdiva.space import parse_lock
+
+        return dict(parse_lock(table, text) for text in self.lock)
 
 
 @dataclass(frozen=True)
@@ -153,6 +165,7 @@ class RendererChoice:
         workers: int = 1,
         mode: Literal["reuse", "fresh"] = "reuse",
         state: Path | None = None,
+        performance: Performance = AT_REST,
     ) -> Renderer:
         """A renderer for patches of a preset, for the caller to close.
 
@@ -166,6 +179,7 @@ class RendererChoice:
             preset=preset,
             state=state,
             quality=self.quality,
+            performance=performance,
         )
 
     @property
@@ -196,8 +210,13 @@ class SearchChoice:
     patience: int | None = None
     weights: tuple[str, ...] = ()
 
-    def settings(self, seed: int, jobs: int | None) -> RefineSettings:
+    def settings(self, seed: int, jobs: int | None, held: tuple[str, ...] = ()) -> RefineSettings:
         """The settings of a search.
+
+        Args:
+            seed: of everything that is drawn at random.
+            jobs: workers; None for one for each core.
+            held: parameters that keep the values of the base patch.
 
         Raises:
             InvalidValueError: a value outside its range, or a weight that is no number.
@@ -214,6 +233,7 @@ class SearchChoice:
             seed=seed,
             jobs=jobs,
             weights=self._weights(),
+            held=held,
         )
 
     def _limit(self) -> int | None:
@@ -260,9 +280,11 @@ class RecordingChoice:
     Attributes:
         part_start: where in the file the sound begins, in seconds; None to find out.
         part_length: seconds of the file; None for what is needed.
-        hear_pitch: take the key from each recording's pitch.
+        channel: which one to take, from 1 on; None for those that hold the note.
+        keep_tuning: write the recording's own tuning into the preset.
     """
 
     part_start: float | None = None
     part_length: float | None = None
-    hear_pitch: bool = False
+    channel: int | None = None
+    keep_tuning: bool = False

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from deepdiva import __version__
 from deepdiva.errors import InvalidValueError
-from deepdiva.pipeline.options import Listener, RendererChoice, SpaceChoice
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from deepdiva.models.spread import Spread
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
+    from deepdiva.pipeline.note_choice import Listened
     from deepdiva.synths.diva.preset import Preset
 
 DRAWS = 64
@@ -82,8 +84,9 @@ class PredictOptions:
         candidates: patches that are rendered and compared for each sound; of 1, the likeliest is
             taken.
         space: base preset and locks; what is free, the network says.
-        pitch: MIDI note of the sounds; None for the network's own.
-        hear_pitch: take the key from each recording's pitch.
+        note: what the user says of what was played; the rest is heard, and where nothing can be
+            heard, the network's own.
+        recording: which part of the recordings counts.
         renderer: what renders the candidates.
         device: where the network runs.
         seed: of everything that is drawn at random.
@@ -93,8 +96,8 @@ class PredictOptions:
     model_file: Path | None = None
     candidates: int = DRAWS
     space: SpaceChoice = field(default_factory=SpaceChoice)
-    pitch: int | None = None
-    hear_pitch: bool = False
+    note: NoteChoice = field(default_factory=NoteChoice)
+    recording: RecordingChoice = field(default_factory=RecordingChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     device: str = "cpu"
     seed: int = 0
@@ -112,6 +115,7 @@ class Predicted:
         answer: of the network.
         matcher: that gave it.
         remarks: what was done to the sound, a sentence each.
+        fixed: values in units by column that are written in the place of a patch's own.
     """
 
     job: Job
@@ -120,6 +124,15 @@ class Predicted:
     answer: Answer
     matcher: Matcher
     remarks: tuple[str, ...]
+    fixed: Mapping[int, float] = field(default_factory=dict)
+
+    def preset(self, patch: NDArray[np.float64]) -> Preset:
+        """The preset of a patch, shape (len(table),), in units, as it is written."""
+        written = patch.copy()
+        for column, value in self.fixed.items():
+            written[column] = value
+        preset: Preset = self.matcher.base.with_values(written)
+        return preset
 
     def write(self, job: Job, *, force: bool) -> None:
         """Write all results of a sound, the preset first."""
@@ -127,7 +140,7 @@ class Predicted:
         from deepdiva.picture import match_picture
 
         chosen = self.answer.chosen
-        described: Preset = self.answer.preset.with_meta(
+        described = self.preset(chosen.patch).with_meta(
             name=job.preset.stem,
             author="DeepDiva",
             description=(
@@ -163,16 +176,14 @@ def prepared(
     Raises:
         DeepDivaError: a sound, a file or a value that does not fit; nothing was predicted then.
     """
-    from deepdiva.audio import load_target
     from deepdiva.models.answers import Matcher
     from deepdiva.models.registry import load_predictor
-    from deepdiva.pipeline.recordings import heard_note, remarks
     from deepdiva.space import parse_lock
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
     from deepdiva.workers import worker_count
 
-    seed, hears = options.seed, options.hear_pitch
+    seed = options.seed
     locks = dict(parse_lock(DIVA, text) for text in options.space.lock)
     around = replace(options.space, free=None, lock=())
     preset = around.preset()
@@ -188,36 +199,105 @@ def prepared(
         threads = worker_count(options.jobs) if synth.info.workers == "threading" else 1
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
         _warn_of_base(listener, matcher, header)
-        played = (
-            predictor.note
-            if options.pitch is None
-            else replace(predictor.note, pitch=options.pitch)
-        )
-        targets = [load_target(job.sound, played) for job in jobs]
         transposed = synthesizer_of(DIVA).transposition(matcher.held)
-        notes = [heard_note(target, played, transposed) if hears else played for target in targets]
+        heard = [_listened(job.sound, options, predictor, matcher.held, transposed) for job in jobs]
+        targets = [one.target for one in heard]
+        notes = [one.chosen.note for one in heard]
+        tunings = [_tuned(matcher, one, options.recording) for one in heard]
+        kinds = list(zip(notes, tunings, strict=True))
         matchers = {
-            note: replace(matcher, predictor=_for_note(predictor, note, matcher.held))
-            for note in dict.fromkeys(notes)
+            (note, tuning): replace(
+                matcher,
+                predictor=_for_note(predictor, note, matcher.held),
+                locks={**locks, **dict(tuning.locks)},
+            )
+            for note, tuning in dict.fromkeys(kinds)
         }
         # Sounds of one note are heard together, and answered in the order in which they came.
         answers = {
-            note: one.answers(
-                [target.audio for target, own in zip(targets, notes, strict=True) if own == note]
+            kind: one.answers(
+                [target.audio for target, own in zip(targets, kinds, strict=True) if own == kind]
             )
-            for note, one in matchers.items()
+            for kind, one in matchers.items()
         }
         yield (
             Predicted(
                 job,
-                target,
-                note,
-                next(answers[note]),
-                matchers[note],
-                tuple(target.report if hears else remarks(target, note, transposed)),
+                one.target,
+                kind[0],
+                next(answers[kind]),
+                matchers[kind],
+                (*one.remarks, *kind[1].remarks),
+                dict(kind[1].fixed),
             )
-            for job, target, note in zip(jobs, targets, notes, strict=True)
+            for job, kind, one in zip(jobs, kinds, heard, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    """How candidates are tuned for a comparison, and what is written instead.
+
+    Attributes:
+        locks: values in units by name.
+        fixed: values in units by column that are written in the place of a patch's own.
+        remarks: what is to be said of it.
+    """
+
+    locks: tuple[tuple[str, float], ...] = ()
+    fixed: tuple[tuple[int, float], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def _tuned(matcher: Matcher, listened: Listened, recording: RecordingChoice) -> _Tuning:
+    """Candidates are tuned as the recording; the preset plays in tune, unless the user keeps it."""
+    from deepdiva.pipeline.fitted_space import IN_TUNE, tuned_base
+    from deepdiva.synths import synthesizer_of
+
+    table = matcher.predictor.space.table
+    kept = (*matcher.predictor.space.names, *matcher.locks)
+    base = matcher.held
+    tuned = tuned_base(base, listened.chosen.cents, matcher.renderer, kept)
+    name = synthesizer_of(table).fine_tuning
+    if tuned is None or name is None:
+        return _Tuning()
+    column = table.index(name)
+    locks = ((name, float(tuned[column])),)
+    if recording.keep_tuning:
+        return _Tuning(locks)
+    return _Tuning(locks, ((column, float(base[column])),), (IN_TUNE,))
+
+
+def _listened(
+    sound: Path,
+    options: PredictOptions,
+    predictor: Predictor,
+    held: NDArray[np.float64],
+    transposed: float,
+) -> Listened:
+    """A recording with the note that was heard, or where the network does not know that, its own.
+
+    Raises:
+        DeepDivaError: a recording that cannot be heard, or a note that the user asks for and the
+            network does not know.
+    """
+    from deepdiva.models.transposition import for_note
+    from deepdiva.pipeline.note_choice import listen
+
+    own = predictor.note
+    choice = replace(options.note, sample_rate=own.sample_rate)
+    found = listen(sound, choice, options.recording, transposed=transposed, usual=own)
+    try:
+        for_note(predictor, found.chosen.note, held)
+    except InvalidValueError as error:
+        if choice.fixes_length:
+            return found
+        as_its_own = replace(
+            choice, length_seconds=own.length_seconds, render_seconds=own.render_seconds
+        )
+        found = listen(sound, as_its_own, options.recording, transposed=transposed, usual=own)
+        return replace(found, remarks=(*found.remarks, f"{error}: it is heard as one of those."))
+    return found
 
 
 def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Predictor:
@@ -235,8 +315,8 @@ def _for_note(predictor: Predictor, note: Note, held: NDArray[np.float64]) -> Pr
             way_out = "Train a network around this base preset (deepdiva train --online --base)"
         else:
             way_out = (
-                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or leave out "
-                "--note-pitch and --hear-pitch"
+                f"Train a network for it (deepdiva train --note-pitch {note.pitch}), or say "
+                f"another key (--note-pitch {predictor.note.pitch})"
             )
         raise InvalidValueError(f"Key {note.pitch}: {error}. {way_out}.") from error
 
@@ -338,7 +418,7 @@ def predict(
         sound: file with one note.
         model_file: weights of the network; None for those that come with the package.
         candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
-        pitch: MIDI note of the sound, 0 to 127; None for the network's own.
+        pitch: MIDI note of the sound, 0 to 127; None: it is heard.
         base: preset that holds every parameter that is not predicted; the built-in one if None.
         lock: values at which parameters are held, by name, in units.
         plugin: path of Diva, which then plays the candidates; None for the embedded engine.
@@ -355,7 +435,7 @@ def predict(
         None if model_file is None else Path(model_file),
         candidates,
         SpaceChoice.of(base, None, lock),
-        pitch,
+        NoteChoice(pitch),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         device=device,
         seed=seed,
@@ -368,13 +448,14 @@ def predict(
     answer, matcher = found.answer, found.matcher
     rendered = answer.candidates.x[: len(answer.chosen.distances)]
     order = answer.chosen.distances.argsort(kind="stable")[1 : 1 + ALTERNATIVES]
+    others = matcher.levelled(matcher.patches(rendered[order]), found.target.audio)
     spreads = tuple(answer.spreads)
     return Prediction(
-        answer.preset,
+        found.preset(answer.chosen.patch),
         answer.chosen.audio,
         found.note.sample_rate,
         answer.chosen.distance,
-        tuple(matcher.base.with_values(patch) for patch in matcher.patches(rendered[order])),
+        tuple(found.preset(patch) for patch in others),
         {s.parameter.name: float(answer.chosen.patch[s.parameter.index]) for s in spreads},
         spreads,
         (*said, *found.remarks),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepdiva.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def starts_of(
     that a search can be resumed among other sounds and on another machine.
 
     Args:
-        tasks: sounds to be matched, all in one space.
+        tasks: sounds to be matched.
         synth: renders the candidates.
         prior: whether to ask the network, and which; where nothing is said: if the embedded
             engine renders and the network knows the note and some of the parameters.
@@ -41,17 +43,14 @@ def starts_of(
         InvalidValueError: a network that does not know the note or the parameters, though it was
             asked for; weights, and no prediction.
     """
-    from deepdiva.search.start import Start
-
-    space, predict, weights = tasks[0].space, prior.predict, prior.model_file
-    known = Start.near(space, space.base) if near else None
+    predict, weights = prior.predict, prior.model_file
     asked = bool(predict) or weights is not None
     if predict is False and weights is not None:
         raise InvalidValueError(
             f"--no-predict and --model-file {weights} contradict each other: leave one of them out."
         )
     if predict is False or (not asked and not synth.info.cheap_to_copy):
-        return [known] * len(tasks)
+        return [_with_keys(_near(task) if near else None, task) for task in tasks]
     from deepdiva.models.registry import load_predictor
 
     predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
@@ -59,19 +58,38 @@ def starts_of(
     reasons: dict[str, None] = {}
     for task in tasks:
         try:
-            heard = _predicted(_fitting(predictor, task), task)
+            heard = _predicted(_fitting(predictor, task), task, synth)
         except _UnfitError as error:
             if asked:
                 raise InvalidValueError(
                     f"{error}: leave out --predict and --model-file."
                 ) from error
             reasons[str(error)] = None
-            starts.append(known)
+            known = _near(task) if near else None
         else:
-            starts.append(heard.led_by(space.base) if near else heard)
+            known = heard.led_by(task.space.base) if near else heard
+        starts.append(_with_keys(known, task))
     for reason in reasons:
         listener.say(f"{reason}: the search starts without it.")
     return starts
+
+
+def _near(task: Task) -> Start:
+    """A start at the base preset."""
+    from deepdiva.search.start import Start
+
+    return Start.near(task.space, task.space.base)
+
+
+def _with_keys(start: Start | None, task: Task) -> Start | None:
+    """A start that also knows which other keys a sound may be of."""
+    from deepdiva.search.pitch import with_keys
+    from deepdiva.search.start import Start
+
+    keys = task.heard.get("other_keys", ())
+    if not keys:
+        return start
+    return with_keys(start or Start.uniform(task.space), task.note, keys)
 
 
 class _UnfitError(InvalidValueError):
@@ -94,10 +112,16 @@ def _fitting(predictor: Predictor, task: Task) -> Predictor:
         raise _UnfitError(str(error)) from error
 
 
-def _predicted(predictor: Predictor, task: Task) -> Start:
+def _predicted(predictor: Predictor, task: Task, synth: Renderer) -> Start:
+    from deepdiva.level import level_of
     from deepdiva.search.start import Start
     from deepdiva.workers import single_thread
 
+    audio = task.target.audio
+    kept = (*task.space.names, *task.settings.held)
+    level = level_of(audio, synth, task.space.base, kept)
+    if level is not None:
+        audio = audio * np.float32(level.gain)
     with single_thread():
-        [answer] = predictor.predict(task.target.audio[None], task.note)
+        [answer] = predictor.predict(audio[None], task.note)
     return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)

@@ -6,7 +6,7 @@ answers with "nothing": the base class stands for a plug-in of which only the pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter, PresetFile, PresetWriter
 from deepdiva.space import ParameterSpace
+
+_LEAST_VOLUME = 5.0
+_EQUAL = 0.002
 
 Patch = NDArray[np.float64]
 """Shape (len(table),), in units."""
@@ -80,9 +83,52 @@ class Synthesizer:
         return PresetWriter(base, self.preset_suffix) if self.preset_suffix else None
 
     @property
+    def volumes(self) -> tuple[str, ...]:
+        """Parameters that are factors of the level, behind everything that depends on it.
+
+        The first one is set first. Empty where that is not known.
+        """
+        return ()
+
+    def with_gain(self, patch: Patch, gain: float, volumes: Sequence[str]) -> Patch:
+        """A patch that sounds louder by a factor, as far as its volumes go.
+
+        A volume that files hold with two decimals is not set below 5, so that these suffice; what
+        is left over is for the next one.
+
+        Args:
+            patch: shape (len(table),), in units; its volumes are above 0.
+            gain: the factor, above 0.
+            volumes: some of `volumes`, in their order.
+        """
+        changed = patch.copy()
+        for place, name in enumerate(volumes):
+            if abs(gain - 1.0) < _EQUAL:
+                break
+            parameter, index = self.table[name], self.table.index(name)
+            in_hundredths = parameter.spelling == "%.2f"
+            last = place == len(volumes) - 1
+            least = _LEAST_VOLUME if in_hundredths and not last else 0.01 * in_hundredths
+            value = float(np.clip(patch[index] * gain, least, parameter.maximum))
+            value = round(value, 2) if in_hundredths else value
+            gain *= float(patch[index]) / max(value, 1e-9)
+            changed[index] = value
+        return changed
+
+    @property
     def transposing(self) -> Mapping[str, float]:
         """Parameters that transpose all oscillators: semitones of a unit by name."""
         return {}
+
+    @property
+    def fine_tuning(self) -> str | None:
+        """The parameter that tunes all oscillators by cents; None where that is not known."""
+        return None
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Parameters that say how long a sound goes on when the key is released."""
+        return ()
 
     def transposition(self, patch: Patch) -> float:
         """Semitones by which a patch transposes the key; 0 where that is not known.

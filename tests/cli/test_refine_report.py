@@ -13,7 +13,6 @@ from rich.console import Console
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
 from deepdiva.cli._refine_report import Bar, line, show, summary
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
@@ -24,10 +23,20 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.sound_match import Match, Outputs, Task
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+NOTE_OPTIONS = [
+    "--note-pitch",
+    "48",
+    "--note-length",
+    "0.2",
+    "--render-length",
+    "0.25",
+    "--sample-rate",
+    "8000",
+]
 SPACE = default_space()
 
 
@@ -35,7 +44,7 @@ SPACE = default_space()
 def sound(tmp_path_factory):
     path = tmp_path_factory.mktemp("sounds") / "bass.wav"
     points = SPACE.random(np.random.default_rng(3), 1)
-    audio = EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9)[0]
+    audio = PanelRenderer().render(SPACE.patches(points), NOTE, 9)[0]
     write_wav(path, audio, NOTE.sample_rate)
     return path
 
@@ -45,7 +54,7 @@ def match(sound, tmp_path_factory):
     """A short search, with what it has found changed to something known."""
     target = load_target(sound, NOTE)
     settings = RefineSettings(evaluations=60, jobs=1)
-    result = refine(target.audio, EmbeddedRenderer(), SPACE, NOTE, settings)
+    result = refine(target.audio, PanelRenderer(), SPACE, NOTE, settings)
     roles = (
         ParameterRole("VCF1.Freq", 80.001, 0.5, 79.0, 82.504, uncertain=False),
         ParameterRole("ENV1.Dec", 30.0, 0.01, 10.0, 50.0, uncertain=True),
@@ -105,7 +114,7 @@ def test_the_line_says_how_near_and_what_failed(match):
 
 
 def test_json_holds_the_same(match):
-    found = summary(match, EmbeddedRenderer())
+    found = summary(match, PanelRenderer())
     assert found["noise_floor"] == {"median": 0.0625, "largest": 0.125, "repeats": 5}
     assert found["explanation"]["parameters"][0]["name"] == "VCF1.Freq"
     assert found["alternatives"] == [match.task.outputs.run / "alternative-1.h2p"]

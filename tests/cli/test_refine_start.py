@@ -10,16 +10,16 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25"]
+NOTE_OPTIONS = ["--note-pitch", "48", "--note-length", "0.2", "--render-length", "0.25"]
 SHORT = [*NOTE_OPTIONS, "--jobs", "1", "--evaluations", "100"]
 SPACE = default_space()
 
@@ -39,7 +39,7 @@ def network(tmp_path_factory):
 def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     points = SPACE.random(np.random.default_rng(3), 2)
-    audio = EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9)
+    audio = PanelRenderer().render(SPACE.patches(points), NOTE, 9)
     for name, sound in zip(("bass", "lead"), audio, strict=True):
         write_wav(folder / f"{name}.wav", sound, NOTE.sample_rate)
     return folder
@@ -176,7 +176,7 @@ def test_each_recording_has_its_own_key(network, tmp_path):
         tone = 0.2 * np.sign(np.sin(2 * np.pi * 440.0 * 2.0 ** ((key - 69) / 12) * times))
         write_wav(tmp_path / f"{key}.wav", tone.astype(np.float32), NOTE.sample_rate)
     folder = tmp_path / "matched"
-    refine(tmp_path, "-o", folder, *SHORT, "--model-file", network, "--hear-pitch")
+    refine(tmp_path, "-o", folder, *SHORT[2:], "--model-file", network)
     for key in (36, 55):
         run = json.loads((folder / f"{key}.run" / "run.json").read_text())
         assert run["note"]["pitch"] == key

@@ -9,9 +9,10 @@ import soundfile
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
+from deepdiva.performance import AT_REST, Performance
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.2", "--render-length", "0.3", "--sample-rate", "22050")
@@ -43,7 +44,8 @@ def test_sound_is_what_the_engine_plays(dark):
     assert (result.exit_code, result.stderr) == (0, "")
     audio, rate = soundfile.read(dark.with_suffix(".wav"), dtype="float32")
     preset = Preset.read(dark)
-    expected = EmbeddedRenderer(preset.detune_pots()).render(preset.values()[None], NOTE, 7)[0]
+    engine = PanelRenderer.of_preset(preset)
+    expected = engine.render_stereo(preset.values()[None], NOTE, 7)[:, 0].T
     assert rate == 22050
     np.testing.assert_array_equal(audio, expected)
     peak = 20 * math.log10(np.abs(expected).max())
@@ -70,31 +72,33 @@ def test_folder_is_rendered_into_a_new_folder(tmp_path, dark):
 
 
 def test_parameters_that_are_not_honoured_are_named_with_reasons(tmp_path):
-    path = write_preset(tmp_path / "lead.h2p", **{"main_#FX1": 1.0, "OSC_Model": 0.0})
+    path = write_preset(tmp_path / "lead.h2p", ENV1_Trig=1.0, ENV2_Trig=1.0)
     result = run(path)
     assert result.exit_code == 0
     assert result.stderr == (
-        f"{path}: not honoured: main.#FX1 (the engine has no effects); "
-        "OSC.Model (the engine plays the Dual VCO Eco only).\n"
+        f"{path}: not honoured: ENV1.Trig, ENV2.Trig (what the other triggers do is unknown).\n"
     )
 
 
 def test_json_says_what_was_rendered(tmp_path, dark):
-    silent = write_preset(tmp_path / "silent.h2p", VCA1_Vol=0.0, ARP_OnOff=1.0)
+    silent = write_preset(tmp_path / "silent.h2p", VCA1_Vol=0.0, ENV1_Trig=1.0)
     result = run(dark, silent, "--json", "--seed", 3)
     first, second = json.loads(result.stdout)
     assert first == {
         "preset": str(dark),
         "sound": str(dark.with_suffix(".wav")),
         "renderer": "embedded",
-        "version": EmbeddedRenderer().info.version,
+        "version": PanelRenderer().info.version,
         "note": NOTE.to_dict(),
         "seed": 3,
+        "performance": AT_REST.to_dict(),
+        "channels": 2,
         "peak_db": pytest.approx(first["peak_db"]),
         "ignored": {},
+        "uncalibrated": [],
     }
     assert second["peak_db"] is None
-    assert second["ignored"] == {"ARP.OnOff": "the engine has no arpeggiator"}
+    assert second["ignored"] == {"ENV1.Trig": "what the other triggers do is unknown"}
 
 
 def test_existing_sound_is_kept_unless_forced(dark):
@@ -109,12 +113,43 @@ def test_existing_sound_is_kept_unless_forced(dark):
 
 
 @pytest.mark.usefixtures("dark")
-def test_one_bad_preset_stops_everything_before_the_first_sound(tmp_path):
+def test_one_bad_preset_does_not_stop_the_others(tmp_path):
+    (tmp_path / "notes.h2p").write_text("buy milk\n")
+    result = run(tmp_path, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(str(tmp_path / "notes.h2p"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["dark.wav"]
+
+
+def test_nothing_but_bad_presets_leaves_nothing_behind(tmp_path):
     (tmp_path / "notes.h2p").write_text("buy milk\n")
     result = run(tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: {tmp_path / 'notes.h2p'}")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_chord_in_stereo_as_flac(dark):
+    keys = ("--note-pitch", "C3", "--note-pitch", "55", "--tempo", 90, "--wheel", 0.5)
+    result = run(dark, *keys, "--format", "flac", "--seed", 3, "--json")
+    assert result.exit_code == 0, result.stderr
+    (told,) = json.loads(result.stdout)
+    assert told["performance"]["chord"] == [55]
+    assert told["channels"] == 2
+    audio, rate = soundfile.read(dark.with_suffix(".flac"), dtype="float32")
+    preset = Preset.read(dark)
+    engine = PanelRenderer.of_preset(preset, Performance(chord=(55,), tempo=90.0, wheel=0.5))
+    expected = engine.render_stereo(preset.values()[None], NOTE, 3)[:, 0].T
+    expected *= 10.0 ** (-told["quieter_db"] / 20.0)
+    assert rate == 22050
+    np.testing.assert_allclose(audio, expected, atol=2e-3 if told["quieter_db"] else 2e-7)
+
+
+def test_verbose_names_what_no_sound_has_judged(tmp_path):
+    path = write_preset(tmp_path / "lead.h2p", **{"main_#FX1": 1.0, "VCF1_Model": 1.0})
+    result = run(path, "--mono", "--verbose")
+    assert result.stderr == f"{path}: uncalibrated: filter.cascade, effect.chorus.\n"
+    assert soundfile.info(path.with_suffix(".wav")).channels == 1
 
 
 def test_two_presets_for_one_name_are_refused(tmp_path, dark):
@@ -130,6 +165,9 @@ def test_two_presets_for_one_name_are_refused(tmp_path, dark):
         (["--velocity", "0"], "velocity is 0"),
         (["--renderer", "embedded", "--plugin", "diva.so"], "leave one out"),
         (["--plugin", "no-such.so"], "no-such.so does not exist"),
+        (["--wheel", "2"], "2.0 is not in the range"),
+        (["--note-pitch", "50", "--note-pitch", "50"], "50 is given twice"),
+        (["--tuning", "no-such.scl"], "no-such.scl does not exist"),
         (["--renderer", "harmonium"], "'harmonium' is not one of"),
     ],
 )

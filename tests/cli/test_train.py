@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.weights import read_header, read_weights
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 SHORT = ("--note-length", "0.4", "--render-length", "0.4")
@@ -47,7 +47,7 @@ def test_every_network_trains_online_and_describes_itself(tmp_path, model):
     assert header.model == model
     assert header.played_note().render_seconds == 0.4
     assert header.parameter_space().dimensions == 11
-    header.check_engine(EmbeddedRenderer().info, folder)
+    header.check_engine(PanelRenderer().info, folder)
     assert header.training["sounds"] == 96
     assert header.training["data"]["variety"]["settings"] == {"VCC.Voicing": [1.0, 2.0]}
     assert header.metrics["test_loss"] > 0

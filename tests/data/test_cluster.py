@@ -12,10 +12,10 @@ import pytest
 from deepdiva.data.corpora.backends import Workers
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.generate import generate
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, StorageError
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SETTINGS = DatasetSettings(
     default_space(), sample_size=64, note=Note(length_seconds=0.2, render_seconds=0.25), seed=5
@@ -30,7 +30,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("here")
-    generate(folder, SETTINGS, EmbeddedRenderer(), BATCHES)
+    generate(folder, SETTINGS, PanelRenderer(), BATCHES)
     return tree(folder)
 
 
@@ -54,7 +54,7 @@ def test_a_dask_worker_is_killed_on_the_way(tmp_path: Path, expected: dict[str, 
         summary = generate(
             tmp_path,
             SETTINGS,
-            EmbeddedRenderer(),
+            PanelRenderer(),
             BATCHES,
             workers=workers,
             on_progress=on_progress,
@@ -78,7 +78,7 @@ def test_a_failure_on_a_worker_is_told(tmp_path: Path) -> None:
     ) as cluster:
         workers = Workers("dask", scheduler=cluster.scheduler_address)
         with pytest.raises(StorageError, match="all machines of the cluster share"):
-            generate(folder, SETTINGS, EmbeddedRenderer(), 1, workers=workers, on_progress=hide)
+            generate(folder, SETTINGS, PanelRenderer(), 1, workers=workers, on_progress=hide)
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
         generate(
             tmp_path,
             SETTINGS,
-            EmbeddedRenderer(),
+            PanelRenderer(),
             workers=Workers("dask", scheduler="tcp://127.0.0.1:9"),
         )
 
@@ -100,5 +100,5 @@ def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra ray is missing")
 def test_ray_makes_the_same_bytes(tmp_path: Path, expected: dict[str, bytes]) -> None:
     two = {name: data for name, data in expected.items() if name[:2] in ("0_", "1_")}
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, workers=Workers("ray", jobs=1))
+    generate(tmp_path, SETTINGS, PanelRenderer(), 2, workers=Workers("ray", jobs=1))
     assert {name: data for name, data in tree(tmp_path).items() if name in two} == two

@@ -26,7 +26,6 @@ from deepdiva.data.corpora.generate import LOCK_NAME, generate
 from deepdiva.data.corpora.inspection import inspect
 from deepdiva.data.npy import NpyFile
 from deepdiva.data.sampling import AroundPresets, Uniform, preset_files
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     DeepDivaError,
     FileExistsAlreadyError,
@@ -48,6 +47,7 @@ from deepdiva.renderer import (
     Seeds,
 )
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
@@ -66,7 +66,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two batches of 300 sounds, made by one worker."""
     folder = tmp_path_factory.mktemp("made") / "dataset"
-    generate(folder, SETTINGS, EmbeddedRenderer(), 2, workers=Workers(jobs=1))
+    generate(folder, SETTINGS, PanelRenderer(), 2, workers=Workers(jobs=1))
     return folder
 
 
@@ -76,7 +76,7 @@ def test_bytes_do_not_depend_on_the_workers(made: Path, tmp_path: Path, workers:
     summary = generate(
         tmp_path / "dataset",
         SETTINGS,
-        EmbeddedRenderer(),
+        PanelRenderer(),
         2,
         workers=workers,
         on_progress=lambda done, total: told.append((done, total)),
@@ -88,7 +88,7 @@ def test_bytes_do_not_depend_on_the_workers(made: Path, tmp_path: Path, workers:
 
 
 def test_a_sound_does_not_depend_on_the_batch_size(made: Path, tmp_path: Path) -> None:
-    generate(tmp_path, replace(SETTINGS, sample_size=10), EmbeddedRenderer())
+    generate(tmp_path, replace(SETTINGS, sample_size=10), PanelRenderer())
     small, large = Dataset.open(tmp_path), Dataset.open(made)
     np.testing.assert_array_equal(small.patches, large.patches[:10])
     np.testing.assert_array_equal(small.rows("audio")[:], large.rows("audio")[:10])
@@ -99,7 +99,7 @@ def test_every_sound_can_be_played_again_from_what_is_stored(made: Path) -> None
     for number in (0, 255, 256, 299, 300, 599):
         row = dataset.samples[number]
         patches = dataset.space().patches(dataset.patches[number : number + 1])
-        audio = EmbeddedRenderer().render(patches, dataset.note, int(row["seed"]))[0]
+        audio = PanelRenderer().render(patches, dataset.note, int(row["seed"]))[0]
         np.testing.assert_array_equal(audio, dataset.rows("audio")[number])
         assert row["peak"] == np.abs(audio).max()
         assert row["rms"] == pytest.approx(np.sqrt(np.mean(audio.astype(np.float64) ** 2)), 1e-4)
@@ -110,7 +110,7 @@ def test_the_description_says_all(made: Path) -> None:
     assert values["note"] == NOTE.to_dict()
     assert values["space"] == json.loads(json.dumps(default_space().to_dict()))
     assert values["seed"] == 7
-    info = EmbeddedRenderer().info
+    info = PanelRenderer().info
     assert values["renderer"] == {
         "name": info.name,
         "version": info.version,
@@ -180,10 +180,10 @@ def test_a_different_preset_makes_different_settings(
     settings = replace(
         SETTINGS, sample_size=5, sampling=AroundPresets.read(diva_presets[:3], space)
     )
-    generate(tmp_path, settings, EmbeddedRenderer())
+    generate(tmp_path, settings, PanelRenderer())
     other = replace(settings, sampling=AroundPresets.read(diva_presets[1:4], space))
     with pytest.raises(FileExistsAlreadyError, match="sampling"):
-        generate(tmp_path, other, EmbeddedRenderer())
+        generate(tmp_path, other, PanelRenderer())
 
 
 def test_clipping_sounds_are_redrawn_and_counted(tmp_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_clipping_sounds_are_redrawn_and_counted(tmp_path: Path) -> None:
     base = loud.base.copy()
     base[loud.table.index("main.CcOp")] = 200.0
     settings = replace(SETTINGS, space=default_space(base))
-    generate(tmp_path / "kept", settings, EmbeddedRenderer())
+    generate(tmp_path / "kept", settings, PanelRenderer())
     quiet = replace(settings, quality=QualityPolicy(clipping="redraw"))
-    generate(tmp_path / "redrawn", quiet, EmbeddedRenderer())
+    generate(tmp_path / "redrawn", quiet, PanelRenderer())
     kept, redrawn = Dataset.open(tmp_path / "kept"), Dataset.open(tmp_path / "redrawn")
 
     clipping = np.abs(kept.rows("audio")[:]).max(axis=1) > 1.0
@@ -218,7 +218,7 @@ class Unreliable(Renderer):
     """The embedded engine, but low cutoffs crash it and high ones give NaN."""
 
     def __init__(self) -> None:
-        self.engine = EmbeddedRenderer()
+        self.engine = PanelRenderer()
 
     @property
     def info(self) -> RendererInfo:
@@ -274,16 +274,16 @@ def test_a_space_without_sound_is_an_error_and_no_loop(tmp_path: Path) -> None:
     base = space.base.copy()
     base[space.table.index("main.CcOp")] = 0.0
     silent = replace(SETTINGS, sample_size=4, space=default_space(base))
-    generate(tmp_path / "kept", silent, EmbeddedRenderer())
+    generate(tmp_path / "kept", silent, PanelRenderer())
     assert Dataset.open(tmp_path / "kept").description.records[0].kept["silent"] == 4
     refused = replace(silent, quality=QualityPolicy(silent="redraw", redraws=3))
     with pytest.raises(RenderError, match=r"Sound 0 of batch 0 was drawn 4 times.*--silent keep"):
-        generate(tmp_path / "refused", refused, EmbeddedRenderer())
+        generate(tmp_path / "refused", refused, PanelRenderer())
     assert not list((tmp_path / "refused").glob("*.npy"))
 
 
 def test_float16_holds_the_same_sounds(made: Path, tmp_path: Path) -> None:
-    generate(tmp_path, replace(SETTINGS, store="float16"), EmbeddedRenderer(), 2)
+    generate(tmp_path, replace(SETTINGS, store="float16"), PanelRenderer(), 2)
     half, full = Dataset.open(tmp_path), Dataset.open(made)
     assert half.rows("audio").dtype == np.float16
     np.testing.assert_array_equal(half.rows("audio")[:], full.rows("audio")[:].astype(np.float16))
@@ -293,7 +293,7 @@ def test_float16_holds_the_same_sounds(made: Path, tmp_path: Path) -> None:
 def test_features_can_stand_in_place_of_audio(made: Path, tmp_path: Path, jobs: int) -> None:
     settings = replace(SETTINGS, store="features")
     workers = Workers(jobs=jobs)
-    generate(tmp_path, settings, EmbeddedRenderer(), 2, workers=workers)
+    generate(tmp_path, settings, PanelRenderer(), 2, workers=workers)
     features, audio = Dataset.open(tmp_path), Dataset.open(made).rows("audio")[:]
     with pytest.raises(MissingFileError, match="keeps no audio, only"):
         features.rows("audio")
@@ -324,7 +324,7 @@ def test_sounds_can_also_be_wav_files(made: Path, tmp_path: Path) -> None:
     import soundfile
 
     settings = replace(SETTINGS, sample_size=3, save_audio=True, file_prefix="eval_")
-    generate(tmp_path, settings, EmbeddedRenderer())
+    generate(tmp_path, settings, PanelRenderer())
     for number in range(3):
         sound, rate = soundfile.read(
             tmp_path / "audio" / f"eval_0_audio_{number}.wav", dtype="float32"
@@ -334,7 +334,7 @@ def test_sounds_can_also_be_wav_files(made: Path, tmp_path: Path) -> None:
 
 
 def test_a_data_set_can_grow_and_heals(made: Path, tmp_path: Path) -> None:
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     assert generate(tmp_path, SETTINGS, renderer, 1).sounds == 300
     assert generate(tmp_path, SETTINGS, renderer, 2).sounds == 300
     assert tree(tmp_path) == tree(made)
@@ -350,7 +350,7 @@ def test_a_data_set_can_grow_and_heals(made: Path, tmp_path: Path) -> None:
 
 def test_a_batch_that_has_names_but_no_entry_is_made_again(made: Path, tmp_path: Path) -> None:
     """The state between the names of a batch's files and its entry in the description."""
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2)
+    generate(tmp_path, SETTINGS, PanelRenderer(), 2)
     path = tmp_path / "dataset.json"
     values = json.loads(path.read_text())
     del values["batches"]["made"]["1"]
@@ -358,17 +358,17 @@ def test_a_batch_that_has_names_but_no_entry_is_made_again(made: Path, tmp_path:
     (tmp_path / ".1_audio.npy.0123.part").write_bytes(b"half a file")
     features = tmp_path / ".melspectrogram.npy.4567.part"
     features.write_bytes(b"what deepdiva features is writing")
-    assert generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2).sounds == 300
+    assert generate(tmp_path, SETTINGS, PanelRenderer(), 2).sounds == 300
     features.unlink()
     assert tree(tmp_path) == tree(made)
 
 
 def test_batches_can_be_left_to_others(made: Path, tmp_path: Path) -> None:
-    assert generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, first_batch=1).sounds == 300
+    assert generate(tmp_path, SETTINGS, PanelRenderer(), 2, first_batch=1).sounds == 300
     assert not (tmp_path / "0_audio.npy").exists()
     assert (tmp_path / "1_audio.npy").read_bytes() == (made / "1_audio.npy").read_bytes()
     with pytest.raises(InvalidValueError, match="2 of 2 batches are completed"):
-        generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, first_batch=2)
+        generate(tmp_path, SETTINGS, PanelRenderer(), 2, first_batch=2)
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(
@@ -378,14 +378,14 @@ def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(
 
     def second_run(done: int, _: int) -> None:
         with pytest.raises(StorageError, match="in use by another run") as caught:
-            generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, first_batch=1)
+            generate(tmp_path, SETTINGS, PanelRenderer(), 2, first_batch=1)
         refused.append(f"{done}: {caught.value}")
 
     first = Workers(jobs=1)
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, workers=first, on_progress=second_run)
+    generate(tmp_path, SETTINGS, PanelRenderer(), 2, workers=first, on_progress=second_run)
     assert len(refused) == 5  # at the start, and after each of four blocks
     assert tree(tmp_path) == tree(made)
-    assert generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2).sounds == 0
+    assert generate(tmp_path, SETTINGS, PanelRenderer(), 2).sounds == 0
 
 
 def test_a_batch_that_cannot_begin_ends_the_run_and_costs_no_other(
@@ -403,10 +403,10 @@ def test_a_batch_that_cannot_begin_ends_the_run_and_costs_no_other(
     with monkeypatch.context() as patched:
         patched.setattr(NpyFile, "create", full)
         with pytest.raises(StorageError, match=r"No space left on device.*batches are kept"):
-            generate(tmp_path, small, EmbeddedRenderer(), 9, workers=Workers(jobs=1))
+            generate(tmp_path, small, PanelRenderer(), 9, workers=Workers(jobs=1))
     assert set(Dataset.open(tmp_path).description.records) == set(range(7))
     assert not list(tmp_path.glob(".*.part"))
-    assert generate(tmp_path, small, EmbeddedRenderer(), 9).sounds == 20
+    assert generate(tmp_path, small, PanelRenderer(), 9).sounds == 20
 
 
 @pytest.mark.usefixtures("standins")
@@ -418,12 +418,12 @@ def test_a_worker_process_that_dies_is_a_clear_error(made: Path, tmp_path: Path)
     with pytest.raises(RenderError, match="A worker process died"):
         generate(tmp_path, SETTINGS, DyingEngine(), 2, workers=Workers("loky", jobs=2))
     assert {path.name for path in tmp_path.iterdir()} == {"dataset.json", LOCK_NAME}
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2)
+    generate(tmp_path, SETTINGS, PanelRenderer(), 2)
     assert tree(tmp_path) == tree(made)
 
 
 def test_damage_is_found(tmp_path: Path) -> None:
-    generate(tmp_path, replace(SETTINGS, sample_size=20), EmbeddedRenderer())
+    generate(tmp_path, replace(SETTINGS, sample_size=20), PanelRenderer())
     dataset = Dataset.open(tmp_path)
     assert dataset.damaged() == []
     path = tmp_path / "0_audio.npy"
@@ -460,23 +460,23 @@ def test_other_settings_are_refused_and_named(made: Path) -> None:
         (replace(SETTINGS, store="float16"), "store"),
     ):
         with pytest.raises(FileExistsAlreadyError, match=message):
-            generate(made, changed, EmbeddedRenderer(), 2)
+            generate(made, changed, PanelRenderer(), 2)
     with pytest.raises(FileExistsAlreadyError, match=r"renderer\.version"):
-        generate(made, SETTINGS, EmbeddedRenderer(oversampling=2), 2)
+        generate(made, SETTINGS, PanelRenderer(constants={"decay_power": 4.0}), 2)
     assert tree(made) == before
 
 
 def test_foreign_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "0_audio.npy").write_bytes(b"mine")
     with pytest.raises(FileExistsAlreadyError, match=r"0_audio\.npy exists already"):
-        generate(tmp_path, SETTINGS, EmbeddedRenderer())
+        generate(tmp_path, SETTINGS, PanelRenderer())
     assert tree(tmp_path) == {"0_audio.npy": b"mine"}
 
 
 def test_too_small_a_disk_is_noticed_first(tmp_path: Path) -> None:
     huge = replace(SETTINGS, sample_size=10_000_000, note=Note(render_seconds=600.0))
     with pytest.raises(StorageError, match=r"room for .* GB .* takes 105840\d+\.\d GB more"):
-        generate(tmp_path, huge, EmbeddedRenderer(), 100)
+        generate(tmp_path, huge, PanelRenderer(), 100)
 
 
 @contextmanager
@@ -491,21 +491,21 @@ def files_at_most(size: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_costs_no_complete_batch(made: Path, tmp_path: Path) -> None:
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 1)
+    generate(tmp_path, SETTINGS, PanelRenderer(), 1)
     with (
         files_at_most(1_000_000),
         pytest.raises(StorageError, match="complete batches are kept"),
     ):
-        generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2, workers=Workers(jobs=1))
+        generate(tmp_path, SETTINGS, PanelRenderer(), 2, workers=Workers(jobs=1))
     assert len(Dataset.open(tmp_path)) == 300
-    generate(tmp_path, SETTINGS, EmbeddedRenderer(), 2)
+    generate(tmp_path, SETTINGS, PanelRenderer(), 2)
     assert tree(tmp_path) == tree(made)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
-        generate(tmp_path / "file" / "dataset", SETTINGS, EmbeddedRenderer())
+        generate(tmp_path / "file" / "dataset", SETTINGS, PanelRenderer())
 
 
 @pytest.mark.parametrize(
@@ -521,7 +521,7 @@ def test_a_damaged_description_is_an_error(tmp_path: Path, text: str, message: s
     with pytest.raises(InvalidValueError, match=message):
         Dataset.open(tmp_path)
     with pytest.raises(InvalidValueError, match=message):
-        generate(tmp_path, SETTINGS, EmbeddedRenderer())
+        generate(tmp_path, SETTINGS, PanelRenderer())
 
 
 def test_a_folder_without_a_data_set_is_an_error(tmp_path: Path) -> None:
@@ -589,7 +589,7 @@ def test_the_base_preset_travels_with_its_detune(tmp_path: Path, diva_presets: l
     dataset = Dataset.open(tmp_path / "dataset")
     assert dataset.description.settings["base_preset"]["name"] == diva_presets[5].name
     patches = default_space(preset.values()).patches(dataset.patches)
-    expected = EmbeddedRenderer(preset.detune_pots()).render(
+    expected = PanelRenderer(preset.detune_pots()).render(
         patches, dataset.note, dataset.samples["seed"].astype(np.int64)
     )
     np.testing.assert_array_equal(dataset.rows("audio")[:], expected)

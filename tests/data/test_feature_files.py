@@ -15,10 +15,10 @@ from deepdiva.data.checksum import file_crc32
 from deepdiva.data.corpora.dataset import Dataset
 from deepdiva.data.corpora.dataset_settings import DatasetSettings, Store
 from deepdiva.data.corpora.generate import generate
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 
 def dataset(folder: Path, seed: int, store: Store = "float32", prefix: str = "train_") -> Dataset:
@@ -30,7 +30,7 @@ def dataset(folder: Path, seed: int, store: Store = "float32", prefix: str = "tr
         file_prefix=prefix,
         store=store,
     )
-    generate(folder, settings, EmbeddedRenderer(), 2)
+    generate(folder, settings, PanelRenderer(), 2)
     return Dataset.open(folder)
 
 

@@ -20,10 +20,10 @@ from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.corpora.generate import generate
 from deepdiva.data.corpora.inspection import HISTOGRAM_BINS, LEVELS_DB, ParameterHistogram, inspect
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.renderer import Seeds
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(length_seconds=0.08, render_seconds=0.1)
 
@@ -33,7 +33,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """40 sounds in two batches."""
     folder = tmp_path_factory.mktemp("inspected") / "dataset"
     settings = DatasetSettings(default_space(), sample_size=20, note=NOTE)
-    generate(folder, settings, EmbeddedRenderer(), 2)
+    generate(folder, settings, PanelRenderer(), 2)
     return Dataset.open(folder)
 
 
@@ -84,11 +84,11 @@ def test_the_contact_sheet_is_a_picture(dataset: Dataset, count: int) -> None:
 
 def test_a_data_set_of_features_has_a_contact_sheet_too(tmp_path: Path) -> None:
     settings = DatasetSettings(default_space(), sample_size=2, note=NOTE, store="features")
-    generate(tmp_path, settings, EmbeddedRenderer())
+    generate(tmp_path, settings, PanelRenderer())
     assert contact_sheet(Dataset.open(tmp_path)).startswith(b"\x89PNG")
 
 
-class Exploding(EmbeddedRenderer):
+class Exploding(PanelRenderer):
     """The embedded engine with a filter that is not stable, in three of the ways these end."""
 
     def render(
@@ -141,7 +141,7 @@ def test_the_command_line_shows_all_and_writes_the_picture(dataset: Dataset) -> 
 
 def test_damage_is_named(tmp_path: Path) -> None:
     settings = DatasetSettings(default_space(), sample_size=2, note=NOTE)
-    generate(tmp_path, settings, EmbeddedRenderer())
+    generate(tmp_path, settings, PanelRenderer())
     path = tmp_path / "0_patches.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     result = CliRunner().invoke(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.prior.base import each_note
 from deepdiva.synths.diva.prior.human import HumanPrior
 from deepdiva.synths.diva.prior.musical import refusals
@@ -83,7 +83,7 @@ def test_a_renderer_hears_what_passes_and_misses_more_of_what_does_not() -> None
     for name in ("main.#FX1", "main.#FX2", "ARP.OnOff", "VCC.MTunS"):
         drawn[:, DIVA.index(name)] = 0
     refused = np.any(list(refusals(drawn, each_note(note, len(drawn))).values()), axis=0)
-    sounds = EmbeddedRenderer().render(drawn, note, np.arange(len(drawn)))
+    sounds = PanelRenderer().render(drawn, note, np.arange(len(drawn)))
     silent = np.abs(sounds).max(axis=1) < 1e-3
     assert np.mean(silent[~refused]) < 0.05
     assert np.mean(silent[refused]) > 5 * np.mean(silent[~refused])

@@ -21,7 +21,6 @@ from deepdiva.data.testsets.diva50 import Diva50, checksums
 from deepdiva.data.testsets.make_testset import drawn_sounds, make_test_set, sounds_of_presets
 from deepdiva.data.testsets.testset import TestSet
 from deepdiva.data.testsets.testset_registry import NAMED, cached, load
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     AudioError,
     FileExistsAlreadyError,
@@ -34,6 +33,7 @@ from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
@@ -165,7 +165,7 @@ def test_embedded50_is_rendered_on_demand_and_kept() -> None:
     assert cached("embedded50") is None
     made = load("embedded50")
     assert len(made.sounds) == 50
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     assert made.renderer == {"name": "embedded", "version": renderer.info.version}
     for sound in made.sounds[::10]:
         assert sound.patch is not None
@@ -195,10 +195,10 @@ def test_another_engine_renders_embedded50_anew() -> None:
     made = load("embedded50")
     path = made.folder / "testset.json"
     text = path.read_text()
-    version = json.dumps(EmbeddedRenderer().info.version)
+    version = json.dumps(PanelRenderer().info.version)
     path.write_text(text.replace(f'"version": {version}', '"version": "0"'))
     assert cached("embedded50") is None
-    assert load("embedded50").renderer["version"] == EmbeddedRenderer().info.version
+    assert load("embedded50").renderer["version"] == PanelRenderer().info.version
 
 
 # Sets of one's own
@@ -207,9 +207,7 @@ def test_another_engine_renders_embedded50_anew() -> None:
 def test_a_set_survives_the_disk(tmp_path: Path) -> None:
     space = default_space().locked({"VCC.Voicing": 3.0})
     sounds = drawn_sounds(space, 4, 9, "sound_")
-    made = make_test_set(
-        tmp_path / "set", "mine", "here", sounds, space, NOTE, [EmbeddedRenderer()]
-    )
+    made = make_test_set(tmp_path / "set", "mine", "here", sounds, space, NOTE, [PanelRenderer()])
     again = TestSet.open(tmp_path / "set")
     assert (again.name, again.origin, again.note) == ("mine", "here", NOTE)
     assert again.to_json() == made.to_json()
@@ -250,7 +248,7 @@ def test_presets_become_a_set(diva_presets: list[Path], tmp_path: Path) -> None:
         preset = Preset.read(path)
         assert sound.patch is not None
         np.testing.assert_array_equal(sound.patch, preset.values())
-        renderer = EmbeddedRenderer(preset.detune_pots())
+        renderer = PanelRenderer(preset.detune_pots())
         np.testing.assert_array_equal(
             made.audio(sound), renderer.render(preset.values()[None], made.note, 4)[0]
         )
@@ -294,7 +292,7 @@ def test_a_set_keeps_what_is_no_parameter(diva_presets: list[Path], tmp_path: Pa
 def test_a_known_set_does_not_replace_one_of_ones_own(tmp_path: Path) -> None:
     space = default_space()
     make_test_set(
-        tmp_path, "mine", "here", drawn_sounds(space, 1, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+        tmp_path, "mine", "here", drawn_sounds(space, 1, 0, "s"), space, NOTE, [PanelRenderer()]
     )
     before = (tmp_path / "testset.json").read_bytes()
     got = CliRunner().invoke(main, ["testset", "get", "embedded50", "--to", str(tmp_path)])
@@ -364,11 +362,11 @@ def test_a_set_whose_files_are_gone_or_foreign_is_an_error(tmp_path: Path) -> No
     space = default_space()
     folder = tmp_path / "set"
     made = make_test_set(
-        folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+        folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [PanelRenderer()]
     )
     with pytest.raises(FileExistsAlreadyError, match="exists already"):
         make_test_set(
-            folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [EmbeddedRenderer()]
+            folder, "m", "h", drawn_sounds(space, 2, 0, "s"), space, NOTE, [PanelRenderer()]
         )
     other_rate = Note(render_seconds=0.05, sample_rate=22050)
     make_test_set(
@@ -378,7 +376,7 @@ def test_a_set_whose_files_are_gone_or_foreign_is_an_error(tmp_path: Path) -> No
         drawn_sounds(space, 2, 0, "s"),
         space,
         other_rate,
-        [EmbeddedRenderer()],
+        [PanelRenderer()],
     )
     shutil.copy(tmp_path / "low" / "s00.wav", folder)
     with pytest.raises(AudioError, match="22050 samples per second"):

@@ -10,6 +10,7 @@ from deepdiva.engine.effects import padded, play_effects
 from deepdiva.engine.module import Confidence, Module
 from deepdiva.engine.modules.effects import chorus, delay, phaser, plate, rotary
 from deepdiva.note import Note
+from deepdiva.performance import Performance
 from deepdiva.synths.diva import DIVA, acting, panel
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
@@ -180,7 +181,8 @@ def test_sixteenths_follow_the_tempo():
         patch[DIVA.index(name)] = value
     seeds = np.zeros(1, np.uint64)
     for tempo in (90.0, 120.0):
-        settings = panel.effect_settings(patch[None], Note(), seeds, {}, RATE, tempo)[0]
+        played = Performance(tempo=tempo)
+        settings = panel.effect_settings(patch[None], Note(), seeds, {}, RATE, played)[0]
         assert settings[0][1][1] == pytest.approx(6 * 60.0 / tempo / 4.0)
 
 

@@ -15,6 +15,7 @@ from deepdiva.engine.backends import plain
 from deepdiva.engine.backends.compiled import FAST
 from deepdiva.engine.module import Module, Slot
 from deepdiva.engine.modules.amplifiers import vca
+from deepdiva.engine.modules.filters import uhbie
 from deepdiva.synths.diva import panel
 
 FILTERS = [m for m in panel.modules() if m.slot in (Slot.HIGHPASS, Slot.FILTER)]
@@ -111,8 +112,9 @@ def test_silence_stays_silent(module: Module) -> None:
 @pytest.mark.parametrize("module", FILTERS, ids=_ids)
 def test_every_input_acts(module: Module) -> None:
     x = np.random.default_rng(3).normal(0.0, 0.5, 800)
+    middle = {"mix": 0.5} if any(entry.name == "mix" for entry in module.inputs) else {}
     for entry in module.inputs:
-        point = _point(module, 0.6)
+        point = {**_point(module, 0.6), **middle}
         ends = [
             plain.play(module, x, {**point, entry.name: value}, 44100.0)
             for value in (entry.low, entry.high)
@@ -134,3 +136,22 @@ def test_compiled_kernel_is_single_precision(module: Module) -> None:
     assert not re.search(r"\bdouble\b", text)
     if platform.machine() == "x86_64":
         assert re.search(r"<(4|8|16) x float>", text)
+
+
+def test_the_mix_of_uhbie_leads_through_notch_or_band_pass() -> None:
+    """Tones far below, at, and far above the cutoff; the mix at its ends and in the middle."""
+    hertz = 1000.0
+    cutoff = 69.0 + 12.0 * np.log2(hertz / 440.0) - uhbie.MODULE.constants[0].value
+    time = np.arange(4410) / 44100.0
+
+    def gain(mix: float, band: float, tone: float) -> float:
+        point = {"cutoff": cutoff, "resonance": 0.0, "mix": mix, "band": band}
+        x = 0.01 * np.sin(2.0 * np.pi * tone * time)
+        y = plain.play(uhbie.MODULE, x, point, 44100.0)
+        return float(np.std(y[2205:]) / np.std(x[2205:]))
+
+    for band in (0.0, 1.0):
+        assert gain(0.0, band, 100.0) > 20.0 * gain(0.0, band, 10000.0)
+        assert gain(1.0, band, 10000.0) > 20.0 * gain(1.0, band, 100.0)
+    assert gain(0.5, 0.0, hertz) < 0.1 * gain(0.5, 0.0, 100.0)
+    assert gain(0.5, 1.0, hertz) > 2.0 * gain(0.5, 1.0, 100.0)

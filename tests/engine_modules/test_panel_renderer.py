@@ -35,7 +35,7 @@ def test_real_sounds_with_known_parameters(shared, tmp_path):
     defaults = DIVA.defaults()
     patches = np.array([[float(row[p.name] or defaults[p.index]) for p in DIVA] for row in rows])
     note = Note(pitch=60, velocity=127, length_seconds=3.0, render_seconds=4.0)
-    engine = PanelRenderer(start=panel.Start(reset=True), threads=2)
+    engine = PanelRenderer(np.zeros((8, 3)), start=panel.Start(reset=True), threads=2)
     for row, sound in zip(rows, engine.render(patches, note), strict=True):
         soundfile.write(tmp_path / row["wav"], sound, note.sample_rate, subtype="FLOAT")
     judge = [sys.executable, shared / "tools" / "known.py", folder, tmp_path, "1.2"]

@@ -7,7 +7,6 @@ import pickle
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import (
     InvalidValueError,
     MissingFileError,
@@ -22,10 +21,11 @@ from deepdiva.models.baselines import MeanPredictor, NearestPredictor
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
-ENGINE = EmbeddedRenderer()
+ENGINE = PanelRenderer()
 
 
 def stacked_space() -> ParameterSpace:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, RenderError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.folder import RunFolder
@@ -27,6 +26,7 @@ from deepdiva.evaluation.summary import summarise
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
@@ -35,7 +35,7 @@ BASE = Preset.template()
 
 
 def open_engine(preset: Preset) -> Renderer:
-    return EmbeddedRenderer(preset.detune_pots())
+    return PanelRenderer(preset.detune_pots())
 
 
 def changed(**values: float) -> Preset:
@@ -143,7 +143,7 @@ def test_scores_are_those_of_the_preset_on_disk(finished, collection):
     """Read, played and scored by hand."""
     for sound in collection.sounds:
         preset = Preset.read(finished / "presets" / "detuned" / f"{sound.name}.h2p")
-        strikes = EmbeddedRenderer(preset.detune_pots()).render(
+        strikes = PanelRenderer(preset.detune_pots()).render(
             np.tile(preset.values(), (2, 1)), NOTE, sound.seeds(0, 2)
         )
         stored = results(finished, "detuned")[sound.name]
@@ -238,7 +238,7 @@ def test_a_later_run_answers_around_its_own_base(collection, tmp_path):
     for voicing in (1.0, 2.0):
         base = changed(VCC_Voicing=voicing)
         settings = replace(SETTINGS, space=default_space(base.values()))
-        contenders = make_methods(["mean"], Context(EmbeddedRenderer(), base, settings))
+        contenders = make_methods(["mean"], Context(PanelRenderer(), base, settings))
         path = tmp_path / f"voicing {voicing:g}"
         go(path, collection, contenders, settings=settings)
         answer = Preset.read(path / "presets" / "mean" / "dark.h2p")
@@ -388,7 +388,7 @@ def test_contenders_can_be_added_later(collection, tmp_path):
 
 def test_run_says_all_about_itself(finished, collection):
     info = RunFolder(finished).read_info()
-    assert info.renderer == {"name": "embedded", "version": EmbeddedRenderer().info.version}
+    assert info.renderer == {"name": "embedded", "version": PanelRenderer().info.version}
     assert Note(**info.settings["note"]) == NOTE
     assert info.contenders == {"detuned": {"kind": "detuned"}}
     for entry, sound in zip(info.sounds, collection.sounds, strict=True):

@@ -7,7 +7,6 @@ import pytest
 
 from deepdiva.audio import write_wav
 from deepdiva.data.testsets.testset import ListedSound, TestSet
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError, PresetError, UnknownNameError
 from deepdiva.evaluation.sound_collections import (
     from_presets,
@@ -18,13 +17,14 @@ from deepdiva.evaluation.sound_collections import (
 from deepdiva.files import file_sha256
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
 
 
 def open_engine(preset):
-    return EmbeddedRenderer(preset.detune_pots())
+    return PanelRenderer(preset.detune_pots())
 
 
 def tone(amplitude=0.4):

@@ -150,7 +150,16 @@ def test_render_plays_presets_of_a_plugin(renderer, nekobi, tmp_path):
     patch = one.table.defaults()
     patch[one.table.index("Cutoff")] = 0.75
     preset, values = write_patch(one, patch, tmp_path / "Bass.fxp")
-    options = ["--plugin", str(nekobi), "--note-length", "0.3", "--render-length", "0.3"]
+    options = [
+        "--plugin",
+        str(nekobi),
+        "--note-pitch",
+        "48",
+        "--note-length",
+        "0.3",
+        "--render-length",
+        "0.3",
+    ]
     for path, folder in ((preset, "a"), (values, "b")):
         arguments = ["render", str(path), "-o", str(tmp_path / folder), *options]
         result = CliRunner().invoke(main, arguments)

@@ -19,7 +19,7 @@ from deepdiva.space import ParameterSpace
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
 FREE = ("Tuning", "Cutoff", "VCF Resonance")
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25"]
+NOTE_OPTIONS = ["--note-pitch", "48", "--note-length", "0.2", "--render-length", "0.25"]
 
 
 @pytest.fixture

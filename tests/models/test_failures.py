@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import RenderError
 from deepdiva.models.augmentation import Augmentation
 from deepdiva.models.baselines import NearestPredictor
@@ -25,11 +24,12 @@ from deepdiva.renderer import (
     Seeds,
 )
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()
 CUTOFF = DIVA.index("VCF1.Freq")
-ENGINE = EmbeddedRenderer()
+ENGINE = PanelRenderer()
 
 
 class Faulty(Renderer):

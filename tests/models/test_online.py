@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.augmentation import NONE, Augmentation, augment, band_limited, white_noise
 from deepdiva.models.online import (
     DomainRandomization,
@@ -17,6 +16,7 @@ from deepdiva.models.online import (
 from deepdiva.models.regression import MelFeatures, RegressionLearner
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(render_seconds=0.4)
 SPACE = default_space()
@@ -39,7 +39,7 @@ def test_without_variety_a_batch_is_what_the_engine_renders():
     rng = np.random.default_rng([0, 0, 3, 0])
     np.testing.assert_array_equal(x, SPACE.random(rng, 8))
     seeds = rng.integers(0, 2**31, 8)
-    expected = EmbeddedRenderer().render(SPACE.patches(x), NOTE, seeds)
+    expected = PanelRenderer().render(SPACE.patches(x), NOTE, seeds)
     np.testing.assert_array_equal(sounds, expected)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.models.baselines import MeanPredictor, NearestPredictor
@@ -21,6 +20,7 @@ from deepdiva.models.regression import (
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(render_seconds=0.5)
 SPACE = default_space()
@@ -121,7 +121,7 @@ def test_mean_is_the_middle_of_everything():
 
 def test_nearest_finds_the_patch_that_made_a_stored_sound():
     space = ParameterSpace(DIVA, DIVA.defaults(), ("OSC.Wave1", "OSC.Tune1", "VCF1.Freq"))
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     nearest = NearestPredictor(space, NOTE, renderer, count=60, seed=3, answers=2)
     stored = space.random(np.random.default_rng([3, 1]), 60)
     sounds = renderer.render(space.patches(stored[20:25]), NOTE, 77)

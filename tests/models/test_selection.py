@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.models.interval_coverage import coverage, ranks
 from deepdiva.models.predictor import Candidates
 from deepdiva.models.selection import choose
 from deepdiva.models.spread import spreads
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()
@@ -18,7 +18,7 @@ SPACE = default_space()
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_the_nearest_patch_is_found_among_many(jobs):
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     patches = SPACE.patches(SPACE.random(np.random.default_rng(0), 40))
     sound = renderer.render(patches[29:30], NOTE, 5)[0]
     chosen = choose(sound, patches, renderer, NOTE, seed=5, jobs=jobs)
@@ -31,7 +31,7 @@ def test_the_nearest_patch_is_found_among_many(jobs):
 
 
 def test_of_equally_near_patches_the_first_is_kept():
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     patches = np.repeat(SPACE.patches(np.full((1, 11), 0.5)), 20, axis=0)
     sound = renderer.render(patches[:1], NOTE, 1)[0]
     assert choose(sound, patches, renderer, NOTE, seed=1).index == 0

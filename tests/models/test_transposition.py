@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from deepdiva.distance import AVERAGED, AveragedDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.baselines import MeanPredictor
 from deepdiva.models.registry import load_predictor
@@ -15,6 +14,7 @@ from deepdiva.models.transposition import TransposedPredictor, for_note
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SPACE = default_space()
 NOTE = Note()
@@ -42,7 +42,7 @@ def test_an_answer_sounds_on_its_key_as_it_was_heard(pitch):
     predictor = transposed(note)
     heard = patch_of()
     answer = SPACE.patches(predictor.answered(SPACE.normalised(heard[None])))
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     played = predictor.heard(renderer.render(answer, note, 1))
     distance = AveragedDistance(renderer.render(heard[None], NOTE, 2)[0], RATE, AVERAGED)
     struck_again = distance(renderer.render(heard[None], NOTE, 3))[0]
@@ -156,7 +156,7 @@ def test_fixed_oscillators_stay_in_their_octave():
 def test_the_default_network_knows_other_keys():
     """Its answers are nearer than those to a sound that it takes for one of its own key."""
     network, _ = load_predictor()
-    renderer = EmbeddedRenderer()
+    renderer = PanelRenderer()
     rng = np.random.default_rng(3)
     for pitch in (41, 60):
         note = Note(pitch=pitch)

@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deepdiva.engine import ENGINE_VERSION, EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
 from deepdiva.models.encoder import EncoderSettings
 from deepdiva.models.estimation import PosteriorLearner
@@ -25,6 +24,7 @@ from deepdiva.models.weights import (
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import ENGINE_VERSION, PanelRenderer
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()
@@ -44,7 +44,7 @@ def learner():
 
 @pytest.fixture
 def header(learner):
-    info = EmbeddedRenderer().info
+    info = PanelRenderer().info
     return WeightsHeader(
         model="posterior",
         space=SPACE.to_dict(),
@@ -80,7 +80,7 @@ def test_a_loaded_predictor_answers_as_the_network_did(path, learner):
     from deepdiva.models.estimation import PosteriorPredictor
 
     sounds = np.random.default_rng(0).standard_normal((3, NOTE.samples), dtype=np.float32) * 0.1
-    loaded, _ = load_predictor(path, EmbeddedRenderer().info, draws=5, seed=4)
+    loaded, _ = load_predictor(path, PanelRenderer().info, draws=5, seed=4)
     expected = PosteriorPredictor(learner, draws=5, seed=4).predict(sounds, NOTE)
     for answer, other in zip(loaded.predict(sounds, NOTE), expected, strict=True):
         np.testing.assert_array_equal(answer.x, other.x)
@@ -100,7 +100,7 @@ def test_an_existing_file_is_kept(path, learner, header):
 def test_another_engine_is_refused(path):
     made_for = f"trained on the sounds of embedded {ENGINE_VERSION}, and this is embedded 99"
     with pytest.raises(InvalidValueError, match=made_for):
-        load_predictor(path, replace(EmbeddedRenderer().info, version="99"))
+        load_predictor(path, replace(PanelRenderer().info, version="99"))
 
 
 def test_another_space_is_refused(header):
@@ -176,6 +176,6 @@ def test_the_default_weights_are_small_enough_to_ship():
         pytest.skip("the default network is not trained yet")
     assert DEFAULT_WEIGHTS.stat().st_size < 25e6
     header = read_header(DEFAULT_WEIGHTS)
-    header.check_engine(EmbeddedRenderer().info, DEFAULT_WEIGHTS)
+    header.check_engine(PanelRenderer().info, DEFAULT_WEIGHTS)
     header.check_space(SPACE, DEFAULT_WEIGHTS)
     assert header.played_note() == Note()

@@ -21,9 +21,9 @@ from deepdiva.data.corpora.backends import Workers
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.description import Description
 from deepdiva.data.corpora.generate import generate
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 SETTINGS = DatasetSettings(
     default_space(), sample_size=48, note=Note(length_seconds=0.2, render_seconds=0.25), seed=11
@@ -33,7 +33,7 @@ BATCHES = 40
 
 def make(folder: Path) -> None:
     """Make the data set, or what is missing of it, with two workers."""
-    generate(folder, SETTINGS, EmbeddedRenderer(), BATCHES, workers=Workers(jobs=2))
+    generate(folder, SETTINGS, PanelRenderer(), BATCHES, workers=Workers(jobs=2))
 
 
 def tree(folder: Path) -> dict[str, bytes]:

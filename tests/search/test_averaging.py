@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.averaging import POPULATION, NoiseAveragedDescent
 from deepdiva.search.enqueued import EnqueuedPoints
@@ -15,6 +14,7 @@ from deepdiva.search.search_history import History
 from deepdiva.search.stages import Stage
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(sample_rate=22050, length_seconds=0.5, render_seconds=0.5)
 FREE = ("OSC.Tune2", "OSC.Wave1", "OSC.Vol2", "VCF1.Freq")
@@ -30,8 +30,8 @@ def beating():
     }.items():  # fmt: skip
         patch[DIVA.index(name)] = value
     space = ParameterSpace(DIVA, patch, FREE)
-    target = EmbeddedRenderer().render(patch[None], NOTE, 4321)[0]
-    with Evaluator(target, EmbeddedRenderer(), space, NOTE, 0, 1) as evaluator:
+    target = PanelRenderer().render(patch[None], NOTE, 4321)[0]
+    with Evaluator(target, PanelRenderer(), space, NOTE, 0, 1) as evaluator:
         yield space, space.normalised(patch[None])[0], evaluator
 
 

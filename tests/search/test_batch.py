@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from deepdiva.audio import Target, load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
@@ -24,15 +23,25 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
-NOTE_OPTIONS = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+NOTE_OPTIONS = [
+    "--note-pitch",
+    "48",
+    "--note-length",
+    "0.2",
+    "--render-length",
+    "0.25",
+    "--sample-rate",
+    "8000",
+]
 SPACE = default_space()
 NAMES = ("bass", "lead", "pad")
 
 
-class OtherSynthesizer(EmbeddedRenderer):
+class OtherSynthesizer(PanelRenderer):
     """Plays like the engine and is none: it may hold processes of its own."""
 
     @property
@@ -44,7 +53,7 @@ class OtherSynthesizer(EmbeddedRenderer):
 def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     points = SPACE.random(np.random.default_rng(3), len(NAMES))
-    audio = EmbeddedRenderer().render(SPACE.patches(points), NOTE, 9)
+    audio = PanelRenderer().render(SPACE.patches(points), NOTE, 9)
     for name, sound in zip(NAMES, audio, strict=True):
         write_wav(folder / f"{name}.wav", sound, NOTE.sample_rate)
     return folder
@@ -72,7 +81,7 @@ def tasks(sounds, folder, **settings):
 
 def test_processes_find_what_one_after_the_other_finds(sounds, tmp_path):
     starts = [Start.near(SPACE, SPACE.base), None, None]
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     alone = [
         match_sound(task, engine, start)
         for task, start in zip(tasks(sounds, tmp_path / "one"), starts, strict=True)
@@ -96,7 +105,7 @@ def test_what_a_process_cannot_write_is_the_callers_error(sounds, tmp_path):
     first, second, _ = tasks(sounds, tmp_path)
     first.outputs.preset.touch()
     with pytest.raises(FileExistsAlreadyError, match=r"bass\.h2p"):
-        list(match_sounds([first, second], [None, None], EmbeddedRenderer(), jobs=2))
+        list(match_sounds([first, second], [None, None], PanelRenderer(), jobs=2))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,7 @@ def test_processes_are_started_where_they_are_worth_it(count, evaluations, secon
     target = Target(np.zeros(NOTE.samples, np.float32), (), sound)
     outputs = Outputs.of(sound, Path("out"), writer)
     many = [Task(target, outputs, writer, SPACE, NOTE, settings, force=False, resume=False)] * count
-    assert worth_processes(many, EmbeddedRenderer(), jobs) == worth
+    assert worth_processes(many, PanelRenderer(), jobs) == worth
     assert not worth_processes(many, OtherSynthesizer(), jobs)
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from deepdiva.distance import AVERAGED, AveragedDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.search.archive import Archive
 from deepdiva.search.evaluator import Evaluator
 from deepdiva.search.explain import ALTERNATIVES, APART, OFFSETS, explain
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(sample_rate=8000, length_seconds=0.4, render_seconds=0.5)
 FREE = ("OSC.Vol1", "OSC.Tune2", "OSC.Wave1", "OSC.Wave2", "VCF1.Freq")
@@ -26,7 +26,7 @@ def looked_around():
     for name, value in {"OSC.Vol1": 80.0, "OSC.Vol2": 0.0, "VCF1.Freq": 80.0}.items():
         base[DIVA.index(name)] = value
     space = ParameterSpace(DIVA, base, FREE)
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     target = engine.render(base[None], NOTE, 5)[0]
     best = space.normalised(base[None])[0]
     archive = Archive(space)
@@ -61,7 +61,7 @@ def role_and_growth(name, moved, **knobs):
     for knob, value in knobs.items():
         base[DIVA.index(knob.replace("_", ".", 1))] = value
     space = ParameterSpace(DIVA, base, (name,))
-    engine = EmbeddedRenderer()
+    engine = PanelRenderer()
     target = engine.render(base[None], NOTE, 5)[0]
     with Evaluator(target, engine, space, NOTE, 0, 1) as evaluator:
         best = space.normalised(base[None])[0]
@@ -109,7 +109,7 @@ def test_alternatives_sound_alike_and_are_apart(looked_around):
     explanation, space, target, base = looked_around
     assert 2 <= len(explanation.alternatives) <= ALTERNATIVES
     judge = AveragedDistance(target, NOTE.sample_rate, AVERAGED)
-    distances = judge(EmbeddedRenderer().render(explanation.alternatives, NOTE, 0))
+    distances = judge(PanelRenderer().render(explanation.alternatives, NOTE, 0))
     assert np.all(distances <= explanation.distance + explanation.chance)
     assert np.all(np.diff(distances) >= 0), "the best first"
     points = space.normalised(np.vstack([base, explanation.alternatives]))

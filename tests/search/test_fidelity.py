@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
@@ -25,18 +24,24 @@ from deepdiva.search.sound_match import Outputs, Task, match_sound
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()
-CHANGED = {"cutoff_shift": 2.0, "lp_feedback_gain": 2.8, "attack_longest": 8.0, "gain_square": 0.9}
+CHANGED = {
+    "filter.bite.shift": 2.0,
+    "filter.bite.feedback_gain": 2.8,
+    "attack_longest": 8.0,
+    "oscillator.dual_vco_eco.gain_square": 0.9,
+}
 
 
 class Relative(Renderer):
     """Plays like the engine with other constants, and hears one parameter more."""
 
     def __init__(self):
-        self._engine = EmbeddedRenderer(constants=CHANGED)
+        self._engine = PanelRenderer(constants=CHANGED)
         self.played = 0
 
     @property
@@ -49,7 +54,7 @@ class Relative(Renderer):
 
     @property
     def honoured(self):
-        return self._engine.honoured | {"Rtary1.Mix"}
+        return self._engine.honoured | {"Scope1.frq"}
 
     def render(self, patches, note, seeds=0):
         self.played += len(patches)
@@ -65,7 +70,7 @@ def target():
 @pytest.fixture(scope="module")
 def sketched(target):
     settings = RefineSettings(evaluations=1500, jobs=1)
-    return refine(target, EmbeddedRenderer(), SPACE, NOTE, settings, explained=True)
+    return refine(target, PanelRenderer(), SPACE, NOTE, settings, explained=True)
 
 
 def test_a_few_renders_go_further_after_the_engine(target, sketched):
@@ -84,14 +89,14 @@ def test_the_engines_match_is_tried_first_and_nothing_twice(sketched):
 
 
 def test_what_the_engine_does_not_play_starts_at_the_base(sketched):
-    wide = ParameterSpace(DIVA, SPACE.base, (*SPACE.free[:4], "Rtary1.Mix", *SPACE.free[4:]))
-    assert Sketch(EmbeddedRenderer(), RefineSettings()).space(wide).free == SPACE.free
+    wide = ParameterSpace(DIVA, SPACE.base, (*SPACE.free[:4], "Scope1.frq", *SPACE.free[4:]))
+    assert Sketch(PanelRenderer(), RefineSettings()).space(wide).free == SPACE.free
     start = start_from(sketched, wide)
     assert np.all(start.candidates[:, 4] == wide.normalised(SPACE.base[None])[0, 4])
     assert start.deviations[4] > 2 * start.deviations[5]
-    silent = ParameterSpace(DIVA, SPACE.base, ("Rtary1.Mix",))
+    silent = ParameterSpace(DIVA, SPACE.base, ("Scope1.frq",))
     with pytest.raises(InvalidValueError, match="No parameter is free"):
-        Sketch(EmbeddedRenderer(), RefineSettings()).space(silent)
+        Sketch(PanelRenderer(), RefineSettings()).space(silent)
 
 
 def test_a_start_says_the_same_of_fewer_parameters():
@@ -128,7 +133,7 @@ def task(target, folder, *, resume=False):
 
 
 def test_a_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=400, jobs=1, seed=4))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=400, jobs=1, seed=4))
     folders = [tmp_path / name for name in ("whole", "broken")]
     for folder in folders:
         folder.mkdir()
@@ -149,7 +154,7 @@ def test_a_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
 
 
 def test_a_forced_search_that_is_broken_off_on_the_engine_goes_on(target, tmp_path):
-    sketch = Sketch(EmbeddedRenderer(), RefineSettings(evaluations=200, jobs=1, seed=4))
+    sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=200, jobs=1, seed=4))
     match_sound(task(target, tmp_path), Relative(), None, None, sketch)
     other = replace(task(target, tmp_path).settings, seed=5)
     again = replace(task(target, tmp_path), settings=other, force=True)
@@ -179,7 +184,16 @@ def test_the_command_searches_the_engine_before_diva(target, tmp_path, monkeypat
 
     monkeypatch.setattr(RendererChoice, "open", open_renderer)
     write_wav(tmp_path / "bass.wav", target, NOTE.sample_rate)
-    options = ["--note-length", "0.2", "--render-length", "0.25", "--sample-rate", "8000"]
+    options = [
+        "--note-pitch",
+        "48",
+        "--note-length",
+        "0.2",
+        "--render-length",
+        "0.25",
+        "--sample-rate",
+        "8000",
+    ]
     options += ["--plugin", str(plugin), "--mode", "quick", "--no-predict", "--json"]
     found = {}
     for name, more in (("first", []), ("never", ["--no-engine-first", "--evaluations", "60"])):

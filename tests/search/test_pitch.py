@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.search.pitch import partials, salience, with_pitches
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note()
 SPACE = default_space()
@@ -78,7 +78,7 @@ def test_pitches_count_from_the_key_as_the_base_transposes_it(transposition, fin
         "OSC.Tune2": 4.6, "OSC.Wave2": 1.0, "OSC.Vol2": 70.0,
     }.items():  # fmt: skip
         patch[DIVA.index(name)] = value
-    audio = EmbeddedRenderer().render(patch[None], NOTE, 0)[0]
+    audio = PanelRenderer().render(patch[None], NOTE, 0)[0]
     start = with_pitches(Start.uniform(space), audio, NOTE.sample_rate, NOTE)
     probabilities = start.probabilities["OSC.Tune1"]
     assert probabilities.argmax() == 1

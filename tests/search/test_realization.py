@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from deepdiva.distance import SpectralDistance
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
@@ -21,6 +20,7 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.search_history import History
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(sample_rate=8000, length_seconds=0.25, render_seconds=0.25)
 FREE = ("OSC.Tune2", "OSC.Wave1", "OSC.Wave2", "VCF1.Freq", "ENV1.Atk")
@@ -37,13 +37,13 @@ def known():
     }.items():  # fmt: skip
         patch[DIVA.index(name)] = value
     space = ParameterSpace(DIVA, patch, FREE)
-    target = EmbeddedRenderer().render(patch[None], NOTE, 4321)[0]
+    target = PanelRenderer().render(patch[None], NOTE, 4321)[0]
     return space, space.normalised(patch[None])[0], target
 
 
 def fitted(known, contenders, evaluations, seed=0):
     space, _, target = known
-    with Evaluator(target, EmbeddedRenderer(), space, NOTE, seed, 1) as evaluator:
+    with Evaluator(target, PanelRenderer(), space, NOTE, seed, 1) as evaluator:
         points = np.atleast_2d(contenders)
         steps = np.diag(np.full(space.dimensions, 0.03**2))
         loop = SearchLoop(evaluator, RefineSettings(), History(space))
@@ -60,7 +60,7 @@ def fitted(known, contenders, evaluations, seed=0):
 def test_start_phases_of_a_known_patch_are_found(known):
     space, point, target = known
     luck = SpectralDistance(target, NOTE.sample_rate)(
-        EmbeddedRenderer().render(np.repeat(space.base[None], 32, axis=0), NOTE, np.arange(32))
+        PanelRenderer().render(np.repeat(space.base[None], 32, axis=0), NOTE, np.arange(32))
     )
     realization = fitted(known, point, 800)
     assert realization.distance < min(luck.min(), 0.4 * np.median(luck))
@@ -143,7 +143,7 @@ def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
     free = ("VCC.Voicing", "OSC.Tune2", "VCF1.Freq")
     settings = RefineSettings(evaluations=700, seed=seed, jobs=1)
     searched = ParameterSpace(DIVA, space.base, free)
-    found = refine(target, EmbeddedRenderer(), searched, NOTE, settings)
+    found = refine(target, PanelRenderer(), searched, NOTE, settings)
     assert found.realization is not None
     assert found.distance < found.silence
 
@@ -151,7 +151,7 @@ def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
 def test_a_renderer_that_takes_no_strikes_is_refused(known):
     space, point, target = known
 
-    class Other(EmbeddedRenderer):
+    class Other(PanelRenderer):
         """A renderer that has only what every renderer has."""
 
         realization_size = Renderer.realization_size

@@ -6,7 +6,6 @@ from click.testing import CliRunner
 
 from deepdiva.audio import write_wav
 from deepdiva.cli import main
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import UnknownNameError
 from deepdiva.note import Note
 from deepdiva.search.enqueued import EnqueuedPoints
@@ -15,6 +14,7 @@ from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS, DistanceKind, OptimizerKind
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()
@@ -23,7 +23,7 @@ SPACE = default_space()
 @pytest.fixture(scope="module")
 def target():
     patch = SPACE.patches(SPACE.random(np.random.default_rng(3), 1))
-    return EmbeddedRenderer().render(patch, NOTE, 77)[0]
+    return PanelRenderer().render(patch, NOTE, 77)[0]
 
 
 def loudness(target, _):
@@ -36,7 +36,7 @@ def loudness(target, _):
 
 def search(target, **settings):
     chosen = RefineSettings(evaluations=160, jobs=1, **settings)
-    return refine(target, EmbeddedRenderer(), SPACE, NOTE, chosen)
+    return refine(target, PanelRenderer(), SPACE, NOTE, chosen)
 
 
 def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
@@ -53,7 +53,16 @@ def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
     sound = tmp_path / "bass.wav"
     write_wav(sound, target, NOTE.sample_rate)
     options = ["--optimizer", "LISTED", "--evaluations", "100", "--no-predict", "--jobs", "1"]
-    options += ["--note-length", "0.2", "--render-length", "0.25", "-o", str(tmp_path / "out")]
+    options += [
+        "--note-pitch",
+        "48",
+        "--note-length",
+        "0.2",
+        "--render-length",
+        "0.25",
+        "-o",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(main, ["refine", str(sound), *options])
     assert done.exit_code == 0, done.output
     assert "Listed," in (tmp_path / "out" / "bass.run" / "history.csv").read_text()
@@ -63,7 +72,7 @@ def test_a_distance_is_one_row(target, monkeypatch):
     monkeypatch.setitem(DISTANCES, "loudness", DistanceKind("of the whole", loudness))
     result = search(target, weights={"loudness": 2.0})
     first = result.history.generations[0]
-    sounds = EmbeddedRenderer().render(SPACE.patches(first.points).round(2), NOTE, 0)
+    sounds = PanelRenderer().render(SPACE.patches(first.points).round(2), NOTE, 0)
     assert first.scores.distances == pytest.approx(2.0 * loudness(target, 0)(sounds), rel=1e-3)
 
 

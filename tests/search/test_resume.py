@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepdiva.engine import EmbeddedRenderer
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.note import Note
 from deepdiva.renderer import Failure, PartialRenderError, RenderBatch, Renderer
@@ -14,13 +13,14 @@ from deepdiva.search.journal import GENERATIONS, RUN, Journal
 from deepdiva.search.refine import refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.synths.diva import default_space
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 NOTE = Note(sample_rate=8000, length_seconds=0.2, render_seconds=0.25)
 SPACE = default_space()
 DESCRIPTION = {"seed": 1, "free": ("a", "b")}
 
 
-class CountingEngine(EmbeddedRenderer):
+class CountingEngine(PanelRenderer):
     """Counts the patches that it is asked for."""
 
     rendered = 0
@@ -54,7 +54,7 @@ class Unstruck(Renderer):
 
 @pytest.fixture(scope="module")
 def target():
-    return EmbeddedRenderer().render(SPACE.patches(np.full((1, 11), 0.4)), NOTE, 5)[0]
+    return PanelRenderer().render(SPACE.patches(np.full((1, 11), 0.4)), NOTE, 5)[0]
 
 
 def search(

@@ -3,10 +3,10 @@
 import os
 import signal
 
-from deepdiva.engine import EmbeddedRenderer
+from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
 
-class DyingEngine(EmbeddedRenderer):
+class DyingEngine(PanelRenderer):
     """Dies when it is to play; only for worker processes."""
 
     def render(self, *_):

@@ -1,4 +1,4 @@
-"""Which parameters shape a patch, by its own switches.
+"""Which parameters shape a patch, by its own switches and by how it is played.
 
 The cutoff modulation of a filter that is not chosen acts on nothing, nor does an LFO that nobody
 listens to. What acts follows from the panel's tables and from the matrix: a source acts where a
@@ -7,16 +7,21 @@ route with a depth, or a processor that is itself heard, takes it somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.engine import control_program as program
+from deepdiva.performance import AT_REST, Performance
 from deepdiva.renderer import Ignored
 from deepdiva.synths.diva import panel
+from deepdiva.synths.diva.phrase import DUO, LEGATO, MONO, POLYPHONY
 from deepdiva.synths.diva.table import DIVA
+from deepdiva.synths.diva.trimmers import AT_REST as UNTRIMMED
+from deepdiva.synths.diva.trimmers import Trimmers
 
 _ALWAYS = frozenset(
     (
@@ -34,12 +39,18 @@ _PROCESSORS = {
 }
 
 
-def acts(patch: NDArray[np.float64]) -> frozenset[str]:
+def acts(
+    patch: NDArray[np.float64],
+    performance: Performance = AT_REST,
+    trimmers: Trimmers = UNTRIMMED,
+) -> frozenset[str]:
     """Names of the parameters that shape the sound of a patch.
 
     Args:
         patch: (281,) in the units of `DIVA`. For a model without a module, what plays in its place
             counts.
+        performance: what is played; a wheel that rests brings out no bend range.
+        trimmers: of the preset.
     """
     value = {parameter.name: float(patch[parameter.index]) for parameter in DIVA}
     fittings = _fittings(panel.played_models(patch))
@@ -48,7 +59,8 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     for fitting in fittings:
         for law in (*fitting.inputs.values(), *fitting.pitches):
             found |= panel.reads(law)
-    found |= _effects(patch)
+    found |= _effects(patch, performance)
+    found |= _keys(value, performance, trimmers)
     feedback = any(fitting.feedback for fitting in fittings)
     if feedback:
         found.add("VCF1.Fback")
@@ -70,17 +82,54 @@ def acts(patch: NDArray[np.float64]) -> frozenset[str]:
     if program.ENV_2 in heard:
         found |= _envelope(2, value)
     if program.VOICE_MAP in heard:
-        found |= {f"OPT.V{k + 1}Mod" for k in range(max(1, min(6, round(value["VCC.Voicing"]))))}
+        voices = max(1, min(6, round(value["VCC.Voicing"])))
+        if "VCC.Mode" in found:  # more than one key, each with a stack of its own
+            voices *= _polyphony(value)
+        found |= {f"OPT.V{k + 1}Mod" for k in range(min(8, voices))}
     return frozenset(found)
 
 
-def _effects(patch: NDArray[np.float64]) -> frozenset[str]:
+_ARPEGGIATOR = frozenset(
+    ("ARP.Dir", "ARP.Oct", "ARP.Order", "ARP.Rstrt", "CLK.Base", "CLK.Mult", "CLK.Swing")
+)
+_GLIDE = frozenset(
+    ("VCC.Porta", "VCC.Porta2", "VCC.PRange", "VCC.PortaM", "OPT.GSlop")
+)  # fmt: skip
+_SEVERAL_KEYS = frozenset(("VCC.Mode", "VCC.Voices", "VCC.Prior"))
+
+
+def _keys(value: dict[str, float], performance: Performance, trimmers: Trimmers) -> frozenset[str]:
+    """What bends the keys, and what turns several of them into a phrase."""
+    names = {"ARP.OnOff"}
+    if performance.bend != 0.0:
+        names.add("VCC.PB" if performance.bend > 0.0 else "VCC.PBD")
+    own = trimmers.tuning
+    if performance.tuning is None and own is not None and not own.is_equal:
+        names.add("VCC.MTunS")
+    arpeggio = value["ARP.OnOff"] > 0.5
+    if arpeggio:
+        names |= _ARPEGGIATOR
+    if arpeggio or performance.glide_from is not None:
+        names |= _GLIDE
+    if arpeggio or performance.glide_from is not None or performance.chord:
+        names |= _SEVERAL_KEYS
+    return frozenset(names)
+
+
+def _polyphony(value: dict[str, float]) -> int:
+    if round(value["VCC.Mode"]) in (MONO, LEGATO, DUO):
+        return 1
+    return POLYPHONY[min(7, max(0, round(value["VCC.Voices"])))]
+
+
+def _effects(patch: NDArray[np.float64], performance: Performance) -> frozenset[str]:
     """The knobs of the effects that are on."""
     names = {f"FX{k}.Module" for k in (1, 2) if patch[DIVA.index(f"main.#FX{k}")] > 0.5}
     for fitting in panel.played_effects(patch):
         for law in fitting.inputs.values():
-            names |= panel.reads(law) - panel.AT_REST
-    return frozenset(names)
+            names |= panel.reads(law)
+    moved = performance.wheel, performance.pressure, performance.control_a, performance.control_b
+    return frozenset(names if any(moved) else names - panel.ROTARY_SPEEDS)
 
 
 def _of_route(route: panel.Route, value: dict[str, float]) -> frozenset[str]:
@@ -123,30 +172,55 @@ def known() -> frozenset[str]:
     for number in (1, 2):
         keys = ["Atk", "Dec", "Sus", "Rel", "Vel", "Model", "Quant", "Crve", "RelOn", "KeyFlw"]
         names |= {f"ENV{number}.{key}" for key in keys}
-    names |= {f"OPT.V{k + 1}Mod" for k in range(6)} | {"OPT.ESlop"}
-    return frozenset(names - panel.AT_REST)
+    names |= {f"OPT.V{k + 1}Mod" for k in range(8)} | {"OPT.ESlop"}
+    names |= _ARPEGGIATOR | _GLIDE | _SEVERAL_KEYS
+    return frozenset(names | {"ARP.OnOff", "VCC.PB", "VCC.PBD", "VCC.MTunS"})
 
+
+SILENT: Mapping[str, str] = MappingProxyType(
+    {
+        "PCore.LED": "colour of a light",
+        "VCC.MuCore": "how Diva uses processors",
+        "OPT.Acc": "how carefully Diva computes",
+        "OPT.OffAcc": "how carefully Diva computes",
+        "Scope1.frq": "view of the oscilloscope",
+        "Scope1.scl": "view of the oscilloscope",
+        "ENV1.Trig": "on no panel; what it does is unknown, and all known presets hold one value",
+        "ENV2.Trig": "on no panel; what it does is unknown, and all known presets hold one value",
+        "VCA1.Mode": "on no panel; what it does is unknown, and all known presets hold one value",
+        "VCA1.Offset": "on no panel; what it does is unknown, and all known presets hold one value",
+        "ARP.CDiv": "on no panel; what it does is unknown, and all known presets hold one value",
+    }
+)
+"""The parameters that act in no patch, with the reason."""
 
 _UNHEARD: tuple[tuple[str, int, str], ...] = (
-    ("ARP.OnOff", 0, "the engine has no arpeggiator"),
-    ("VCC.MTunS", 0, "the engine plays in equal temperament"),
     ("ENV1.Trig", 0, "what the other triggers do is unknown"),
     ("ENV2.Trig", 0, "what the other triggers do is unknown"),
     ("VCA1.Mode", 0, "what the other modes do is unknown"),
 )
 
 
-def unsupported(patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+def unsupported(
+    patch: NDArray[np.float64],
+    performance: Performance = AT_REST,
+    trimmers: Trimmers = UNTRIMMED,
+) -> tuple[Ignored, ...]:
     """What a patch asks for and the panel's modules do not do, in the order of the table.
 
     Args:
         patch: (281,) in the units of `DIVA`.
+        performance: may bring a table of tunings.
+        trimmers: of the preset.
     """
     found = [
         Ignored(name, reason)
         for name, expected, reason in _UNHEARD
         if round(float(patch[DIVA.index(name)])) != expected
     ]
+    tuned = performance.tuning is not None or trimmers.tuning is not None
+    if patch[DIVA.index("VCC.MTunS")] > 0.5 and not tuned:
+        found.append(Ignored("VCC.MTunS", "the preset holds no table: give one by --tuning"))
     played = panel.played_models(patch)
     for name, model in zip(panel.MODELS, played, strict=True):
         parameter = DIVA[name]
@@ -154,7 +228,8 @@ def unsupported(patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
         if round(asked) != model:
             reason = f"{parameter.label(asked)} has no module, {parameter.label(model)} plays"
             found.append(Ignored(name, reason))
-    return tuple(sorted(found, key=lambda entry: DIVA.index(entry.parameter)))
+    found.sort(key=lambda entry: DIVA.index(entry.parameter))
+    return tuple(found)
 
 
 def _follow(heard: set[int], value: dict[str, float], found: set[str]) -> None:

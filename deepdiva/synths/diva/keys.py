@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from deepdiva.synths.synthesizer import KeyRules
 
-TRANSPOSING: Mapping[str, float] = MappingProxyType({"VCC.Trsp": 1.0, "VCC.FTun": 0.01})
+FINE_TUNING = "VCC.FTun"
+"""Tunes all oscillators by cents."""
+
+TRANSPOSING: Mapping[str, float] = MappingProxyType({"VCC.Trsp": 1.0, FINE_TUNING: 0.01})
 """Semitones by which a unit of a parameter transposes all oscillators."""
 
-_ATTACKS = ("ENV1.Atk", "ENV2.Atk")
-_TIMES = (*_ATTACKS, "ENV1.Dec", "ENV1.Rel", "ENV2.Dec", "ENV2.Rel")
+_TIMES = tuple(f"ENV{k}.{stage}" for k in (1, 2) for stage in ("Atk", "Dec", "Rel"))
 
 
 def slower(name: str, values: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
@@ -22,10 +24,10 @@ def slower(name: str, values: NDArray[np.float64], factor: float) -> NDArray[np.
 
     As the engine reads them: shortest + longest * setting^power.
     """
-    from deepdiva.engine.constants import EngineConstants
+    from deepdiva.engine.voice_constants import voice_values
 
-    constants = EngineConstants()
-    kind = "attack" if name in _ATTACKS else "decay"
+    constants = voice_values({})
+    kind = {"Atk": "attack", "Dec": "decay", "Rel": "release"}[name.partition(".")[2]]
     shortest, longest = constants[f"{kind}_shortest"], constants[f"{kind}_longest"]
     power = constants[f"{kind}_power"]
     seconds = (shortest + longest * (values / 100.0) ** power) * factor

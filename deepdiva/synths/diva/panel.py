@@ -7,8 +7,11 @@ place where the engine meets Diva's parameters.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ from deepdiva.engine import control_program as program
 from deepdiva.engine.chain import Chain, LaneInputs
 from deepdiva.engine.chance import normal, uniform
 from deepdiva.engine.effects import Setting
-from deepdiva.engine.module import Module
+from deepdiva.engine.module import Constant, Module
 from deepdiva.engine.modules.amplifiers import vca
 from deepdiva.engine.modules.effects import chorus, delay, phaser, plate, rotary
 from deepdiva.engine.modules.filters import bite as bite_lp
@@ -25,14 +28,17 @@ from deepdiva.engine.modules.filters import cascade, ladder, multimode, uhbie
 from deepdiva.engine.modules.highpass import bite as bite_hp
 from deepdiva.engine.modules.highpass import none, post, pre
 from deepdiva.engine.modules.oscillators import dco, digital, dual_vco, dual_vco_eco, triple_vco
+from deepdiva.engine.voice_constants import VOICE_CONSTANTS
+from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
+from deepdiva.performance import AT_REST, Performance
+from deepdiva.synths.diva.phrase import LEGATO, Event, plain
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
+from deepdiva.synths.diva.trimmers import AT_REST as UNTRIMMED
+from deepdiva.synths.diva.trimmers import Trimmers, number
 
 Array = NDArray[np.float64]
-
-DEFAULT_TEMPO = 120.0
-"""Beats per minute."""
 
 _DIVISIONS = (
     1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 3 / 64, 3 / 32, 3 / 16, 3 / 8, 3 / 4,
@@ -41,8 +47,26 @@ _DIVISIONS = (
 """Length of LFO.Sync 0 to 23, in bars of four beats."""
 
 
+def within(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    """Values kept in a range: `np.clip`, which takes several times as long for short arrays."""
+    return np.asarray(np.minimum(np.maximum(values, low), high))
+
+
 class Lanes:
-    """One patch per lane, with what every law needs."""
+    """One patch per lane, with what every law needs.
+
+    Args:
+        patches: (lanes, 281) in the units of `DIVA`.
+        note: velocity, length, sample rate.
+        seeds: (lanes,).
+        voice: (lanes,), place in the stack, from 0 on.
+        stack: (lanes,), voices of each stack.
+        constants: of the voice.
+        rate: samples per second.
+        performance: tempo, wheels, tuning.
+        events: one for each lane; None for the note's key, struck from silence.
+        trimmers: of the preset.
+    """
 
     def __init__(
         self,
@@ -53,23 +77,40 @@ class Lanes:
         stack: NDArray[np.int64],
         constants: Mapping[str, float],
         rate: float,
-        tempo: float = DEFAULT_TEMPO,
+        performance: Performance = AT_REST,
+        events: Sequence[Event] | None = None,
+        trimmers: Trimmers = UNTRIMMED,
     ) -> None:
-        self.patches = patches
+        self._columns = np.ascontiguousarray(patches.T)
         self.note = note
-        self.voice = voice
+        self.place = voice
         self.stack = stack
         self.constants = constants
         self.rate = rate
-        self.tempo = tempo
+        self.performance = performance
+        self.trimmers = trimmers
         self.seeds = seeds
+        given = events or [plain(note.pitch)] * len(voice)
+        self.events = given
+        self.key = np.array([event.key for event in given], np.float64)
+        self.upper = np.array([event.upper for event in given], np.float64)
+        self.held = np.array([event.held for event in given])
+        self.onset = np.array([event.onset for event in given])
+        self.number = np.array([event.number for event in given], np.int64)
+        self.voice = voice + stack * np.array([event.voice for event in given], np.int64)
 
     def __getitem__(self, name: str) -> Array:
-        return np.asarray(self.patches[:, DIVA.index(name)])
+        column: Array = self._columns[DIVA.index(name)]
+        return column
 
     def share(self, name: str) -> Array:
         """A knob of 0 to 100 as 0..1."""
-        return np.clip(self[name] / 100.0, 0.0, 1.0)
+        return within(self[name] / 100.0, 0.0, 1.0)
+
+    def sources(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """(lanes, names): the modulation sources that these switches choose."""
+        chosen = np.rint(self._columns[[DIVA.index(name) for name in names]]).T
+        return within(chosen, 0, program.SOURCES - 1).astype(np.int64)
 
     def choice(self, name: str) -> NDArray[np.int64]:
         """A switch as a whole number."""
@@ -77,19 +118,33 @@ class Lanes:
 
     def follow(self, name: str) -> Array:
         """Semitones that key follow adds to a cutoff."""
-        return self.share(name) * (self.note.pitch - self.constants["key_pivot"])
+        return self.share(name) * (self.key - self.constants["key_pivot"])
 
     def uniform(self, stream: int) -> Array:
         """A number of 0..1 per lane, drawn for the voice."""
         return uniform(self.seeds, stream + 64 * self.voice)
 
-    def normal(self, stream: int) -> Array:
-        """A standard normal number per lane, drawn for the voice."""
-        return normal(self.seeds, stream + 64 * self.voice)
+    def fresh(self, stream: int) -> Array:
+        """A number of 0..1 per lane, drawn for the voice and each time it is struck."""
+        return uniform(self.seeds, stream + 64 * self.voice + (self.number << _EVENT_BITS))
+
+    def stray(self, stream: int, anew: bool) -> Array:
+        """A standard normal number per lane, drawn for the voice.
+
+        Args:
+            stream: of chance.
+            anew: whether it is drawn each time that the voice is struck.
+        """
+        struck = (self.number << _EVENT_BITS) if anew else 0
+        return normal(self.seeds, stream + 64 * self.voice + struck)
 
     def note_uniform(self, stream: int) -> Array:
-        """A number of 0..1 per lane, the same for all voices of a note."""
+        """A number of 0..1 per lane, the same for all voices of a patch."""
         return uniform(self.seeds, stream + 0 * self.voice)
+
+    def note_fresh(self, stream: int) -> Array:
+        """The same, drawn for each event."""
+        return uniform(self.seeds, stream + (self.number << _EVENT_BITS))
 
     @property
     def size(self) -> int:
@@ -131,6 +186,17 @@ def knob(name: str, scale: float = 1.0, offset: float = 0.0) -> Law:
 def share(name: str) -> Law:
     """A knob of 0 to 100 as 0..1."""
     return lambda lanes: lanes.share(name)
+
+
+def width(name: str, scale: float, offset: float = 0.0) -> Law:
+    """A pulse width, with what each voice strays from it."""
+
+    def law(lanes: Lanes) -> Array:
+        stray = lanes.stray(_WIDTH, lanes.trimmers.width_anew)
+        slop = lanes.constants["width_slop"] * lanes["OPT.PSlop"] / 10.0 * stray
+        return lanes[name] * scale + offset + slop
+
+    return law
 
 
 def cutoff(name: str, key_follow: str) -> Law:
@@ -177,7 +243,7 @@ class Fitting:
 
 
 def _octave(lanes: Lanes) -> Array:
-    return 12.0 * np.clip(np.rint(lanes["OSC.Tune1"] / 12.0), -2, 2)
+    return 12.0 * within(np.rint(lanes["OSC.Tune1"] / 12.0), -2, 2)
 
 
 def _on(name: str, scale: float = 1.0) -> Law:
@@ -230,8 +296,8 @@ OSCILLATORS: dict[int, Fitting] = {
             "triangle2": knob("OSC.Tri2"),
             "saw2": knob("OSC.Saw2"),
             "pulse2": knob("OSC.PW2"),
-            "width1": knob("OSC.PW", 0.005, 0.5),
-            "width2": knob("OSC.PW", 0.005, 0.5),
+            "width1": width("OSC.PW", 0.005, 0.5),
+            "width2": width("OSC.PW", 0.005, 0.5),
             "fm": share("OSC.FM"),
             "sync": knob("OSC.Sync2"),
             "mix": share("OSC.OscMix"),
@@ -255,7 +321,7 @@ OSCILLATORS: dict[int, Fitting] = {
             "pulse": knob("OSC.PWShp"),
             "saw": knob("OSC.SawShp"),
             "sub": knob("OSC.SubShp"),
-            "width": knob("OSC.PW", 0.005, 0.5),
+            "width": width("OSC.PW", 0.005, 0.5),
             "sub_level": share("OSC.Vol3"),
             "noise": share("OSC.Noise"),
         },
@@ -270,11 +336,11 @@ OSCILLATORS: dict[int, Fitting] = {
     3: Fitting(
         dual_vco_eco.MODULE,
         {
-            "wave1": lambda lanes: np.clip(np.rint(lanes["OSC.Wave1"]), 1, 4),
-            "wave2": lambda lanes: np.clip(np.rint(lanes["OSC.Wave2"]), 1, 4),
+            "wave1": lambda lanes: within(np.rint(lanes["OSC.Wave1"]), 1, 4),
+            "wave2": lambda lanes: within(np.rint(lanes["OSC.Wave2"]), 1, 4),
             "level1": share("OSC.Vol1"),
             "level2": share("OSC.Vol2"),
-            "width": share("OSC.PW"),
+            "width": width("OSC.PW", 0.01),
         },
         (
             *(Route(f"OSC.TM{m}Src", f"OSC.TM{m}Dpt", f"pitch{k}") for m in (1, 2) for k in (1, 2)),
@@ -403,7 +469,7 @@ def _drawn(slot: int) -> Law:
 
 
 def _sixteenths(name: str) -> Law:
-    return lambda lanes: lanes[name] * 15.0 / lanes.tempo
+    return lambda lanes: lanes[name] * lanes.performance.beat_seconds / 4.0
 
 
 def _phaser_hertz(section: str) -> Law:
@@ -412,15 +478,21 @@ def _phaser_hertz(section: str) -> Law:
     def law(lanes: Lanes) -> Array:
         rate = lanes.share(f"{section}.Rate")
         beats = 2.0 ** np.rint(4.0 - 6.0 * rate)
-        synced = lanes.tempo / 60.0 / beats
+        synced = 1.0 / lanes.performance.beat_seconds / beats
         return np.where(lanes[f"{section}.Sync"] > 0.5, synced, 0.05 * 200.0**rate)
 
     return law
 
 
-def _rests(lanes: Lanes) -> Array:
-    """Wheels and controllers of a held note."""
-    return np.zeros(lanes.size)
+def _controller(name: str) -> Law:
+    """The position of the controller that a switch chooses."""
+
+    def law(lanes: Lanes) -> Array:
+        played = lanes.performance
+        positions = (played.wheel, played.control_a, played.control_b, played.pressure)
+        return np.array(positions)[np.clip(lanes.choice(name), 0, 3)]
+
+    return law
 
 
 def _effects(slot: int) -> dict[int, Fitting]:
@@ -492,7 +564,7 @@ def _effects(slot: int) -> dict[int, Fitting]:
                 "slow": share(f"{rtary}.Slow"),
                 "fast": share(f"{rtary}.Fast"),
                 "rise": share(f"{rtary}.RTime"),
-                "controller": _rests,
+                "controller": _controller(f"{rtary}.Cont"),
                 "phase": _drawn(slot),
             },
         ),
@@ -502,8 +574,10 @@ def _effects(slot: int) -> dict[int, Fitting]:
 EFFECTS: dict[int, dict[int, Fitting]] = {1: _effects(1), 2: _effects(2)}
 """For each slot, FX1.Module or FX2.Module to what plays it."""
 
-AT_REST = frozenset(f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont"))
-"""What only a controller that moves would bring out."""
+ROTARY_SPEEDS = frozenset(
+    f"Rtary{slot}.{key}" for slot in (1, 2) for key in ("Fast", "RTime", "Cont")
+)
+"""What acts where a controller of a Rotary does not rest."""
 
 
 def played_effects(patch: Array) -> tuple[Fitting, ...]:
@@ -522,7 +596,7 @@ def effect_settings(
     seeds: NDArray[np.uint64],
     constants: Mapping[str, float],
     rate: float,
-    tempo: float = DEFAULT_TEMPO,
+    performance: Performance = AT_REST,
 ) -> list[tuple[Setting, ...]]:
     """The effects of each patch, with their inputs.
 
@@ -532,7 +606,7 @@ def effect_settings(
         seeds: (batch,) uint64; they decide where slow waves start.
         constants: of the voice.
         rate: samples per second.
-        tempo: beats per minute.
+        performance: tempo, and the controllers of a Rotary.
     """
     chosen = [played_effects(patch) for patch in patches]
     settings: list[list[Setting]] = [[] for _ in patches]
@@ -542,10 +616,12 @@ def effect_settings(
             if not rows:
                 continue
             lane = np.zeros(len(rows), np.int64)
-            lanes = Lanes(patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, tempo)
+            lanes = Lanes(
+                patches[rows], note, seeds[rows], lane, lane + 1, constants, rate, performance
+            )
             inputs = np.stack(
                 [
-                    np.clip(fitting.inputs[entry.name](lanes), entry.low, entry.high)
+                    within(fitting.inputs[entry.name](lanes), entry.low, entry.high)
                     for entry in fitting.module.inputs
                 ],
                 axis=1,
@@ -601,6 +677,32 @@ def chain_of(oscillator: int, highpass: int, lowpass: int) -> Chain:
     )
 
 
+@lru_cache(maxsize=1)
+def constants() -> Mapping[str, Constant]:
+    """Every constant of the engine by name: `filter.ladder.drive`, or `decay_power` of a voice."""
+    found = {entry.name: entry for entry in VOICE_CONSTANTS}
+    for module in modules():
+        found.update({f"{module.full_name}.{entry.name}": entry for entry in module.constants})
+    return MappingProxyType(found)
+
+
+def draw_constants(rng: np.random.Generator, width: float = 1.0) -> dict[str, float]:
+    """Each constant drawn from what the evidence leaves open (domain randomisation).
+
+    A constant is as often below its value as above it, also where the range is open to one side
+    only: what learns from such engines is not drawn away from the best one.
+
+    Args:
+        rng: the source of chance.
+        width: share of the range on either side that is drawn from, uniformly; 0 keeps the values.
+    """
+    drawn = {}
+    for name, constant in constants().items():
+        bound = constant.low if rng.random() < 0.5 else constant.high
+        drawn[name] = constant.value + width * rng.random() * (bound - constant.value)
+    return drawn
+
+
 def modules() -> tuple[Module, ...]:
     """All modules that the panel can choose, each once."""
     tables = (OSCILLATORS, HIGHPASSES, FILTERS, EFFECTS[1])
@@ -608,47 +710,97 @@ def modules() -> tuple[Module, ...]:
     return (*found, vca.MODULE)
 
 
-# Streams of chance, one for each thing that is drawn.
-_PHASE, _NOISE, _CUTOFF, _WIDTH, _TIME, _RANDOM, _LFO, _DRIFT, _EFFECT = (
-    0,
-    6,
-    3,
-    4,
-    5,
-    10,
-    7,
-    16,
-    11,
-)
+# Streams of chance, one for each thing that is drawn; a voice has 64 of them.
+_PHASE, _CUTOFF, _WIDTH, _TIME, _NOISE, _LFO, _GLIDE = 0, 3, 4, 5, 6, 7, 9
+_RANDOM, _EFFECT, _DRIFT = 10, 11, 16
+_EVENT_BITS = 40  # above them: the number of the event
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a note begins, where the seed does not decide it.
+    """How a preset's notes begin.
 
     Attributes:
         reset: oscillators start at `phases` and not at drawn ones.
         phases: (3,), cycles, with `reset`.
-        realization: (batch, voices, oscillators + 1) of start phases and a place in the noise.
     """
 
     reset: bool = False
     phases: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    realization: Array | None = None
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """What shapes a sound and stands in no preset. Whatever is None is drawn from the seed.
+
+    Attributes:
+        phases: (batch, voices, at least the oscillators that play), start phases, cycles. They
+            count also where a preset resets its oscillators.
+        noise: (batch, voices), where in the noise a voice starts, 0..1.
+        detune_cents: (batch, voices, at least the oscillators that play), added to pots and slop.
+        start_level: (batch,), level that the envelopes start from, 0..1; 0 if None. Above 0 in a
+            recording whose voice was still sounding when the note began.
+        drift: whether the oscillators wander.
+
+    `voices` may exceed a patch's stack; the surplus is ignored.
+    """
+
+    phases: Array | None = None
+    noise: Array | None = None
+    detune_cents: Array | None = None
+    start_level: Array | None = None
+    drift: bool = True
+
+    def rows(self, rows: NDArray[np.int64]) -> Nuisance:
+        """That of some patches."""
+
+        def some(array: Array | None) -> Array | None:
+            return None if array is None else array[rows]
+
+        return Nuisance(
+            some(self.phases),
+            some(self.noise),
+            some(self.detune_cents),
+            some(self.start_level),
+            self.drift,
+        )
+
+    def check(self, patches: Array) -> None:
+        """Compare the shapes with a batch of patches, (batch, 281).
+
+        Raises:
+            InvalidValueError: an array of another shape.
+        """
+        batch, voices = len(patches), int(voices_of(patches).max())
+        panels = [OSCILLATORS[played_models(patch)[0]] for patch in patches]
+        oscillators = max(fitting.module.oscillators for fitting in panels)
+        least: dict[str, tuple[int, ...]] = {
+            "phases": (batch, voices, oscillators),
+            "noise": (batch, voices),
+            "detune_cents": (batch, voices, oscillators),
+            "start_level": (batch,),
+        }
+        for name, shape in least.items():
+            given = getattr(self, name)
+            if given is None:
+                continue
+            fits = len(given.shape) == len(shape) and given.shape[0] == batch
+            if not fits or any(g < s for g, s in zip(given.shape, shape, strict=True)):
+                raise InvalidValueError(
+                    f"{name} has shape {given.shape}: it must be at least {shape}, with exactly "
+                    f"{batch} rows, one for each patch."
+                )
+
+
+DRAWN = Nuisance()
+"""All of it drawn from the seed."""
 
 
 def start_of(preset: Preset) -> Start:
     """How notes of a preset begin: its transient mode and its start phases."""
     reset = (preset.get("OPT", "TransM") or "0").strip() == "3"
-    phases = [_number(preset.get("OSC", f"RstPh{k + 1}")) / 100.0 for k in range(3)]
+    phases = [number(preset, "OSC", f"RstPh{k + 1}", 0.0) / 100.0 for k in range(3)]
     return Start(reset, (phases[0], phases[1], phases[2]))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0.0)
-    except ValueError:
-        return 0.0
 
 
 def lane_inputs(
@@ -659,7 +811,10 @@ def lane_inputs(
     pots: Array,
     start: Start,
     rate: float,
-    tempo: float = DEFAULT_TEMPO,
+    performance: Performance = AT_REST,
+    events: Sequence[Event] | None = None,
+    trimmers: Trimmers = UNTRIMMED,
+    nuisance: Nuisance = DRAWN,
 ) -> Iterator[LaneInputs]:
     """What the lanes of a batch of patches play, chain by chain.
 
@@ -671,19 +826,35 @@ def lane_inputs(
         pots: (8, at least 2), detune pots of voices and oscillators.
         start: see `Start`.
         rate: samples per second, oversampling included.
-        tempo: beats per minute.
+        performance: tempo, wheels, tuning.
+        events: one for each patch of the batch; None for the note's key, struck from silence.
+        trimmers: of the preset.
+        nuisance: what stands in no preset, of fitting shape (`Nuisance.check`).
     """
     models = np.array([played_models(patch) for patch in patches], np.int64)
+    stacks = voices_of(patches)
     for model in np.unique(models, axis=0):
         members = np.flatnonzero((models == model).all(axis=1))
-        stack = np.clip(np.rint(patches[members, DIVA.index("VCC.Voicing")]), 1, 6).astype(int)
+        stack = stacks[members]
         owner = np.repeat(members, stack)
         voice = np.arange(len(owner)) - np.repeat(np.cumsum(stack) - stack, stack)
         lanes = Lanes(
             patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
-            tempo,
+            performance, None if events is None else [events[int(row)] for row in owner], trimmers,
         )  # fmt: skip
-        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start)
+        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start, nuisance)
+
+
+def voices_of(patches: Array) -> NDArray[np.int64]:
+    """(batch,): how many voices a key plays."""
+    stack = within(np.rint(patches[:, DIVA.index("VCC.Voicing")]), 1, 6)
+    return np.asarray(stack, np.int64)
+
+
+def realization_shape(patch: Array) -> tuple[int, int]:
+    """Voices of a patch, (281,), and numbers for each: start phases and a place in the noise."""
+    oscillators = OSCILLATORS[played_models(patch)[0]].module.oscillators
+    return int(voices_of(patch[None])[0]), oscillators + 1
 
 
 def _output(lanes: Lanes) -> Array:
@@ -698,7 +869,12 @@ def output_gain(patch: Array) -> float:
 
 
 def _inputs(
-    lanes: Lanes, model: tuple[int, ...], owner: NDArray[np.int64], pots: Array, start: Start
+    lanes: Lanes,
+    model: tuple[int, ...],
+    owner: NDArray[np.int64],
+    pots: Array,
+    start: Start,
+    nuisance: Nuisance,
 ) -> LaneInputs:
     c = lanes.constants
     oscillator, highpass, lowpass = (
@@ -713,13 +889,16 @@ def _inputs(
             column = chain.index(f"{fitting.module.slot}.{entry.name}")
             law = fitting.inputs.get(entry.name)
             base[:, column] = entry.default if law is None else law(lanes)
-    shared = lanes.note.pitch + lanes["VCC.Trsp"] + lanes["VCC.FTun"] / 100.0
+    shared = lanes["VCC.Trsp"] + lanes["VCC.FTun"] / 100.0 + _bend(lanes) + _stacked(lanes)
     slop = lanes["OPT.TSlop"] / 35.0
     for k, pitch in enumerate(oscillator.pitches):
-        pot = pots[lanes.voice, k] if k < pots.shape[1] else 0.0
+        pot = pots[lanes.voice % len(pots), k] if k < pots.shape[1] else 0.0
         cents = c[f"tune_{min(k, 1) + 1}_cents"] + c[f"pot_{min(k, 1) + 1}_cents"] * pot * slop
-        base[:, k] = pitch(lanes) + shared + cents / 100.0
-    slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0 * lanes.normal(_CUTOFF)
+        if nuisance.detune_cents is not None:
+            cents = cents + nuisance.detune_cents[owner, lanes.place, k]
+        base[:, k] = pitch(lanes) + _keys(lanes, k) + shared + cents / 100.0
+    slop = c["cutoff_slop_semitones"] * lanes["OPT.CSlop"] / 10.0
+    slop = slop * lanes.stray(_CUTOFF, lanes.trimmers.cutoff_anew)
     base[:, chain.index("filter.cutoff")] += slop
     if oscillator.feedback or highpass.feedback:
         base[:, chain.index("mixer.feedback")] = c["feedback_gain"] * lanes.share("VCF1.Fback")
@@ -729,7 +908,7 @@ def _inputs(
     level = c["output_gain"] * _output(lanes) / 150.0 * lanes["VCA1.Vol"] / 50.0
     level = level * np.where(gated, 1.0, 1.0 - lanes.share("ENV1.Vel") * softer)
     base[:, chain.index("amplifier.level")] = level
-    base[:, chain.index("mixer.pan")] = np.clip(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0)
+    base[:, chain.index("mixer.pan")] = within(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0)
 
     feedback = oscillator.feedback or highpass.feedback
     routes = [*oscillator.routes, *highpass.routes, *lowpass.routes, *shared_routes(feedback)]
@@ -738,7 +917,7 @@ def _inputs(
         "mixer.feedback": 0.01 * c["feedback_gain"],
         "mixer.filter_fm": c[lowpass.filter_fm] / 12.0,
     }
-    sources = np.stack([np.clip(lanes.choice(r.source), 0, program.SOURCES - 1) for r in routes], 1)
+    sources = lanes.sources([route.source for route in routes])
     depths = np.stack(
         [
             lanes[r.depth]
@@ -755,32 +934,97 @@ def _inputs(
     lfo = np.full((lanes.size, count), program.LFO_1)
     sources = np.concatenate([sources, lfo], axis=1)
     depths = np.concatenate([depths, np.repeat(vibrato[:, None], count, axis=1)], axis=1)
-    spread = 0.25 * np.pi * (np.clip(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0) + 1.0)
+    inner_sources, inner_depths = _inner(lanes)
+    noise = lanes.fresh(_NOISE)
+    if nuisance.noise is not None:
+        noise = np.mod(nuisance.noise[owner, lanes.place], 1.0)
+    extras = _extras(lanes)
+    if nuisance.start_level is not None:
+        level = within(nuisance.start_level[owner], 0.0, 1.0)
+        extras[:, program.START_ENV_1 : program.START_AMPLIFIER + 1] = level[:, None]
+    spread = 0.25 * np.pi * (within(lanes["VCA1.Pan"] / 100.0, -1.0, 1.0) + 1.0)
     return LaneInputs(
         chain=chain,
         base=base,
         route_inputs=np.array(targets, np.int64),
         sources=sources.astype(np.int64),
         depths=depths,
-        inner_sources=_inner(lanes)[0],
-        inner_depths=_inner(lanes)[1],
+        inner_sources=inner_sources,
+        inner_depths=inner_depths,
         static=_static(lanes),
         lfos=_lfos(lanes),
-        extras=_extras(lanes),
+        extras=extras,
         shapes=_envelopes(lanes),
-        drift=_drift(lanes, count),
+        glide=_glide(lanes, count),
+        drift=_drift(lanes, count) * nuisance.drift,
         drift_samples=max(1, round(c["drift_seconds"] / 4.0 * lanes.rate)),
-        phase=_phases(lanes, count, start),
-        noise=lanes.uniform(_NOISE),
+        phase=_phases(lanes, count, start, nuisance, owner),
+        noise=noise,
         pan=np.sqrt(2.0) * np.stack([np.cos(spread), np.sin(spread)], axis=1),
         patch=owner,
     )
 
 
-def _phases(lanes: Lanes, count: int, start: Start) -> Array:
+def _keys(lanes: Lanes, oscillator: int) -> Array:
+    """MIDI pitch of an oscillator's key in the tuning that is played."""
+    return _tuned(lanes, lanes.key if oscillator == 0 else lanes.upper)
+
+
+def _tuned(lanes: Lanes, keys: Array) -> Array:
+    given, own = lanes.performance.tuning, lanes.trimmers.tuning
+    if given is not None:
+        return np.array(given.pitches)[keys.astype(np.int64)]
+    if own is None or own.is_equal:
+        return keys
+    table = np.array(own.pitches)[keys.astype(np.int64)]
+    return np.where(lanes["VCC.MTunS"] > 0.5, table, keys)
+
+
+def _bend(lanes: Lanes) -> Array:
+    """Semitones of the pitch wheel."""
+    bend = lanes.performance.bend
+    return bend * lanes["VCC.PB" if bend > 0.0 else "VCC.PBD"]
+
+
+def _stacked(lanes: Lanes) -> Array:
+    """Semitones by which the voices of a stack are tuned apart."""
+    return np.array(lanes.trimmers.stack_semitones)[lanes.place]
+
+
+def _glide(lanes: Lanes, count: int) -> Array:
+    """Semitones that each oscillator starts from, and samples until it has reached its pitch.
+
+    GlideMode says whether the knob is the time of any glide or of an octave; GlideRange is a share
+    of the way; Glide2 is added to the knob for the oscillators but the first. All are uncalibrated.
+    """
+    glide = np.zeros((lanes.size, count, 2))
+    origins = [event.glide_from for event in lanes.events]
+    if all(origin is None for origin in origins):
+        return glide
+    c = lanes.constants
+    start = _tuned(lanes, np.array([float(o or 0) for o in origins]))
+    gone = np.array([origin is None for origin in origins])
+    stray = lanes.stray(_GLIDE, lanes.trimmers.glide_anew)
+    slop = np.exp(c["glide_slop"] * lanes["OPT.GSlop"] / 10.0 * stray)
+    for k in range(count):
+        setting = lanes["VCC.Porta"] + (lanes["VCC.Porta2"] if k > 0 else 0.0)
+        share = np.clip(setting / 100.0, 0.0, 1.0)
+        seconds = c["glide_longest"] * share ** c["glide_power"] * slop
+        away = (start - _keys(lanes, k)) * lanes.share("VCC.PRange")
+        seconds = np.where(lanes["VCC.PortaM"] > 0.5, seconds * np.abs(away) / 12.0, seconds)
+        glide[:, k, 0] = np.where(gone, 0.0, away)
+        glide[:, k, 1] = np.where(gone, 0.0, seconds * lanes.rate)
+    return glide
+
+
+def _phases(
+    lanes: Lanes, count: int, start: Start, nuisance: Nuisance, owner: NDArray[np.int64]
+) -> Array:
+    if nuisance.phases is not None:
+        return np.mod(nuisance.phases[owner, lanes.place, :count], 1.0)
     if start.reset:
         return np.tile(np.array(start.phases[:count]), (lanes.size, 1))
-    return np.stack([lanes.uniform(_PHASE + k) for k in range(count)], axis=1)
+    return np.stack([lanes.fresh(_PHASE + k) for k in range(count)], axis=1)
 
 
 _INNER = (
@@ -792,28 +1036,30 @@ _INNER = (
 
 
 def _inner(lanes: Lanes) -> tuple[NDArray[np.int64], Array]:
-    sources = np.stack([np.clip(lanes.choice(s), 0, program.SOURCES - 1) for s, _ in _INNER], 1)
+    sources = lanes.sources([source for source, _ in _INNER])
     depths = np.stack([lanes[d] if d else np.ones(lanes.size) for _, d in _INNER], 1)
-    return np.asarray(sources, np.int64), depths
+    return sources, depths
 
 
 def _static(lanes: Lanes) -> Array:
     values = np.zeros((lanes.size, program.SOURCES))
+    played = lanes.performance
     values[:, program.VELOCITY] = lanes.note.velocity / 127.0
-    key = (
-        (lanes.note.pitch - lanes.constants["key_pivot"])
-        / 12.0
-        / lanes.constants["key_follow_octaves"]
-    )
+    values[:, program.WHEEL] = played.wheel
+    values[:, program.BEND] = played.bend
+    values[:, program.CONTROL_A] = played.control_a
+    values[:, program.CONTROL_B] = played.control_b
+    values[:, program.PRESSURE] = played.pressure
+    key = (lanes.key - lanes.constants["key_pivot"]) / 12.0 / lanes.constants["key_follow_octaves"]
     values[:, program.KEY_FOLLOW] = values[:, program.KEY_FOLLOW_2] = key
-    values[:, program.ALTERNATE] = 1.0
-    values[:, program.RANDOM] = 2.0 * lanes.note_uniform(_RANDOM) - 1.0
+    values[:, program.ALTERNATE] = np.where(lanes.number % 2 == 0, 1.0, -1.0)
+    values[:, program.RANDOM] = 2.0 * lanes.note_fresh(_RANDOM) - 1.0
     spread = np.maximum(1, lanes.stack - 1)
     values[:, program.STACK_VOICE] = np.where(
-        lanes.stack > 1, 2.0 * lanes.voice / spread - 1.0, 0.0
+        lanes.stack > 1, 2.0 * lanes.place / spread - 1.0, 0.0
     )
     pots = np.stack([lanes[f"OPT.V{k + 1}Mod"] for k in range(8)], axis=1)
-    values[:, program.VOICE_MAP] = pots[np.arange(lanes.size), lanes.voice] / 100.0
+    values[:, program.VOICE_MAP] = pots[np.arange(lanes.size), lanes.voice % 8] / 100.0
     return values
 
 
@@ -824,30 +1070,35 @@ def _extras(lanes: Lanes) -> Array:
     softer = 1.0 - lanes.note.velocity / 127.0
     for k, name in enumerate(("ENV1", "ENV2")):
         extras[:, program.LEVEL_ENV_1 + k] = 1.0 - lanes.share(f"{name}.Vel") * softer
+        extras[:, program.START_ENV_1 + k] = lanes.held * lanes.share(f"{name}.Sus")
         stepped = (lanes.choice(f"{name}.Model") == 2) & (lanes[f"{name}.Quant"] > 0.5)
         extras[:, program.STEPS_ENV_1 + k] = np.where(stepped, 16.0, 0.0)
+    gated = lanes["VCA1.VCA"] < 0.5
+    extras[:, program.START_AMPLIFIER] = np.where(gated, lanes.held, extras[:, program.START_ENV_1])
     return extras
 
 
 def _lfos(lanes: Lanes) -> Array:
     lfos = np.zeros((lanes.size, 2, program.LFO_FIELDS))
-    bar = 240.0 / lanes.tempo
+    bar = 4.0 * lanes.performance.beat_seconds
     periods = np.array([0.1, 1.0, 10.0] + [bar * division for division in _DIVISIONS])
     for k, name in enumerate(("LFO1", "LFO2")):
         lfo = lfos[:, k]
-        base = np.clip(lanes.choice(f"{name}.Sync") + 3, 0, 26)
+        base = within(lanes.choice(f"{name}.Sync") + 3, 0, 26)
         lfo[:, program.LFO_RATE] = 2.0 ** lanes[f"{name}.Rate"] / periods[base]
-        lfo[:, program.LFO_WAVE] = np.clip(lanes.choice(f"{name}.Wave"), 0, 7)
+        lfo[:, program.LFO_WAVE] = within(lanes.choice(f"{name}.Wave"), 0, 7)
         restart = lanes.choice(f"{name}.Trig")
-        drawn = lanes.note_uniform(_LFO + k)
-        free = (restart == 3) | (restart == 0)
-        lfo[:, program.LFO_PHASE] = np.where(free, drawn, lanes[f"{name}.Phse"] / 100.0)
+        free = lanes.note_uniform(_LFO + k) + lanes.onset * lfo[:, program.LFO_RATE]
+        set_phase = np.where(
+            restart == 3, lanes.note_fresh(_LFO + k), lanes[f"{name}.Phse"] / 100.0
+        )
+        lfo[:, program.LFO_PHASE] = np.where(restart == 0, free % 1.0, set_phase)
         lfo[:, program.LFO_SINGLE] = restart == 2
         fade = lanes.share(f"{name}.Dly") ** 3
         lfo[:, program.LFO_FADE] = lanes.constants["lfo_fade_seconds"] * fade
         lfo[:, program.LFO_TRIM] = lanes.share(f"{name}.DMD1")
         lfo[:, program.LFO_UNIPOLAR] = lanes[f"{name}.Polar"] > 0.5
-        lfo[:, program.LFO_SEED] = lanes.uniform(_NOISE) * (0.5 + 0.25 * k)
+        lfo[:, program.LFO_SEED] = lanes.fresh(_NOISE) * (0.5 + 0.25 * k)
     return lfos
 
 
@@ -860,7 +1111,8 @@ def _drift(lanes: Lanes, count: int) -> Array:
     streams = (
         _DRIFT
         + 64 * lanes.voice[:, None, None]
-        + 4096 * (1 + np.arange(count)[None, :, None] + 4 * np.arange(nodes)[None, None, :])
+        + 4096 * (1 + np.arange(count)[None, :, None])
+        + 4096 * 4 * (np.arange(nodes) + (lanes.onset // step).astype(np.int64)[:, None])[:, None]
     )
     drawn = normal(lanes.seeds[:, None, None], streams)
     drift = np.empty_like(drawn)
@@ -898,10 +1150,11 @@ def _envelopes(lanes: Lanes) -> Array:
     c = lanes.constants
     rate = lanes.rate
     shapes = np.empty((lanes.size, 3, 3, 3))
+    strays = lanes.stray(_TIME, lanes.trimmers.times_anew)
     for k, name in enumerate(("ENV1", "ENV2")):
-        octaves = (lanes.note.pitch - lanes.constants["key_pivot"]) / 12.0
+        octaves = (lanes.key - lanes.constants["key_pivot"]) / 12.0
         factor = 2.0 ** (-octaves * lanes.share(f"{name}.KeyFlw"))
-        factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * lanes.normal(_TIME))
+        factor *= np.exp(c["time_slop"] * lanes["OPT.ESlop"] / 10.0 * strays)
         attack, decay, release = (
             factor
             * (
@@ -935,4 +1188,7 @@ def _envelopes(lanes: Lanes) -> Array:
     gate = np.full(lanes.size, 0.0006)
     for stage, goal in ((0, 1.0 - 1e-12), (1, 1.0), (2, 0.0)):
         shapes[:, 2, stage] = np.where(gated, _stage(rate, gate, goal), shapes[:, 0, stage])
+    # In legato mode an envelope that is held goes on where it is.
+    goes_on = lanes.held & (lanes.choice("VCC.Mode") == LEGATO)
+    shapes[goes_on, :, 0] = shapes[goes_on, :, 1]
     return shapes

@@ -26,6 +26,24 @@ SEED_PROJECT_FREE = (
 )
 """The 11 parameters of the 2021 project: indices 33 34 35 86 87 97 98 131 132 148 149."""
 
+MS_REV1_POTS = (
+    (0.00, 50.61),
+    (-5.59, 100.00),
+    (-2.85, 28.41),
+    (10.00, 20.98),
+    (10.00, 64.40),
+    (-4.88, 59.47),
+    (-5.80, 0.00),
+    (0.68, 76.13),
+)
+"""Detune pots of MS-REV1, for each voice those of oscillators 1 and 2."""
+
+VOLUMES = ("VCA1.Vol", "main.CcOp")
+"""The amplifier's volume, and the output behind it."""
+
+RELEASES = ("ENV1.Rel",)
+"""The release of the envelope that opens the amplifier."""
+
 VOICE_STACK = "VCC.Voicing"
 """How many voices a key plays; each has start phases and pots of its own."""
 

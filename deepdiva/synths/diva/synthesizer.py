@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from deepdiva.parameters import ParameterTable
 from deepdiva.synths.diva import symmetry
-from deepdiva.synths.diva.keys import KEY_RULES, TRANSPOSING
-from deepdiva.synths.diva.space import SEED_PROJECT_FREE, USUAL_VARIETY
+from deepdiva.synths.diva.keys import FINE_TUNING, KEY_RULES, TRANSPOSING
+from deepdiva.synths.diva.space import RELEASES, SEED_PROJECT_FREE, USUAL_VARIETY, VOLUMES
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
 
@@ -30,8 +30,20 @@ class Diva(Synthesizer):
         return ".h2p"
 
     @property
+    def volumes(self) -> tuple[str, ...]:
+        return VOLUMES
+
+    @property
     def transposing(self) -> Mapping[str, float]:
         return TRANSPOSING
+
+    @property
+    def fine_tuning(self) -> str:
+        return FINE_TUNING
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        return RELEASES
 
     @property
     def key_rules(self) -> KeyRules:

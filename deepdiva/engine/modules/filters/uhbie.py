@@ -2,7 +2,7 @@
 
     dv/dt = w f(h),  dl/dt = w f(v),  h = x - 2 v + k f(v) - l,  f(x) = tanh(d x) / d
 
-The output goes from low-pass over notch (their sum) to high-pass, or is the band-pass.
+The output goes from low-pass over notch (their sum) or band-pass to high-pass.
 V. Zavalishin, "The Art of VA Filter Design", 2018, chapters 4 and 6; the loop is solved with the
 chords of the last sample. No real sound has judged it: uncalibrated.
 """
@@ -20,9 +20,10 @@ def controls(u, c, rate):
     pitch, resonance, mix, band = u
     shift, gain, power, drive = c
     k = 0.5 * gain * min(1.0, max(0.0, resonance)) ** power
-    bp = 1.0 if band > 0.5 else 0.0
-    lp = (1.0 - bp) * min(1.0, max(0.0, 2.0 - 2.0 * mix))
-    hp = (1.0 - bp) * min(1.0, max(0.0, 2.0 * mix))
+    away = 2.0 * min(1.0, max(0.0, mix)) - 1.0
+    middle = 1.0 - abs(away)
+    notch = 0.0 if band > 0.5 else middle
+    lp, hp, bp = notch + max(0.0, -away), notch + max(0.0, away), middle - notch
     return warped(pitch + shift, rate), k, drive, lp, hp, bp
 
 
@@ -64,12 +65,12 @@ def circuit(t, y, x, p, c):
 MODULE = Module(
     slot=Slot.FILTER,
     name="uhbie",
-    version=1,
+    version=2,
     inputs=(
         Input("cutoff", "semitones", -20.0, 170.0, "knob's pitch, MIDI", 90.0),
         Input("resonance", "", 0.0, 1.0, "feedback"),
-        Input("mix", "", 0.0, 1.0, "0: low-pass, 0.5: notch, 1: high-pass"),
-        Input("band", "", 0.0, 1.0, "1: band-pass"),
+        Input("mix", "", 0.0, 1.0, "0: low-pass, 0.5: notch or band-pass, 1: high-pass"),
+        Input("band", "", 0.0, 1.0, "what is in the middle; 1: band-pass"),
     ),
     constants=(
         Constant(

@@ -318,8 +318,8 @@ def step(x, p, s):
 
 
 def noisy(inputs):
-    """Whether any lane wants noise."""
-    return bool((np.abs(inputs[:, :2] - 2.0) < 0.5).any())
+    """Which lanes want noise."""
+    return (np.abs(inputs[:, :2] - 2.0) < 0.5).any(axis=1)
 
 
 def _guess(name, value, low, high, meaning, unit=""):

@@ -18,6 +18,7 @@ from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import block, meta
 from deepdiva.synths.diva.preset.outline import Outline, Span, outline, place, replace_spans
 from deepdiva.synths.diva.preset.template import OSCILLATORS, VOICES, detune_key, template_bytes
+from deepdiva.tuning import KEYS, Tuning
 
 _MAX_BYTES = 4 << 20  # the largest known preset of any u-he synth has 0.5 MB
 _NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
@@ -249,6 +250,32 @@ class Preset:
                     )
                 pots[voice, oscillator] = float(text)
         return pots
+
+    def tuning(self) -> Tuning | None:
+        """The table of the keys' pitches in the binary block, which VCC.MTunS switches on.
+
+        None where the file has no block, a damaged one, or one without such a table.
+        """
+        span = self._outline.block
+        if span is None:
+            return None
+        where = place(self.source, span.line)
+        try:
+            chunks = list(block.split(block.decode(self.data[span.start : span.end], where), where))
+        except PresetError:
+            return None
+        numbers = [self.get("VCC", key) or "" for key in ("MTunN", "MTunT")]
+        known = [str(k) for k in range(len(chunks))]
+        if not all(number in known for number in numbers):
+            return None
+        name, table = (chunks[int(number)] for number in numbers)
+        if not table.is_floats or len(table.data) != 4 * KEYS:
+            return None
+        words = name.data.partition(b"\0")[0].decode("utf-8", "replace")
+        try:
+            return Tuning(words, tuple(float(pitch) for pitch in np.frombuffer(table.data, "<f4")))
+        except InvalidValueError:
+            return None
 
     @property
     def meta(self) -> dict[str, str]:
