@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from deepdiva.app.target import TargetChoice
 from deepdiva.note import Note
 from deepdiva.pipeline.match import MatchOptions, MatchRun, prepared
+from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import Listener, RecordingChoice, SearchChoice, SpaceChoice
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Request:
         return MatchOptions(
             search=SearchChoice(self.mode, self.evaluations),
             recording=RecordingChoice(self.target.start_seconds, self.target.length_seconds),
-            note=self.note,
+            note=NoteChoice.of(self.note),
             space=SpaceChoice(
                 self.base, None, tuple(f"{name}={value!r}" for name, value in self.lock)
             ),

@@ -102,12 +102,7 @@ def front_panel() -> tuple[PanelModule, ...]:
             f"Effect {slot}",
             (),
             f"FX{slot}.Module",
-            {
-                choice: tuple(
-                    name for name in _ordered(_names(fitting)) if name not in panel.AT_REST
-                )
-                for choice, fitting in table.items()
-            },
+            {choice: _ordered(_names(fitting)) for choice, fitting in table.items()},
             switch=f"main.#FX{slot}",
         )
         for slot, table in panel.EFFECTS.items()
