@@ -10,7 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,11 @@ from deepdiva.search.strategy import Strategy
 End = Literal["budget", "target", "done", "interrupted"]
 
 
+def _nobody(count: int) -> NDArray[np.float64]:
+    """Leads where nobody is known to."""
+    return np.empty((count * 0, 0))
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a search stands after a generation.
@@ -45,6 +50,8 @@ class Progress:
         improved: this generation brought a better match.
         patch: the best match so far, shape (len(table),), in units, as a preset holds it.
         recalled: the generation was not rendered, but recalled from the record of the search.
+        leaders: called with a number, gives the best patches of so many combinations of classes
+            at most, by the objective of the stage, shape (any, len(table)), in units.
     """
 
     stage: str
@@ -57,6 +64,7 @@ class Progress:
     improved: bool
     patch: NDArray[np.float64]
     recalled: bool = False
+    leaders: Callable[[int], NDArray[np.float64]] = field(default=_nobody, repr=False)
 
 
 class SearchLoop:
@@ -260,8 +268,13 @@ class SearchLoop:
                 improved=improved,
                 patch=patch,
                 recalled=self._recalled,
+                leaders=self._leading_patches,
             )
         )
+
+    def _leading_patches(self, count: int) -> NDArray[np.float64]:
+        """The best of each combination of classes, as patches."""
+        return self._evaluator.patches(self._archive.ranked(count, per_combination=1))
 
 
 def _residuals(scores: Scores) -> NDArray[np.float64]:

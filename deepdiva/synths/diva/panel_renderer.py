@@ -97,12 +97,18 @@ class PanelRenderer(Renderer):
         }
 
     @classmethod
-    def of_preset(cls, preset: Preset | None, performance: Performance = AT_REST) -> PanelRenderer:
+    def of_preset(
+        cls,
+        preset: Preset | None,
+        performance: Performance = AT_REST,
+        constants: Mapping[str, float] | None = None,
+    ) -> PanelRenderer:
         """The engine with what a preset holds and no patch does: pots, reset, trimmers."""
         if preset is None:
-            return cls(performance=performance)
+            return cls(constants=constants, performance=performance)
         return cls(
             detune_pots=preset.detune_pots(),
+            constants=constants,
             performance=performance,
             trimmers=Trimmers.of(preset),
         )
