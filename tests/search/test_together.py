@@ -51,7 +51,7 @@ def test_a_sequence_is_its_notes_one_after_the_other(engine):
     assert audio.shape == (2, whole.samples)
     for note, part in zip(NOTES, pieces(NOTES), strict=True):
         assert np.array_equal(audio[:, part], engine.render(patches, note, 5))
-    with pytest.raises(InvalidValueError, match="The sequence lasts 0.7"):
+    with pytest.raises(InvalidValueError, match=r"The sequence lasts 0\.7"):
         SequenceRenderer(engine, NOTES).render(patches, NOTES[0])
     with pytest.raises(InvalidValueError, match="one sample rate"):
         sequence_note([NOTES[0], Note()])
