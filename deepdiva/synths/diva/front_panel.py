@@ -103,9 +103,7 @@ def front_panel() -> tuple[PanelModule, ...]:
             (),
             f"FX{slot}.Module",
             {
-                choice: tuple(
-                    name for name in _ordered(_names(fitting)) if name not in panel.AT_REST
-                )
+                choice: tuple(name for name in _ordered(_names(fitting)) if name in known)
                 for choice, fitting in table.items()
             },
             switch=f"main.#FX{slot}",
@@ -126,6 +124,7 @@ def front_panel() -> tuple[PanelModule, ...]:
         ),
         PanelModule("modifiers", "Modifiers", section("MOD")),
         PanelModule("voices", "Voices and tuning", section("VCC", "OPT")),
+        PanelModule("arpeggiator", "Arpeggiator", section("ARP", "CLK")),
     )
 
 
