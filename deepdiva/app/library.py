@@ -64,6 +64,8 @@ class Take:
         number: 1 for the first of its sound.
         state: of the search.
         note: what is played, as `Note.to_dict`.
+        wanted: what the user says of it, by the fields of `Note`; the rest was heard.
+        cents: how far the recording is above the keyboard.
         start_seconds: where in the file the part begins; None: where the sound does.
         length_seconds: of the part; None: what the note needs.
         base: patch that the search starts from; None for the built-in one.
@@ -82,6 +84,8 @@ class Take:
     number: int
     state: State = "waiting"
     note: dict[str, Any] = field(default_factory=lambda: Note().to_dict())
+    wanted: dict[str, Any] = field(default_factory=dict)
+    cents: float = 0.0
     start_seconds: float | None = None
     length_seconds: float | None = None
     base: list[float] | None = None
@@ -285,11 +289,12 @@ def _take_of_run(stem: str, about: dict[str, Any], preset: Path, run: Path) -> T
         "free": [entry["name"] for entry in about["space"]["free"]],
         "roles": roles,
         "others": [{"patch": other.values().tolist()} for other in others],
-        "report": [],
         "said": [],
+        "fixed": {},
         "preset": str(preset),
     }
+    heard = about.get("heard") or {}
     return Take(
-        f"{stem}~1", stem, 1, "done", about["note"], seed=about["settings"]["seed"], answer=answer,
-        mode=None,
+        f"{stem}~1", stem, 1, "done", about["note"], cents=heard.get("cents", 0.0),
+        seed=about["settings"]["seed"], answer=answer, mode=None,
     )  # fmt: skip

@@ -16,18 +16,14 @@ from numpy.typing import NDArray
 
 from deepdiva.app.target import TargetChoice
 from deepdiva.note import Note
+from deepdiva.patch_writer import PresetWriter
 from deepdiva.pipeline.match import MatchOptions, MatchRun, prepared
-from deepdiva.pipeline.note_choice import NoteChoice
-from deepdiva.pipeline.options import Listener, RecordingChoice, SearchChoice, SpaceChoice
+from deepdiva.pipeline.options import Listener, SearchChoice, SpaceChoice
 
 if TYPE_CHECKING:
     from deepdiva.search.loop import Progress
     from deepdiva.search.sound_match import Match
     from deepdiva.space import ParameterSpace
-
-LONGEST_MATCHED_SECONDS = 6.0
-"""Of a longer note so much is matched unless the user says otherwise: a search takes as long as
-what it renders."""
 
 BRANCHES = 4
 """Combinations of switches that are shown side by side, at most."""
@@ -41,8 +37,7 @@ class Request:
     """A search.
 
     Attributes:
-        target: what is matched.
-        note: what is played for it.
+        target: what is matched, and what the user says of its note.
         output: folder of the results, which `deepdiva refine --output` would take.
         base: preset file that the search starts from; None for the built-in one.
         lock: values at which parameters are held, by name, in units.
@@ -53,7 +48,6 @@ class Request:
     """
 
     target: TargetChoice
-    note: Note
     output: Path
     base: Path | None = None
     lock: tuple[tuple[str, float], ...] = ()
@@ -67,8 +61,8 @@ class Request:
         """The same for the pipeline."""
         return MatchOptions(
             search=SearchChoice(self.mode, self.evaluations),
-            recording=RecordingChoice(self.target.start_seconds, self.target.length_seconds),
-            note=NoteChoice.of(self.note),
+            recording=self.target.recording,
+            note=self.target.note,
             space=SpaceChoice(
                 self.base, None, tuple(f"{name}={value!r}" for name, value in self.lock)
             ),
@@ -107,7 +101,8 @@ def search(request: Request, tell: Tell, is_stopped: Callable[[], bool]) -> dict
     with prepared(sound, request.output, request.options, listener, resume=True) as run:
         reporter = _Reporter(run, tell, is_stopped)
         match = run.one(0, reporter)
-        return {**_answer(match), "said": said}
+        answer = _answer(match)
+        return {**answer, "said": [*said, *answer["remarks"]]}
 
 
 class _Reporter:
@@ -146,17 +141,12 @@ class _Reporter:
         self._tell(message)
 
     def _branches(self, progress: Progress) -> list[dict[str, Any]]:
-        """The best of each combination of switches, by the reported distance."""
-        from deepdiva.search.objective import REPORTED, Objectives
-
+        """The best of each combination of switches."""
         [task] = self._run.tasks
-        patches = progress.leaders(BRANCHES)
-        sounds = self._run.renderer.render(patches, task.note, task.settings.seed)
-        objectives = Objectives.of(task.target.audio, task.note.sample_rate)
-        distances = objectives.score(REPORTED, sounds)
+        leaders = progress.leaders(BRANCHES)
         return [
             {**_candidate(patch, float(distance)), "label": combination(task.space, patch)}
-            for patch, distance in zip(patches, distances, strict=True)
+            for patch, distance in zip(leaders.patches, leaders.distances, strict=True)
         ]
 
 
@@ -173,8 +163,14 @@ def _candidate(patch: NDArray[np.float64], distance: float) -> dict[str, Any]:
 
 
 def _answer(match: Match) -> dict[str, Any]:
-    """What the page shows of a search that is done."""
+    """What the page shows of a search that is done.
+
+    `fixed` holds what is written in the place of the best patch's own values, by name: the tuning
+    of the recording is compared and not kept.
+    """
     task, result = match.task, match.result
+    table, writer = task.space.table, task.writer
+    fixed = writer.fixed if isinstance(writer, PresetWriter) else {}
     explanation = result.explanation
     others: list[dict[str, Any]] = []
     roles: list[dict[str, Any]] = []
@@ -191,7 +187,8 @@ def _answer(match: Match) -> dict[str, Any]:
         "free": list(task.space.names),
         "roles": roles,
         "others": others,
-        "report": list(task.target.report),
+        "remarks": list(result.remarks),
+        "fixed": {table[column].name: value for column, value in fixed.items()},
         "preset": str(task.outputs.preset),
     }
 

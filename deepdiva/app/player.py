@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.app.target import TargetChoice, read_target
+from deepdiva.app.target import TargetChoice
 from deepdiva.errors import DeepDivaError
 from deepdiva.note import Note
 
@@ -35,12 +35,14 @@ class Play:
         note: what is played.
         seed: of the renderer.
         target: recording that the sound is compared with; None for no comparison.
+        held: parameters that a search keeps: a volume among them is part of the comparison.
     """
 
     patch: NDArray[np.float64]
     note: Note
     seed: int = 0
     target: TargetChoice | None = None
+    held: tuple[str, ...] = ()
 
     @property
     def sound_key(self) -> tuple[Any, ...]:
@@ -82,19 +84,32 @@ class Instrument:
         self._sounds[key] = audio
         if len(self._sounds) > KEPT_SOUNDS:
             self._sounds.popitem(last=False)
-        if play.target is None:
-            return Played(audio, None)
+        distance = None if play.target is None else self._distance(play, play.target, audio)
+        return Played(audio, distance)
+
+    def _distance(self, play: Play, choice: TargetChoice, audio: NDArray[np.float32]) -> float:
+        """The reported distance, at the level at which a search compares."""
+        from deepdiva.level import at_reference, level_of
         from deepdiva.search.objective import REPORTED
 
-        objectives = _objectives(play.target, play.note)
-        return Played(audio, float(objectives.score(REPORTED, audio[None])[0]))
+        target = _target(choice)
+        level = level_of(target, self.renderer, play.patch, play.held)
+        compared = audio[None] if level is None else at_reference(audio[None])[0]
+        gain = 1.0 if level is None else level.gain
+        objectives = _objectives(choice, gain, play.note.sample_rate)
+        return float(objectives.score(REPORTED, compared)[0])
 
 
 @lru_cache(maxsize=KEPT_TARGETS)
-def _objectives(choice: TargetChoice, note: Note) -> Objectives:
+def _target(choice: TargetChoice) -> NDArray[np.float32]:
+    return choice.listened().target.audio
+
+
+@lru_cache(maxsize=2 * KEPT_TARGETS)
+def _objectives(choice: TargetChoice, gain: float, sample_rate: int) -> Objectives:
     from deepdiva.search.objective import Objectives
 
-    return Objectives.of(read_target(choice, note).audio, note.sample_rate)
+    return Objectives.of(_target(choice) * np.float32(gain), sample_rate)
 
 
 def main(pipe: Connection) -> None:

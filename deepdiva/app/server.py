@@ -27,10 +27,11 @@ from deepdiva.app.guard import Guard
 from deepdiva.app.library import Library, Sound, Take
 from deepdiva.app.listening import LONGEST_SOUND_SECONDS, recorded, understood
 from deepdiva.app.player import Play
-from deepdiva.app.studio import Studio, note_of
-from deepdiva.app.target import read_target
+from deepdiva.app.studio import Studio, transposition
+from deepdiva.app.target import TargetChoice
 from deepdiva.errors import DeepDivaError, InvalidValueError
 from deepdiva.note import Note
+from deepdiva.pipeline.note_choice import NoteChoice
 
 MOST_BYTES = 96 << 20
 """Of an upload: ten minutes of CD audio."""
@@ -196,7 +197,11 @@ class _Desk:
         sound = self._library.sound(str(wanted.get("sound")))
         if sound.heard is None:
             raise InvalidValueError(sound.error or "It was not listened to yet.")
-        take = self._library.new_take(sound, **_take_values(sound.heard, wanted))
+        file = self._library.file(sound)
+        if file is None:
+            raise InvalidValueError("The recording is not here: drop it again.")
+        values = await run_in_threadpool(_take_values, file, wanted)
+        take = self._library.new_take(sound, **values)
         self._studio.search(take)
         return JSONResponse(self._studio.shown(take), 201)
 
@@ -235,21 +240,26 @@ class _Desk:
         choice = self._studio.target(take)
         if choice is None:
             raise InvalidValueError("The recording is not here: drop it again.")
-        note = Note(**take.note)
-        target = await run_in_threadpool(read_target, choice, note)
-        return _wav(target.audio, note.sample_rate)
+        listened = await run_in_threadpool(choice.listened)
+        return _wav(listened.target.audio, listened.chosen.note.sample_rate)
 
     async def play(self, request: Request) -> Response:
         """Render a note; its distance, where a take is named, stands in a header."""
         wanted = await _json(request)
         take = None if wanted.get("take") is None else self._library.take(str(wanted["take"]))
         note = Note() if take is None else Note(**take.note)
-        note = _note(note, wanted.get("note") or {})
+        note = replace(note, **_said_of_note(wanted.get("note") or {}))
         target = None
         if take is not None and note == Note(**take.note):
             target = self._studio.target(take)
         played = await self._studio.play(
-            Play(_patch(wanted), note, 0 if take is None else take.seed, target)
+            Play(
+                _patch(wanted),
+                note,
+                0 if take is None else take.seed,
+                target,
+                () if take is None else tuple(take.locked),
+            )
         )
         response = _wav(played.audio, note.sample_rate)
         if played.distance is not None and math.isfinite(played.distance):
@@ -346,8 +356,8 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
     return float(value)
 
 
-def _note(note: Note, wanted: Any) -> Note:
-    """A note with what the page has changed of it."""
+def _said_of_note(wanted: Any) -> JsonObject:
+    """What the page says of a note, by the fields of `Note`."""
     if not isinstance(wanted, dict):
         raise InvalidValueError("note must be an object.")
     limits: dict[str, tuple[float, float, Callable[[float], float]]] = {
@@ -356,31 +366,39 @@ def _note(note: Note, wanted: Any) -> Note:
         "length_seconds": (0.01, LONGEST_NOTE_SECONDS, float),
         "render_seconds": (0.02, LONGEST_NOTE_SECONDS, float),
     }
-    changes: JsonObject = {
+    return {
         name: kind(_number(name, wanted[name], low, high))
         for name, (low, high, kind) in limits.items()
         if wanted.get(name) is not None
     }
-    return replace(note, **changes)
 
 
-def _take_values(heard: JsonObject, wanted: JsonObject) -> JsonObject:
-    """Attributes of a take as the page asks for it."""
-    from deepdiva.app.matching import LONGEST_MATCHED_SECONDS
+def _take_values(file: Path, wanted: JsonObject) -> JsonObject:
+    """Attributes of a take as the page asks for it, with the note that is heard for it."""
     from deepdiva.search.refine_settings import MODES
     from deepdiva.synths.diva import DIVA
 
     values: JsonObject = {}
-    length = None
     for name, low in (("start_seconds", 0.0), ("length_seconds", 0.02)):
         if wanted.get(name) is not None:
             values[name] = _number(name, wanted[name], low, LONGEST_SOUND_SECONDS)
-    if "length_seconds" in values:
-        length = min(values["length_seconds"], LONGEST_NOTE_SECONDS)
-    note = _note(note_of(heard, length, LONGEST_MATCHED_SECONDS), wanted.get("note") or {})
-    values["note"] = note.to_dict()
+    transposed = 0.0
     if wanted.get("patch") is not None:
         values["base"] = _patch(wanted).tolist()
+        transposed = transposition(np.array(values["base"]))
+    said = NoteChoice(**_said_of_note(wanted.get("note") or {}))
+    choice = TargetChoice(
+        file, said, values.get("start_seconds"), values.get("length_seconds"), transposed
+    )
+    listened = choice.listened()
+    bounded = choice.bounded(listened.chosen.note.to_dict())
+    if bounded != choice:
+        listened = bounded.listened()
+    values["wanted"] = {
+        name: value for name, value in bounded.note.fixed.items() if name != "sample_rate"
+    }
+    values["note"] = listened.chosen.note.to_dict()
+    values["cents"] = listened.chosen.cents
     locked = wanted.get("locked") or []
     if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
         raise InvalidValueError("locked must be a list of names.")

@@ -12,10 +12,11 @@ import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva.app import player, searcher
 from deepdiva.app.child import Child
@@ -24,6 +25,7 @@ from deepdiva.app.listening import warm_up_listening
 from deepdiva.app.target import TargetChoice
 from deepdiva.errors import DeepDivaError, InvalidValueError, RenderError
 from deepdiva.note import Note
+from deepdiva.pipeline.note_choice import NoteChoice
 
 if TYPE_CHECKING:
     from deepdiva.app.matching import Request
@@ -212,7 +214,13 @@ class Studio:
         file = self.library.file(self.library.sound(take.sound))
         if file is None:
             return None
-        return TargetChoice(file, take.start_seconds, take.length_seconds)
+        return TargetChoice(
+            file,
+            NoteChoice(**take.wanted),
+            take.start_seconds,
+            take.length_seconds,
+            0.0 if take.base is None else transposition(np.array(take.base)),
+        )
 
     def _fill(self) -> None:
         """Give waiting takes to searchers that are free."""
@@ -245,7 +253,6 @@ class Studio:
         base = DIVA.defaults() if take.base is None else np.array(take.base)
         return Request(
             target=target,
-            note=Note(**take.note),
             output=self.library.output(take),
             base=self.library.base_file(take),
             lock=tuple((name, float(base[DIVA.index(name)])) for name in take.locked),
@@ -365,15 +372,8 @@ def _unless_closed() -> suppress:
     return suppress(RuntimeError)
 
 
-def note_of(heard: dict[str, Any], length_seconds: float | None, longest: float) -> Note:
-    """The note for a recording that was understood.
+def transposition(patch: NDArray[np.float64]) -> float:
+    """Semitones by which a patch transposes the key."""
+    from deepdiva.synths import find_synthesizer
 
-    Args:
-        heard: as `Heard.to_dict`.
-        length_seconds: of the part that the user has chosen; None for all of it.
-        longest: seconds that are matched at most where the user has chosen nothing.
-    """
-    note = Note(**heard["note"])
-    render = min(note.render_seconds, longest) if length_seconds is None else length_seconds
-    held = min(note.length_seconds, render)
-    return replace(note, render_seconds=round(render, 3), length_seconds=round(held, 3))
+    return find_synthesizer("diva").transposition(patch)

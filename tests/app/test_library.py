@@ -13,7 +13,7 @@ from deepdiva.app.child import Child
 from deepdiva.app.keeping import Words, keep_preset, preset_of
 from deepdiva.app.library import Library
 from deepdiva.app.panel import acting_names, panel_description
-from deepdiva.app.studio import note_of
+from deepdiva.app.target import TargetChoice
 from deepdiva.app.wav import wav_bytes
 from deepdiva.audio import read_audio
 from deepdiva.errors import (
@@ -23,7 +23,8 @@ from deepdiva.errors import (
     UnknownNameError,
 )
 from deepdiva.note import Note
-from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.synths.diva import DIVA, acting
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.user_folder import user_folders
 
@@ -108,11 +109,13 @@ def test_unknown_names_are_refused(library):
         library.take("x")
 
 
-def test_the_note_of_a_long_sound_is_cut_unless_a_part_was_chosen():
-    heard = {"note": Note(length_seconds=20.0, render_seconds=30.0).to_dict()}
-    assert note_of(heard, None, 6.0).render_seconds == 6.0
-    assert note_of(heard, None, 6.0).length_seconds == 6.0
-    assert note_of(heard, 12.0, 6.0).render_seconds == 12.0
+def test_the_note_of_a_long_sound_is_cut_unless_the_user_says_how_long_it_is():
+    long = Note(length_seconds=20.0, render_seconds=30.0).to_dict()
+    choice = TargetChoice(Path("a.wav"), NoteChoice(pitch=40))
+    assert choice.bounded(long).note == NoteChoice(pitch=40, render_seconds=6.0)
+    assert choice.bounded(Note().to_dict()) is choice
+    fixed = TargetChoice(Path("a.wav"), NoteChoice(length_seconds=12.0))
+    assert fixed.bounded(long) is fixed
 
 
 def test_samples_pass_exactly(tmp_path):
@@ -140,7 +143,7 @@ def test_every_parameter_that_is_played_stands_on_the_panel_once():
             *(name for names in module["choices"].values() for name in names),
         )
     } - {""}
-    assert acting.known() - panel.AT_REST - shown == set()
+    assert acting.known() - shown == set()
     assert shown <= set(DIVA.names)
 
 

@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from deepdiva.audio import load_target, read_audio
-from deepdiva.note import Note
+from deepdiva.app.target import TargetChoice
+from deepdiva.audio import read_audio
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
 
@@ -96,8 +96,7 @@ def test_the_command_line_finds_the_same_files(matched, server):
 def test_what_plays_is_the_recording_and_the_match_in_one_loop(matched):
     matched.locator("#play").click()
     playing = samples(matched, "target", playing=True)
-    note = Note(length_seconds=1.998, render_seconds=1.998)
-    target = load_target(BRASS, note).audio
+    target = TargetChoice(BRASS).listened().target.audio
     assert np.array_equal(playing[: len(target)], target)
     match = samples(matched, "match", playing=True)
     assert np.array_equal(match[: len(target)], samples(matched, "match"))
@@ -284,8 +283,8 @@ def test_thirty_seconds_are_shown_and_a_part_is_chosen(page, sound_file):
     length = page.evaluate(
         "async () => (await import('/js/store.js')).currentTake().length_seconds"
     )
-    note = Note(pitch=45, length_seconds=round(length, 3), render_seconds=round(length, 3))
-    expected = load_target(path, note, start_seconds=start, length_seconds=length).audio
+    choice = TargetChoice(path, start_seconds=start, length_seconds=length)
+    expected = choice.listened().target.audio
     assert np.array_equal(target, expected)
     page.locator("#at-once").check()
 

@@ -102,7 +102,10 @@ def front_panel() -> tuple[PanelModule, ...]:
             f"Effect {slot}",
             (),
             f"FX{slot}.Module",
-            {choice: _ordered(_names(fitting)) for choice, fitting in table.items()},
+            {
+                choice: tuple(name for name in _ordered(_names(fitting)) if name in known)
+                for choice, fitting in table.items()
+            },
             switch=f"main.#FX{slot}",
         )
         for slot, table in panel.EFFECTS.items()
@@ -121,6 +124,7 @@ def front_panel() -> tuple[PanelModule, ...]:
         ),
         PanelModule("modifiers", "Modifiers", section("MOD")),
         PanelModule("voices", "Voices and tuning", section("VCC", "OPT")),
+        PanelModule("arpeggiator", "Arpeggiator", section("ARP", "CLK")),
     )
 
 

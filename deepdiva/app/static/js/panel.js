@@ -139,7 +139,7 @@ export function begin() {
       const take = currentTake();
       await startTake(take.sound, {
         ...budget(),
-        note: take.note,
+        note: take.wanted,
         start_seconds: take.start_seconds,
         length_seconds: take.length_seconds,
         patch: now.patch,

@@ -42,8 +42,8 @@ function fillNote() {
 }
 
 function wantedNote() {
-  const note = {};
-  if (touched.has("note-key") || currentTake()) {
+  const note = { ...currentTake()?.wanted };
+  if (touched.has("note-key")) {
     note.pitch = keyOf(byId("note-key").value);
     if (!(note.pitch >= 0 && note.pitch <= 127)) {
       throw new Error(`${byId("note-key").value} is no key: it must be a name such as C3, or 0 to 127.`);
@@ -99,16 +99,6 @@ function drawTakes() {
 export function begin() {
   onChange(draw);
   byId("note").addEventListener("input", (event) => touched.add(event.target.id));
-  addEventListener("part", () => {
-    const { length_seconds: length } = part();
-    if (length !== null) {
-      byId("note-length").value = Math.round(1000 * length) / 1000;
-      if (Number(byId("note-held").value) > length) byId("note-held").value = byId("note-length").value;
-      touched.add("note-length");
-    } else {
-      touched.delete("note-length");
-    }
-  });
   byId("note").addEventListener(
     "submit",
     guarded(async (event) => {

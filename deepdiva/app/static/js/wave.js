@@ -167,7 +167,6 @@ function setPart(start, end) {
   const [low, high] = [Math.max(0, Math.min(start, end)), Math.min(total(), Math.max(start, end))];
   view.part = high - low < SHORTEST_SECONDS ? null : [low, high];
   drawPart();
-  dispatchEvent(new CustomEvent("part"));
 }
 
 function zoom(factor, middle = (view.from + view.until) / 2) {
@@ -286,8 +285,7 @@ export function begin() {
     if (view.part) {
       view.part = null;
       drawPart();
-      dispatchEvent(new CustomEvent("part"));
-    } else if (view.sound) {
+        } else if (view.sound) {
       const heard = currentSound()?.heard;
       setPart(heard?.onset_seconds ?? 0, heard?.end_seconds ?? total());
       byId("region-start").focus();
