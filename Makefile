@@ -24,6 +24,8 @@ demo: $(VENV)/.installed
 	@echo "preset:  demo/$(NAME).h2p"
 	@echo "preview: demo/$(NAME).wav"
 	@echo "picture: demo/$(NAME).png"
+	@echo "To hear it, turn its knobs and play it, open the page:"
+	@echo "    $(BIN)/deepdiva app --folder demo $(SOUND)"
 
 test: lint types check
 
@@ -54,7 +56,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[app]'
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python

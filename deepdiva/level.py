@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.errors import RenderError
 from deepdiva.renderer import Renderer
 from deepdiva.synths.synthesizer import Patch, Synthesizer
 
@@ -94,14 +95,14 @@ class Level:
         """
         return self.synthesizer.with_gain(patch, gain / self.gain, self.volumes)
 
-    def levelled(self, patch: Patch, play: Callable[[Patch], Audio]) -> Levelled:
+    def levelled(self, patch: Patch, sound: Audio, play: Callable[[Patch], Audio]) -> Levelled:
         """Set the volume of a patch by what it sounds like.
 
         Args:
             patch: shape (len(table),), in units.
-            play: what a patch sounds like, shape (samples,).
+            sound: what it sounds like, shape (samples,).
+            play: what a patch sounds like; may raise a RenderError, as a plug-in does that crashes.
         """
-        sound = play(patch)
         for _ in range(_TRIES):
             wanted = self.target_rms / max(float(rms(sound)), 1e-9)
             if abs(wanted - 1.0) < _NEAR:
@@ -110,7 +111,11 @@ class Level:
             if np.array_equal(changed, patch):
                 break
             # Once more: a volume is nearly a factor, and in files it has two decimals.
-            patch, sound = changed, play(changed)
+            try:
+                patch, sound = changed, play(changed)
+            except RenderError:  # the match is there: its sound is known but for the factor
+                patch, sound = changed, sound * np.float32(wanted)
+                break
         short = 20.0 * math.log10(self.target_rms / max(float(rms(sound)), 1e-9))
         return Levelled(patch, sound, short if short > 0.5 else 0.0)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from deepdiva.errors import RenderError
 from deepdiva.models.augmentation import Augmentation, augment, white_noise
@@ -18,6 +18,9 @@ from deepdiva.renderer import Renderer
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import USUAL_VARIETY
 
+if TYPE_CHECKING:
+    from deepdiva.synths.diva.preset import Preset
+
 _REDRAWS = 100
 """How often a sound is drawn anew, where the synthesizer cannot play the patch, before it ends."""
 
@@ -25,20 +28,20 @@ DrawRenderer = Callable[[np.random.Generator], Renderer]
 """Gives the renderer of the next sounds: the same one always, or one with constants of its own."""
 
 
-def embedded_renderers(width: float, detune_pots: ArrayLike | None = None) -> DrawRenderer:
+def embedded_renderers(width: float, preset: Preset | None = None) -> DrawRenderer:
     """Embedded engines whose uncertain constants are drawn anew each time.
 
     Args:
         width: 0 keeps the best values, 1 draws from all that is known of them.
-        detune_pots: as `PanelRenderer` takes them.
+        preset: of Diva, whatever in it is no parameter: detune pots, trimmers, tuning.
     """
     from deepdiva.synths.diva.panel import draw_constants
     from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
     if width == 0.0:
-        engine = PanelRenderer(detune_pots)
+        engine = PanelRenderer.of_preset(preset)
         return lambda _: engine
-    return lambda rng: PanelRenderer(detune_pots, draw_constants(rng, width))
+    return lambda rng: PanelRenderer.of_preset(preset, constants=draw_constants(rng, width))
 
 
 @dataclass(frozen=True)

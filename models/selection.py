@@ -94,6 +94,8 @@ def choose(
     audio = next(audio for _, nearest, audio in parts if nearest == index)
     patch, short = patches[index], 0.0
     if level is not None:
-        found = level.levelled(patch, lambda patch: renderer.render(patch[None], note, seed)[0])
+        found = level.levelled(
+            patch, audio, lambda patch: renderer.render(patch[None], note, seed)[0]
+        )
         patch, audio, short = found.patch, found.sound, found.shortfall_db
     return Chosen(index, patch, audio, float(distances[index]), distances, short)

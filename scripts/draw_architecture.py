@@ -78,7 +78,9 @@ class Picture:
 def layers() -> None:
     """Which package may import which: what lies below, and nothing else."""
     picture = Picture(760, 430, "The packages in layers; each imports only what lies below it")
-    picture.box(20, 20, 720, 50, "deepdiva.cli", "commands: options in, tables and JSON out")
+    picture.box(20, 20, 470, 50, "deepdiva.cli", "commands: options in, tables and JSON out")
+    picture.box(505, 20, 235, 50, "deepdiva.app", "the page: server, queue, notes")
+    picture.arrow((490, 45), (503, 45))
     picture.box(
         20,
         95,

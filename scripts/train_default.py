@@ -18,7 +18,7 @@ from deepdiva.models.weights import DEFAULT_WEIGHTS
 
 FOLDER = Path("runs/default")
 OPTIONS = shlex.split(
-    "--online --model posterior --epochs 40 --epoch-sounds 16384 --test-sounds 2048 "
+    "--online --model posterior --epochs 28 --epoch-sounds 16384 --test-sounds 2048 "
     "--batch-size 256 --optimizer adamw --learning-rate 0.002 --weight-decay 0.01 "
     "--schedule cosine --warmup-steps 300 --engine-width 0.4 --seed 0 --no-save-weights"
 )

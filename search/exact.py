@@ -71,7 +71,7 @@ def exact_match(evaluator: Evaluator, points: NDArray[np.float64]) -> ExactMatch
         patch, sound, shortfall_db = patches[row], batch.audio[row], 0.0
         if evaluator.level is not None:
             found = evaluator.level.levelled(
-                patch, lambda patch: exact.render(patch[None], note, seed)[0]
+                patch, sound, lambda patch: exact.render(patch[None], note, seed)[0]
             )
             patch, sound, shortfall_db = found.patch, found.sound, found.shortfall_db
     finally:

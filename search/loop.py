@@ -10,7 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,25 @@ from deepdiva.search.strategy import Strategy
 End = Literal["budget", "target", "done", "interrupted"]
 
 
+@dataclass(frozen=True, eq=False)
+class Leaders:
+    """The best of several combinations of classes.
+
+    Attributes:
+        patches: shape (any, len(table)), in units, at the level of the target; by the objective of
+            the stage, the nearest first.
+        distances: reported distance of each, shape (any,).
+    """
+
+    patches: NDArray[np.float64]
+    distances: NDArray[np.float64]
+
+
+def _nobody(count: int) -> Leaders:
+    """Leads where nobody is known to."""
+    return Leaders(np.empty((0 * count, 0)), np.empty(0))
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a search stands after a generation.
@@ -45,6 +64,8 @@ class Progress:
         improved: this generation brought a better match.
         patch: the best match so far, shape (len(table),), in units, as a preset holds it.
         recalled: the generation was not rendered, but recalled from the record of the search.
+        leaders: called with a number, gives the best of so many combinations of classes at most;
+            renders each of them.
     """
 
     stage: str
@@ -57,6 +78,7 @@ class Progress:
     improved: bool
     patch: NDArray[np.float64]
     recalled: bool = False
+    leaders: Callable[[int], Leaders] = field(default=_nobody, repr=False)
 
 
 class SearchLoop:
@@ -260,8 +282,14 @@ class SearchLoop:
                 improved=improved,
                 patch=patch,
                 recalled=self._recalled,
+                leaders=self._leaders,
             )
         )
+
+    def _leaders(self, count: int) -> Leaders:
+        points = self._archive.ranked(count, per_combination=1)
+        patches = self._evaluator.with_volume(self._evaluator.patches(points))
+        return Leaders(patches, self._evaluator.full(self._evaluator.render(points)))
 
 
 def _residuals(scores: Scores) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,8 @@ from deepdiva.search.realization import (
 )
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.search_history import History
+from deepdiva.search.sequence import SequenceRenderer
+from deepdiva.search.sequence import pieces as slices
 from deepdiva.search.stages import POLISH_STEP, plan
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
@@ -101,6 +103,7 @@ def refine(
     settings: RefineSettings | None = None,
     *,
     start: Start | None = None,
+    pieces: Sequence[Note] = (),
     journal: Journal | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     explained: bool = False,
@@ -116,6 +119,8 @@ def refine(
         note: what is played.
         settings: budget, optimizer, seed, workers; the defaults if None.
         start: what is known before; nothing if None.
+        pieces: notes that the target holds one after the other; then `note` is their
+            `sequence_note`. Of none, it holds `note` alone.
         journal: where generations are recorded, and recalled from instead of rendered.
         on_progress: called after every generation, in the calling thread.
         explained: also find out what the match rests on, unless the search is interrupted; takes
@@ -129,11 +134,14 @@ def refine(
     """
     settings = settings or RefineSettings()
     start = start or Start.uniform(space)
+    if pieces:
+        renderer = SequenceRenderer(renderer, pieces)
     _check(target, renderer, space, note, start)
     level = level_of(target, renderer, space.base, (*space.names, *settings.held))
     if settings.optimizer.casefold() == AUTO:
         heard = target if level is None else target * np.float32(level.gain)
-        start = with_pitches(start, heard, note.sample_rate, note)
+        for own, part in zip(pieces or (note,), slices(pieces or (note,)), strict=True):
+            start = with_pitches(start, heard[part], own.sample_rate, own)
     fits_realization = renderer.info.takes_realizations and (
         settings.evaluations is None
         # The stages before may need a generation more than their share.

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
@@ -187,6 +189,9 @@ class Task:
             it has written.
         heard: what was heard in the recording and decides the match, ready for JSON.
         remarks: what was said of the recording, one sentence each.
+        recordings: the files of which `target` holds one after the other; empty where it is one
+            recording, its source.
+        pieces: the note of each of them.
     """
 
     target: Target
@@ -199,6 +204,25 @@ class Task:
     resume: bool
     heard: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    recordings: tuple[Path, ...] = ()
+    pieces: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several recordings that got one preset.
+
+    Attributes:
+        path: the file.
+        note: that was played for it.
+        distance: reported distance of the preset to it, at the level of all recordings together.
+        silence: that of silence, for scale.
+    """
+
+    path: Path
+    note: Note
+    distance: float
+    silence: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +238,23 @@ class Match:
     task: Task
     result: RefineResult
     alternatives: tuple[Path, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """How near each recording is, where there are several."""
+        from deepdiva.distance import SpectralDistance
+        from deepdiva.level import at_reference
+        from deepdiva.search.sequence import pieces
+
+        task, rate = self.task, self.task.note.sample_rate
+        sounds, _ = at_reference(np.stack([task.target.audio, self.result.sound]))
+        found = []
+        for path, note, part in zip(task.recordings, task.pieces, pieces(task.pieces), strict=True):
+            distance = SpectralDistance(sounds[0, part], rate)
+            both = np.stack([sounds[1, part], np.zeros(note.samples, np.float32)])
+            near, silent = distance(both)
+            found.append(Part(path, note, float(near), float(silent)))
+        return tuple(found)
 
 
 def match_sound(
@@ -284,6 +325,7 @@ def search_sound(
             task.note,
             task.settings,
             start=start,
+            pieces=task.pieces,
             journal=journal,
             on_progress=on_progress,
             explained=True,
@@ -325,6 +367,7 @@ def _sketched(
             task.note,
             sketch.settings,
             start=start,
+            pieces=task.pieces,
             journal=journal,
             on_progress=on_progress,
             explained=True,
@@ -374,6 +417,7 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
         "renderer": renderer.info.to_dict(),
         "note": task.note.to_dict(),
         "heard": dict(task.heard),
+        "pieces": [note.to_dict() for note in task.pieces],
         "settings": settings,
         "space": task.space.to_dict(),
         "start": None if start is None else start.digest(),

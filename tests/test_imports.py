@@ -18,7 +18,8 @@ ALLOWED = {
     "data": {CORE},
     "evaluation": {CORE, "search", "models", "data"},
     "pipeline": {CORE, "search", "models", "data", "evaluation"},
-    "cli": {CORE, "search", "models", "data", "evaluation", "pipeline"},
+    "app": {CORE, "search", "models", "data", "evaluation", "pipeline"},
+    "cli": {CORE, "search", "models", "data", "evaluation", "pipeline", "app"},
     # What `import deepdiva` offers; nothing inside imports it.
     "api": {CORE, "pipeline"},
 }
@@ -38,7 +39,9 @@ HEAVY = {
     "ray",
     "scipy",
     "soundfile",
+    "starlette",
     "torch",
+    "uvicorn",
     "zuko",
 }
 

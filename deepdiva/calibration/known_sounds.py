@@ -17,8 +17,9 @@ from scipy.signal import stft
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
-from deepdiva.synths.diva import DIVA, panel
+from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
+from deepdiva.synths.diva.trimmers import Trimmers
 
 Array = NDArray[np.float64]
 
@@ -28,8 +29,13 @@ TABLE: Final = "parameters.csv"
 USUAL_NOTE: Final = Note(pitch=60, velocity=127, length_seconds=3.0, render_seconds=4.0)
 """The note of the published sounds of Diva with known parameters."""
 
-STILL: Final[Mapping[str, float]] = {"cutoff_slop_semitones": 0.0, "time_slop": 0.0}
-"""Slop is switched off: what it was in a recording is not known."""
+STILL: Final[Mapping[str, float]] = {
+    "cutoff_slop_semitones": 0.0,
+    "time_slop": 0.0,
+    "drift_1_cents": 0.0,
+    "drift_2_cents": 0.0,
+}
+"""Drift and slop are switched off: what they were in a recording is not known."""
 
 _FLOOR = 1e-6
 _ONSET = 0.01
@@ -41,7 +47,7 @@ class KnownSounds:
 
     Attributes:
         names: of the files.
-        patches: (sounds, 281) in the units of `DIVA`, without drift.
+        patches: (sounds, 281) in the units of `DIVA`.
         sounds: each (samples,) at `RATE`, from its onset.
         note: that was played, with oscillators that are reset and detune pots at 0.
     """
@@ -100,7 +106,6 @@ def _patch(table: Path, row: Mapping[str, str]) -> Array:
                 raise InvalidValueError(
                     f"{table}, {row['wav']}: {parameter.name} is {text!r}: it must be a number."
                 ) from None
-    patch[DIVA.index("OSC.Drift")] = 0.0
     return patch
 
 
@@ -162,7 +167,10 @@ class Judge:
             UnknownNameError: no such constant.
         """
         engine = PanelRenderer(
-            np.zeros((8, 3)), {**STILL, **constants}, self._threads, panel.Start(reset=True)
+            np.zeros((8, 3)),
+            {**STILL, **constants},
+            self._threads,
+            trimmers=Trimmers(oscillator_reset=True),
         )
         found = []
         renders = engine.render(self.known.patches, self.known.note)

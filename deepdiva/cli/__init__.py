@@ -34,6 +34,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "app": Entry("deepdiva.cli.app", "Open a page: drop a sound, hear it become a preset."),
     "refine": Entry("deepdiva.cli.refine", "Search for the patch that sounds like a recording."),
     "predict": Entry("deepdiva.cli.predict", "Predict the patch behind a sound, in a second."),
     "hear": Entry("deepdiva.cli.hear", "Say what a recording holds, before it is matched."),

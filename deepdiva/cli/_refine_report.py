@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deepdiva.renderer import Renderer
     from deepdiva.search.explain import Explanation, ParameterRole
     from deepdiva.search.loop import Progress
-    from deepdiva.search.sound_match import Match
+    from deepdiva.search.sound_match import Match, Part
 
 _MOST_SHOWN = 1000  # times as much as chance does
 
@@ -125,6 +125,14 @@ def line(match: Match) -> str:
     )
 
 
+def part_line(part: Part) -> str:
+    """How near one of several recordings is."""
+    return (
+        f"  {part.path}, key {part.note.pitch}, velocity {part.note.velocity}: distance "
+        f"{part.distance:.4f} (silence {part.silence:.4f})"
+    )
+
+
 def summary(match: Match, synth: Renderer) -> dict[str, Any]:
     """What `--json` prints of a match."""
     task, result = match.task, match.result
@@ -148,6 +156,15 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "explanation": None if result.explanation is None else result.explanation.to_dict(),
         "alternatives": list(match.alternatives),
         "parameters": {name: result.patch[table.index(name)] for name in task.space.names},
+        "recordings": [
+            {
+                "sound": part.path,
+                "note": part.note.to_dict(),
+                "distance": part.distance,
+                "silence": part.silence,
+            }
+            for part in match.parts
+        ],
         "settings": task.settings.to_dict(),
         "note": task.note.to_dict(),
         "renderer": synth.info.name,

@@ -25,7 +25,7 @@ from deepdiva.cli._common import (
     warn,
     work_options,
 )
-from deepdiva.cli._refine_report import Bar, line, show, summary
+from deepdiva.cli._refine_report import Bar, line, part_line, show, summary
 from deepdiva.interruption import exit_code
 from deepdiva.pipeline.match import MatchOptions, prepared
 from deepdiva.pipeline.note_choice import NoteChoice
@@ -173,6 +173,12 @@ result_options = gathered(
 @renderer_options
 @plugin_mode_option
 @work_options
+@click.option(
+    "--together",
+    is_flag=True,
+    help="Match one preset to all sounds, recordings of one instrument with other keys and "
+    "velocities.",
+)
 @result_options
 def command(
     sounds: tuple[Path, ...],
@@ -185,6 +191,7 @@ def command(
     renderer: RendererChoice,
     plugin_mode: Literal["reuse", "fresh"],
     work: WorkChoice,
+    together: bool,
     result: ResultChoice,
 ) -> None:
     """Search for the patch that sounds most like each sound.
@@ -198,7 +205,10 @@ def command(
     Ctrl-C ends the search and writes the best match so far.
     """
     options = MatchOptions(
-        search, prior, recording, note, space, renderer, plugin_mode, work.seed, work.jobs
+        *(search, prior, recording, note, space, renderer, plugin_mode),
+        together=together,
+        seed=work.seed,
+        jobs=work.jobs,
     )
     screen = console()
     results = []
@@ -209,6 +219,8 @@ def command(
             results.append(summary(match, run.renderer))
             if not result.as_json:
                 click.echo(line(match))
+                for part in match.parts:
+                    click.echo(part_line(part))
                 if len(run.tasks) == 1:
                     show(match)
     if result.as_json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from deepdiva.pipeline.match import MatchOptions
-    from deepdiva.pipeline.note_choice import Listened
+    from deepdiva.pipeline.note_choice import Chosen
     from deepdiva.renderer import Renderer
     from deepdiva.space import ParameterSpace
     from deepdiva.synths.synthesizer import Patch
@@ -30,12 +30,12 @@ class FittedSpace:
     Attributes:
         space: around a base that is tuned as the recording is, with its release free where that is
             heard.
-        remarks: of the recording and of this, one sentence each.
+        remarks: what is to be said of this, one sentence each.
         fixed: values in units that are written in the place of a patch's own, by their columns.
     """
 
     space: ParameterSpace
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
     fixed: Mapping[int, float] = field(default_factory=dict)
 
     def written_by(self, writer: PatchWriter) -> PatchWriter:
@@ -46,20 +46,21 @@ class FittedSpace:
 
 
 def fitted(
-    listened: Listened,
+    chosen: Sequence[Chosen],
     space: ParameterSpace,
     held: Sequence[str],
     synth: Renderer,
     options: MatchOptions,
 ) -> FittedSpace:
-    """Fit a parameter space to a recording.
+    """Fit a parameter space to a recording, or to several that get one preset.
 
-    The release is free where it is heard and the user has not said what is free. A preset plays in
-    tune, and is compared at the recording's own tuning: that of the candidates is moved, and left
-    out of what is written, unless the user keeps it.
+    Where the user has not said what is free, the release is if it is heard, and what follows key
+    and velocity is if there are several of them. A preset plays in tune, and is compared at the
+    recording's own tuning: that of the candidates is moved, and left out of what is written, unless
+    the user keeps it.
 
     Args:
-        listened: what was heard.
+        chosen: what was heard in each recording.
         space: as the user asked for it.
         held: parameters that keep their values.
         synth: plays the candidates.
@@ -67,24 +68,29 @@ def fitted(
     """
     from deepdiva.synths import synthesizer_of
 
-    chosen, remarks = listened.chosen, listened.remarks
     synthesizer = synthesizer_of(space.table)
-    if chosen.is_released and options.space.free is None:
+    wanted: list[str] = []
+    if any(one.is_released for one in chosen):
+        wanted += synthesizer.releases
+    if len({one.note.pitch for one in chosen}) > 1:
+        wanted += synthesizer.key_following
+    if len({one.note.velocity for one in chosen}) > 1:
+        wanted += synthesizer.velocity_following
+    if options.space.free is None:
         known = (*space.names, *held)
-        more = [
-            name for name in synthesizer.releases if name in synth.honoured and name not in known
-        ]
+        more = [name for name in wanted if name in synth.honoured and name not in known]
         space = replace(space, free=(*space.free, *more))
     name = synthesizer.fine_tuning
-    tuned = tuned_base(space.base, chosen.cents, synth, (*space.names, *held))
+    cents = float(np.median([one.cents for one in chosen]))
+    tuned = tuned_base(space.base, cents, synth, (*space.names, *held))
     if tuned is None or name is None:
-        return FittedSpace(space, remarks)
+        return FittedSpace(space)
     column = space.table.index(name)
     before = float(space.base[column])
     space = replace(space, base=tuned)
     if options.recording.keep_tuning:
-        return FittedSpace(space, remarks)
-    return FittedSpace(space, (*remarks, IN_TUNE), {column: before})
+        return FittedSpace(space)
+    return FittedSpace(space, (IN_TUNE,), {column: before})
 
 
 def tuned_base(base: Patch, cents: float, synth: Renderer, kept: Collection[str]) -> Patch | None:

@@ -6,9 +6,11 @@ which writes as it goes, keeps a record of every search, and has many sounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deepdiva.pipeline.note_choice import Chosen
+    from deepdiva.pipeline.note_choice import Chosen, Listened
     from deepdiva.renderer import Renderer
     from deepdiva.search.fidelity import Sketch
     from deepdiva.search.loop import Progress
@@ -52,6 +54,7 @@ class MatchOptions:
         space: which parameters are free, around which preset.
         renderer: what plays the candidates.
         plugin_mode: of a plug-in: fast, or repeatable to the bit.
+        together: one preset for all sounds, which are recordings of one instrument.
         seed: of everything that is drawn at random.
         jobs: workers; None for one for each core. They do not change the match.
     """
@@ -63,6 +66,7 @@ class MatchOptions:
     space: SpaceChoice = field(default_factory=SpaceChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     plugin_mode: Literal["reuse", "fresh"] = "reuse"
+    together: bool = False
     seed: int = 0
     jobs: int | None = None
 
@@ -145,6 +149,11 @@ def prepared(
     from deepdiva.workers import worker_count
 
     search = options.search
+    if options.together and options.note.pitch is not None:
+        raise InvalidValueError(
+            f"--note-pitch {options.note.pitch} is one key, and recordings that are matched "
+            "--together have one each: leave it out, and name files by their keys (bass_C2.wav)."
+        )
     files = sound_files(sounds)
     base = options.space.preset()
     workers = worker_count(options.jobs)
@@ -161,14 +170,16 @@ def prepared(
         if sketch is not None:
             settings = after_sketch(settings, search.mode, search.evaluations)
         writer = synth.writer(base)
-        outputs = {file: Outputs.of(file, output, writer) for file in files}
+        names = (_together_name(files),) if options.together else files
+        outputs = {name: Outputs.of(name, output, writer) for name in names}
         with output_folder(output) if writes else _nowhere():
             if writes:
                 _check(outputs, force=force, resume=resume)
+                _spare(files, outputs.values())
             transposed = synthesizer_of(space.table).transposition(space.base)
-            tasks = []
+            heard = []
             for file in files:
-                recorded = _recorded(outputs[file]) if resume else None
+                recorded = _recorded(outputs[file]) if resume and not options.together else None
                 listened = listen(
                     file,
                     options.note,
@@ -176,23 +187,28 @@ def prepared(
                     transposed=transposed,
                     recorded=recorded,
                 )
-                own = fitted(listened, space, held, synth, options)
-                for sentence in own.remarks:
+                for sentence in listened.remarks:
                     listener.say(f"{file}: {sentence}")
-                tasks.append(
-                    Task(
-                        listened.target,
-                        outputs[file],
-                        own.written_by(writer),
-                        own.space,
-                        listened.chosen.note,
-                        settings,
-                        force,
-                        resume,
-                        listened.chosen.to_dict(),
-                        own.remarks,
-                    )
+                heard.append(listened)
+            tasks: list[Task] = []
+            for name in names:
+                of_it = heard if options.together else [heard[len(tasks)]]
+                own = fitted([one.chosen for one in of_it], space, held, synth, options)
+                for sentence in own.remarks:
+                    listener.say(f"{name}: {sentence}")
+                task = Task(
+                    of_it[0].target,
+                    outputs[name],
+                    own.written_by(writer),
+                    own.space,
+                    of_it[0].chosen.note,
+                    settings,
+                    force,
+                    resume,
+                    of_it[0].chosen.to_dict(),
+                    (*of_it[0].remarks, *own.remarks),
                 )
+                tasks.append(_joined(task, name, of_it) if options.together else task)
             starts = starts_of(
                 tasks,
                 sketch.renderer if sketch else synth,
@@ -217,6 +233,63 @@ def _recorded(outputs: Outputs) -> Chosen | None:
         if run is not None and "heard" in run:
             return Chosen.from_dict(run.get("note"), run["heard"], folder)
     return None
+
+
+def _together_name(files: Sequence[Path]) -> Path:
+    """What one match of several recordings is called: `bass` of `bass_C1.wav` and `bass_C2.wav`.
+
+    Raises:
+        InvalidValueError: one recording alone.
+    """
+    if len(files) < 2:
+        raise InvalidValueError(
+            f"--together matches one preset to several recordings, and here is {len(files)}: name "
+            "more, or leave it out."
+        )
+    letters_of_all = zip(*(file.stem for file in files), strict=False)
+    alike = takewhile(lambda letters: len(set(letters)) == 1, letters_of_all)
+    common = "".join(letters[0] for letters in alike)
+    while common and not common[-1].isalpha():
+        common = common[:-1]
+    # The beginning of a key's name is no part of a name.
+    common = re.sub(r"[ _-]+(k|key|note|midi|v|vel|[A-Ga-g])$", "", common).rstrip(" _-")
+    return Path(f"{common or 'together'}.wav")
+
+
+def _joined(task: Task, name: Path, heard: Sequence[Listened]) -> Task:
+    """The task of several recordings as one, one after the other."""
+    import numpy as np
+
+    from deepdiva.audio import Target
+    from deepdiva.search.sequence import sequence_note
+
+    notes = tuple(one.chosen.note for one in heard)
+    remarks = [f"{one.target.source.name}: {remark}" for one in heard for remark in one.remarks]
+    audio = np.concatenate([one.target.audio for one in heard])
+    return replace(
+        task,
+        target=Target(audio, tuple(remarks), name),
+        note=sequence_note(notes),
+        heard={"together": [one.chosen.to_dict() for one in heard]},
+        remarks=tuple(remarks),
+        recordings=tuple(one.target.source for one in heard),
+        pieces=notes,
+    )
+
+
+def _spare(sounds: Sequence[Path], outputs: Iterable[Outputs]) -> None:
+    """Refuse results that would overwrite a recording.
+
+    Raises:
+        InvalidValueError: one would.
+    """
+    files = [path for own in outputs for path in own.files if path.exists()]
+    for path in files:
+        if any(path.samefile(sound) for sound in sounds):
+            raise InvalidValueError(
+                f"The result {path} would overwrite a recording: choose another folder with "
+                "--output."
+            )
 
 
 @contextmanager
@@ -328,7 +401,7 @@ class MatchResult:
 
 
 def match(
-    sound: Path | str,
+    sound: Path | str | Sequence[Path | str],
     *,
     note: Note | NoteChoice | None = None,
     mode: str | None = None,
@@ -349,7 +422,7 @@ def match(
     once there is one.
 
     Args:
-        sound: file with one note.
+        sound: file with one note; or several recordings of one instrument, which get one preset.
         note: what was played, or what is known of it; all of it is heard if None.
         mode: a named budget, `quick`, `standard` or `thorough`; `standard` if no limit is given.
         evaluations: candidates to try at most.
@@ -373,12 +446,14 @@ def match(
         note=NoteChoice.of(note),
         space=SpaceChoice.of(base, free, lock),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
+        together=not isinstance(sound, Path | str),
         seed=seed,
         jobs=jobs,
     )
+    sounds = [Path(sound)] if isinstance(sound, Path | str) else [Path(one) for one in sound]
     said: list[str] = []
     listener = Listener(said.append, said.append)
-    with prepared([Path(sound)], Path(), options, listener, writes=False) as run:
+    with prepared(sounds, Path(), options, listener, writes=False) as run:
         return _matched(run, said, on_progress)
 
 

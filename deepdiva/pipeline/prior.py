@@ -107,7 +107,8 @@ def _fitting(predictor: Predictor, task: Task) -> Predictor:
     if not set(predictor.space.names) & set(task.space.names):
         raise _UnfitError("The network predicts none of the free parameters")
     try:
-        return for_note(predictor, task.note, task.space.base)
+        note = task.pieces[0] if task.pieces else task.note
+        return for_note(predictor, note, task.space.base)
     except InvalidValueError as error:
         raise _UnfitError(str(error)) from error
 
@@ -117,11 +118,12 @@ def _predicted(predictor: Predictor, task: Task, synth: Renderer) -> Start:
     from deepdiva.search.start import Start
     from deepdiva.workers import single_thread
 
-    audio = task.target.audio
+    # Of several recordings the first one is heard.
+    audio = task.target.audio[: predictor.note.samples] if task.pieces else task.target.audio
     kept = (*task.space.names, *task.settings.held)
     level = level_of(audio, synth, task.space.base, kept)
     if level is not None:
         audio = audio * np.float32(level.gain)
     with single_thread():
-        [answer] = predictor.predict(audio[None], task.note)
+        [answer] = predictor.predict(audio[None], predictor.note)
     return Start.predicted(task.space, predictor.space.names, answer.x, answer.class_probabilities)

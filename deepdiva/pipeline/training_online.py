@@ -78,7 +78,7 @@ class OnlineChoice:
         space = self.space.space(preset, renderer.table)
         variety = self._variety(space)
         draw = (
-            embedded_renderers(self.engine_width, preset.detune_pots())
+            embedded_renderers(self.engine_width, preset)
             if self.renderer.is_embedded
             else lambda _: renderer
         )

@@ -130,6 +130,16 @@ class Synthesizer:
         """Parameters that say how long a sound goes on when the key is released."""
         return ()
 
+    @property
+    def key_following(self) -> tuple[str, ...]:
+        """Parameters that say what follows the key: several keys of one sound tell them."""
+        return ()
+
+    @property
+    def velocity_following(self) -> tuple[str, ...]:
+        """Parameters that say what the velocity does: several velocities tell them."""
+        return ()
+
     def transposition(self, patch: Patch) -> float:
         """Semitones by which a patch transposes the key; 0 where that is not known.
 

@@ -18,6 +18,7 @@ from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameErro
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, panel
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
+from deepdiva.synths.diva.trimmers import Trimmers
 
 NOTE = Note(pitch=60, velocity=127, length_seconds=0.5, render_seconds=0.8)
 TRUTH = {"decay_power": 4.7, "filter.bite.shift": 1.5}
@@ -33,7 +34,8 @@ def folder(tmp_path_factory) -> Path:
         patches[:, DIVA.index(name)] = rng.uniform(low, high, 6).round(2)
     patches[:, DIVA.index("OSC.Wave1")] = 2.0
     patches[:, DIVA.index("OSC.Drift")] = 0.0
-    engine = PanelRenderer(np.zeros((8, 3)), {**STILL, **TRUTH}, start=panel.Start(reset=True))
+    reset = Trimmers(oscillator_reset=True)
+    engine = PanelRenderer(np.zeros((8, 3)), {**STILL, **TRUTH}, trimmers=reset)
     with (folder / "parameters.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["wav", *DIVA.names])

@@ -167,6 +167,7 @@ def test_two_presets_for_one_name_are_refused(tmp_path, dark):
         (["--plugin", "no-such.so"], "no-such.so does not exist"),
         (["--wheel", "2"], "2.0 is not in the range"),
         (["--note-pitch", "50", "--note-pitch", "50"], "50 is given twice"),
+        (["--renderer", "dawdreamer", "--bend", "1"], "plays single keys with wheels at rest"),
         (["--tuning", "no-such.scl"], "no-such.scl does not exist"),
         (["--renderer", "harmonium"], "'harmonium' is not one of"),
     ],

@@ -589,7 +589,7 @@ def test_the_base_preset_travels_with_its_detune(tmp_path: Path, diva_presets: l
     dataset = Dataset.open(tmp_path / "dataset")
     assert dataset.description.settings["base_preset"]["name"] == diva_presets[5].name
     patches = default_space(preset.values()).patches(dataset.patches)
-    expected = PanelRenderer(preset.detune_pots()).render(
+    expected = PanelRenderer.of_preset(preset).render(
         patches, dataset.note, dataset.samples["seed"].astype(np.int64)
     )
     np.testing.assert_array_equal(dataset.rows("audio")[:], expected)

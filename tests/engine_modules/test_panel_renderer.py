@@ -16,6 +16,7 @@ from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, acting, panel
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.trimmers import Trimmers
 
 SHORT = Note(pitch=57, render_seconds=0.4, length_seconds=0.25)
 
@@ -35,7 +36,7 @@ def test_real_sounds_with_known_parameters(shared, tmp_path):
     defaults = DIVA.defaults()
     patches = np.array([[float(row[p.name] or defaults[p.index]) for p in DIVA] for row in rows])
     note = Note(pitch=60, velocity=127, length_seconds=3.0, render_seconds=4.0)
-    engine = PanelRenderer(np.zeros((8, 3)), start=panel.Start(reset=True), threads=2)
+    engine = PanelRenderer(np.zeros((8, 3)), trimmers=Trimmers(oscillator_reset=True), threads=2)
     for row, sound in zip(rows, engine.render(patches, note), strict=True):
         soundfile.write(tmp_path / row["wav"], sound, note.sample_rate, subtype="FLOAT")
     judge = [sys.executable, shared / "tools" / "known.py", folder, tmp_path, "1.2"]
@@ -114,10 +115,11 @@ def test_stereo_means_mono():
 
 def test_oscillator_reset_comes_from_the_preset():
     text = Preset.template().to_bytes().replace(b"TransM=0", b"TransM=3")
-    start = panel.start_of(Preset.from_bytes(text))
-    assert start.reset
-    assert start.phases == (0.0, 0.0, 0.0)
-    assert not panel.start_of(Preset.template()).reset
+    text = text.replace(b"RstPh2=0.00", b"RstPh2=25.00")
+    trimmers = Trimmers.of(Preset.from_bytes(text))
+    assert trimmers.oscillator_reset
+    assert trimmers.reset_phases == (0.0, 0.25, 0.0)
+    assert not Trimmers.of(Preset.template()).oscillator_reset
 
 
 def test_every_model_has_a_module():

@@ -1,12 +1,14 @@
 """How a note is played: chords, voice modes, wheels, glide, tuning, trimmers, arpeggiator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.performance import Performance
-from deepdiva.synths.diva import DIVA, acting, panel
+from deepdiva.synths.diva import DIVA, acting
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.phrase import (
     DOWN,
@@ -44,9 +46,9 @@ def changed(values):
 
 def played(patch, note=NOTE, trimmers=None, **performance):
     """Mono; oscillators begin at phase 0."""
-    given = {} if trimmers is None else {"trimmers": trimmers}
-    start = panel.Start(reset=True)
-    engine = PanelRenderer(start=start, performance=Performance(**performance), **given)
+    given = replace(trimmers or Trimmers(), oscillator_reset=True)
+    even = np.zeros((8, 3))
+    engine = PanelRenderer(even, performance=Performance(**performance), trimmers=given)
     return engine.render(patch[None], note)[0]
 
 

@@ -141,8 +141,8 @@ def test_key_follow_of_the_base_is_counted():
     # Seven semitones lower to the ear, and seven that the filter follows the key.
     assert patch[DIVA.index("VCF1.Freq")] == pytest.approx(90.0)
     # Slower to the ear by 7/12 of an octave, and faster on the higher key by half of that. The
-    # time goes with the square of the setting.
-    assert patch[DIVA.index("ENV1.Dec")] == pytest.approx(50.0 * 2 ** (-7 / 48), abs=0.05)
+    # time goes with the fifth power of the setting.
+    assert patch[DIVA.index("ENV1.Dec")] == pytest.approx(50.0 * 2 ** (-7 / 120), abs=0.05)
     assert patch[DIVA.index("LFO1.Rate")] == pytest.approx(1.0 + 7 / 12)
 
 

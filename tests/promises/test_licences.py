@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 COPYLEFT = re.compile(r"GPL|General Public|MPL|Mozilla|EPL|EUPL|CDDL")
-EXTRAS = ("plugin", "dask", "ray", "evaluation", "optimizers")
+EXTRAS = ("app", "plugin", "dask", "ray", "evaluation", "optimizers")
 
 
 def licence(distribution):

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from deepdiva.synths.synthesizer import KeyRules
 
+KEY_FOLLOWING = ("VCF1.KeyScl", "ENV1.KeyFlw")
+VELOCITY_FOLLOWING = ("ENV1.Vel", "ENV2.Vel")
+
 FINE_TUNING = "VCC.FTun"
 """Tunes all oscillators by cents."""
 

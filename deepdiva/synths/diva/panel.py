@@ -33,10 +33,9 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.performance import AT_REST, Performance
 from deepdiva.synths.diva.phrase import LEGATO, Event, plain
-from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.diva.trimmers import AT_REST as UNTRIMMED
-from deepdiva.synths.diva.trimmers import Trimmers, number
+from deepdiva.synths.diva.trimmers import Trimmers
 
 Array = NDArray[np.float64]
 
@@ -717,19 +716,6 @@ _EVENT_BITS = 40  # above them: the number of the event
 
 
 @dataclass(frozen=True)
-class Start:
-    """How a preset's notes begin.
-
-    Attributes:
-        reset: oscillators start at `phases` and not at drawn ones.
-        phases: (3,), cycles, with `reset`.
-    """
-
-    reset: bool = False
-    phases: tuple[float, float, float] = (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
 class Nuisance:
     """What shapes a sound and stands in no preset. Whatever is None is drawn from the seed.
 
@@ -796,20 +782,12 @@ DRAWN = Nuisance()
 """All of it drawn from the seed."""
 
 
-def start_of(preset: Preset) -> Start:
-    """How notes of a preset begin: its transient mode and its start phases."""
-    reset = (preset.get("OPT", "TransM") or "0").strip() == "3"
-    phases = [number(preset, "OSC", f"RstPh{k + 1}", 0.0) / 100.0 for k in range(3)]
-    return Start(reset, (phases[0], phases[1], phases[2]))
-
-
 def lane_inputs(
     patches: Array,
     note: Note,
     seeds: NDArray[np.uint64],
     constants: Mapping[str, float],
     pots: Array,
-    start: Start,
     rate: float,
     performance: Performance = AT_REST,
     events: Sequence[Event] | None = None,
@@ -824,7 +802,6 @@ def lane_inputs(
         seeds: (batch,) uint64.
         constants: of the panel and of the modules' laws outside their files.
         pots: (8, at least 2), detune pots of voices and oscillators.
-        start: see `Start`.
         rate: samples per second, oversampling included.
         performance: tempo, wheels, tuning.
         events: one for each patch of the batch; None for the note's key, struck from silence.
@@ -842,7 +819,7 @@ def lane_inputs(
             patches[owner], note, seeds[owner], voice, np.repeat(stack, stack), constants, rate,
             performance, None if events is None else [events[int(row)] for row in owner], trimmers,
         )  # fmt: skip
-        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, start, nuisance)
+        yield _inputs(lanes, tuple(int(m) for m in model), owner, pots, nuisance)
 
 
 def voices_of(patches: Array) -> NDArray[np.int64]:
@@ -873,7 +850,6 @@ def _inputs(
     model: tuple[int, ...],
     owner: NDArray[np.int64],
     pots: Array,
-    start: Start,
     nuisance: Nuisance,
 ) -> LaneInputs:
     c = lanes.constants
@@ -958,7 +934,7 @@ def _inputs(
         glide=_glide(lanes, count),
         drift=_drift(lanes, count) * nuisance.drift,
         drift_samples=max(1, round(c["drift_seconds"] / 4.0 * lanes.rate)),
-        phase=_phases(lanes, count, start, nuisance, owner),
+        phase=_phases(lanes, count, nuisance, owner),
         noise=noise,
         pan=np.sqrt(2.0) * np.stack([np.cos(spread), np.sin(spread)], axis=1),
         patch=owner,
@@ -1017,13 +993,11 @@ def _glide(lanes: Lanes, count: int) -> Array:
     return glide
 
 
-def _phases(
-    lanes: Lanes, count: int, start: Start, nuisance: Nuisance, owner: NDArray[np.int64]
-) -> Array:
+def _phases(lanes: Lanes, count: int, nuisance: Nuisance, owner: NDArray[np.int64]) -> Array:
     if nuisance.phases is not None:
         return np.mod(nuisance.phases[owner, lanes.place, :count], 1.0)
-    if start.reset:
-        return np.tile(np.array(start.phases[:count]), (lanes.size, 1))
+    if lanes.trimmers.oscillator_reset:
+        return np.tile(np.array(lanes.trimmers.reset_phases[:count]), (lanes.size, 1))
     return np.stack([lanes.fresh(_PHASE + k) for k in range(count)], axis=1)
 
 

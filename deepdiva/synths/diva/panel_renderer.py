@@ -47,9 +47,8 @@ class PanelRenderer(Renderer):
         constants: that differ from those of the modules (`filter.ladder.drive`) and of the voice
             (`attack_longest`).
         threads: how many threads one call of `render` may use.
-        start: how a note begins, where the seed does not decide it.
         performance: tempo, wheels, chord and tuning of all that is rendered.
-        trimmers: of the preset, beside detune pots and start phases.
+        trimmers: of the preset, beside detune pots.
 
     Raises:
         InvalidValueError: a value outside its range.
@@ -61,7 +60,6 @@ class PanelRenderer(Renderer):
         detune_pots: ArrayLike | None = None,
         constants: Mapping[str, float] | None = None,
         threads: int = 1,
-        start: panel.Start | None = None,
         performance: Performance = AT_REST,
         trimmers: Trimmers = UNTRIMMED,
     ) -> None:
@@ -84,7 +82,6 @@ class PanelRenderer(Renderer):
             if not np.isfinite(value):
                 raise InvalidValueError(f"{name} is {value!r}: a constant must be finite.")
         self._threads = threads
-        self._start = start or panel.Start()
         self._performance = performance
         self._trimmers = trimmers
         self._voice = voice_values(self._changes)
@@ -100,13 +97,18 @@ class PanelRenderer(Renderer):
         }
 
     @classmethod
-    def of_preset(cls, preset: Preset | None, performance: Performance = AT_REST) -> PanelRenderer:
+    def of_preset(
+        cls,
+        preset: Preset | None,
+        performance: Performance = AT_REST,
+        constants: Mapping[str, float] | None = None,
+    ) -> PanelRenderer:
         """The engine with what a preset holds and no patch does: pots, reset, trimmers."""
         if preset is None:
-            return cls(performance=performance)
+            return cls(constants=constants, performance=performance)
         return cls(
             detune_pots=preset.detune_pots(),
-            start=panel.start_of(preset),
+            constants=constants,
             performance=performance,
             trimmers=Trimmers.of(preset),
         )
@@ -311,9 +313,8 @@ class PanelRenderer(Renderer):
         nuisance: panel.Nuisance,
     ) -> Iterator[LaneInputs]:
         return panel.lane_inputs(
-            patches, note, seeds.astype(np.uint64), self._voice, self._pots, self._start,
-            float(note.sample_rate), self._performance, events, self._trimmers,
-            nuisance,
+            patches, note, seeds.astype(np.uint64), self._voice, self._pots,
+            float(note.sample_rate), self._performance, events, self._trimmers, nuisance,
         )  # fmt: skip
 
     def _play_phrase(

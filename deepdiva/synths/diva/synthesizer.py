@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from deepdiva.parameters import ParameterTable
 from deepdiva.synths.diva import symmetry
-from deepdiva.synths.diva.keys import FINE_TUNING, KEY_RULES, TRANSPOSING
+from deepdiva.synths.diva.keys import (
+    FINE_TUNING,
+    KEY_FOLLOWING,
+    KEY_RULES,
+    TRANSPOSING,
+    VELOCITY_FOLLOWING,
+)
 from deepdiva.synths.diva.space import RELEASES, SEED_PROJECT_FREE, USUAL_VARIETY, VOLUMES
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
@@ -44,6 +50,14 @@ class Diva(Synthesizer):
     @property
     def releases(self) -> tuple[str, ...]:
         return RELEASES
+
+    @property
+    def key_following(self) -> tuple[str, ...]:
+        return KEY_FOLLOWING
+
+    @property
+    def velocity_following(self) -> tuple[str, ...]:
+        return VELOCITY_FOLLOWING
 
     @property
     def key_rules(self) -> KeyRules:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 VOICES: Final = 8
 
+OSCILLATOR_RESET: Final = 3.0
+"""OPT.TransM; the others are analog, and resets of DC and filter, which begin at rest anyway."""
+
 _USUAL: Final = (
     ("VCC", "Drft", 0.0),
     ("OSC", "BpNoise", 1.0),
@@ -25,9 +28,12 @@ _USUAL: Final = (
 
 @dataclass(frozen=True)
 class Trimmers:
-    """Keys of a preset beside its parameters, detune pots and start phases.
+    """Keys of a preset beside its parameters and its detune pots.
 
     Attributes:
+        oscillator_reset: whether oscillators start at `reset_phases` and not where they happen to
+            be (OPT.TransM).
+        reset_phases: (3,), cycles (OSC.RstPh1 to 3).
         stack_semitones: (8,), how far each voice of a stack is tuned away (VCC.Vc1 to Vc8).
         cutoff_anew: whether a voice's cutoff strays anew with each note (OPT.RndC), and not as its
             circuit always does.
@@ -42,6 +48,8 @@ class Trimmers:
         InvalidValueError: another number of voices.
     """
 
+    oscillator_reset: bool = False
+    reset_phases: tuple[float, float, float] = (0.0, 0.0, 0.0)
     stack_semitones: tuple[float, ...] = (0.0,) * VOICES
     cutoff_anew: bool = False
     glide_anew: bool = False
@@ -60,7 +68,12 @@ class Trimmers:
     def of(cls, preset: Preset) -> Trimmers:
         """What a preset holds; a key without a line, or without a number, is at rest."""
         stack = [number(preset, "VCC", f"Vc{k + 1}", 0.0) for k in range(VOICES)]
+        first, second, third = (
+            number(preset, "OSC", f"RstPh{k + 1}", 0.0) / 100.0 for k in range(3)
+        )
         return cls(
+            oscillator_reset=number(preset, "OPT", "TransM", 0.0) == OSCILLATOR_RESET,
+            reset_phases=(first, second, third),
             stack_semitones=tuple(stack),
             cutoff_anew=number(preset, "OPT", "RndC", 0.0) > 0.5,
             glide_anew=number(preset, "OPT", "RndG", 0.0) > 0.5,
