@@ -72,18 +72,17 @@ def _watch() -> None:
 
 def is_parent(process: int) -> bool:
     """Whether a process is alive and the parent of this one."""
-    if sys.platform != "win32":
-        return os.getppid() == process
-    # There an orphan keeps its parent's number.
-    synchronize, timed_out = 0x00100000, 0x102
-    kernel = ctypes.windll.kernel32
-    handle = kernel.OpenProcess(synchronize, False, process)
-    if not handle:
-        return False
-    try:
-        return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
-    finally:
-        kernel.CloseHandle(handle)
+    if sys.platform == "win32":  # where an orphan keeps its parent's number
+        synchronize, timed_out = 0x00100000, 0x102
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(synchronize, False, process)
+        if not handle:
+            return False
+        try:
+            return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
+        finally:
+            kernel.CloseHandle(handle)
+    return os.getppid() == process
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def damages(data):
         if isinstance(value, dict):
             wrong += [{**value, name: other} for name in value for other in (huge, None, -1.5)]
         wrong = [other for other in wrong if key != "space" or not isinstance(other, dict)]
-        for other in wrong:
+        for other in (entry for entry in wrong if entry != value):
             changed = json.dumps({**about, key: other})
             yield together({**header, "__metadata__": {"deepdiva": changed}}, body)
         left = json.dumps({name: entry for name, entry in about.items() if name != key})
