@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import escape
 from pathlib import Path
 
 from deepdiva.errors import InvalidValueError
@@ -36,6 +37,11 @@ def one_line(text: str, longest: int = 300) -> str:
     """The same on one line, cut where it is longer than `longest` letters."""
     line = printable(" ".join(text.split("\n")))
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def html_text(text: str) -> str:
+    """Text of an HTML page or attribute."""
+    return escape(printable(text))
 
 
 def csv_cell(value: object) -> object:
