@@ -18,6 +18,9 @@ _RESERVED = frozenset(
 )
 """Of Windows, whatever the suffix."""
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls, separators of lines, and marks that turn the direction of writing."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -52,6 +55,24 @@ def csv_cell(value: object) -> object:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+def check_visible(what: str, name: str) -> str:
+    """Refuse a name with a character that nobody sees: a control, a mark of direction.
+
+    Returns:
+        The name.
+
+    Raises:
+        InvalidValueError: it holds one.
+    """
+    odd = _UNSEEN.search(name)
+    if odd is not None:
+        raise InvalidValueError(
+            f"{one_line(repr(name), 80)} cannot name a {what}: it holds a character that nobody "
+            f"sees (U+{ord(odd.group()):04X}). Rename it."
+        )
+    return name
+
+
 def check_name(what: str, name: str) -> str:
     """Refuse a name that cannot be one file's name on every system.
 
@@ -66,12 +87,7 @@ def check_name(what: str, name: str) -> str:
         InvalidValueError: it is empty, too long, reserved, ends in a dot or blank, or holds a
             separator, a character that some disk refuses or one that nobody sees.
     """
-    shown = one_line(repr(name), 80)
-    if not name.isprintable():
-        raise InvalidValueError(
-            f"{shown} cannot name a {what}: it holds a character that nobody sees (U+"
-            f"{ord(next(c for c in name if not c.isprintable())):04X}). Rename it."
-        )
+    shown = one_line(repr(check_visible(what, name)), 80)
     if not name or _FORBIDDEN.search(name) or name[-1] in ". ":
         raise InvalidValueError(
             f"{shown} cannot name a {what}: it becomes a file name, so leave out "
