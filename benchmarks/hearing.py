@@ -18,6 +18,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,7 @@ def _by_semitones(audio: NDArray[np.float32]) -> NDArray[np.float64]:
     part = audio[round(0.1 * RATE) :]
     power = np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 16)) ** 2
     edges = np.maximum(1, (16.0 * 2.0 ** (np.arange(481) / 48.0) * (1 << 16) / RATE).astype(int))
-    bands = [power[i : max(j, i + 1)].max() for i, j in zip(edges[:-1], edges[1:], strict=True)]
+    bands = [power[i : max(j, i + 1)].max() for i, j in pairwise(edges)]
     levels = 10.0 * np.log10(np.array(bands) + 1e-20)
     return np.asarray(np.maximum(levels - levels.max() + 45.0, 0.0))
 
