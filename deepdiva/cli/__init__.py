@@ -16,8 +16,9 @@ from typing import IO, Any, NamedTuple
 import click
 
 from deepdiva import __version__
-from deepdiva.cli._tables import printable
 from deepdiva.errors import DeepDivaError
+from deepdiva.interruption import exit_code
+from deepdiva.names import printable
 
 
 class Entry(NamedTuple):
@@ -53,8 +54,6 @@ COMMANDS = {
 }
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
 # Refusals of the operating system that the user, and not the program, can mend.
 _ENVIRONMENT = frozenset(
     {
@@ -75,9 +74,11 @@ class Failure(click.ClickException):
 
 
 class Interruption(Failure):
-    """Ctrl-C."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
-    exit_code = EXIT_INTERRUPTED
+    def __init__(self, code: int) -> None:
+        super().__init__("Interrupted.")
+        self.exit_code = code
 
 
 class CommandTable(click.Group):
@@ -112,8 +113,8 @@ class CommandTable(click.Group):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             raise Failure(f"{where}{error.strerror}.") from error
-        except KeyboardInterrupt:
-            raise Interruption("Interrupted.") from None
+        except KeyboardInterrupt as error:
+            raise Interruption(exit_code(error)) from None
 
 
 @click.group(
