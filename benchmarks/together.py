@@ -47,7 +47,7 @@ def main() -> None:
     results: list[tuple[float, float]] = []
 
     def play(patch: NDArray[np.float64], key: int, seed: int) -> NDArray[np.float32]:
-        return renderer.render(patch[None], replace(note, pitch=key), seed)[0]
+        return np.asarray(renderer.render(patch[None], replace(note, pitch=key), seed)[0])
 
     while len(results) < arguments.count:
         patch = both.patches(both.random(rng, 1))[0]
