@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from deepdiva.interruption import leave_to_the_parent
 
@@ -34,18 +34,27 @@ class _Parent:
     number: int | None = None
 
 
-def begin_worker() -> None:
+def worker_options() -> dict[str, Any]:
+    """Options of `joblib.Parallel` by which workers of `loky` do not outlive this process."""
+    return {"initializer": begin_worker, "initargs": (os.getpid(),)}
+
+
+def begin_worker(parent: int) -> None:
     """First thing in a worker process: leave signals to the parent, and end when it does.
 
     The parent must start workers from a thread that lives as long as they are needed, such as its
     main thread: Linux takes the end of that thread for its end.
+
+    Args:
+        parent: its process; by now it may be gone.
     """
     leave_to_the_parent()
     if _Parent.number is not None:
         return
-    _Parent.number = os.getppid()
+    _Parent.number = parent
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    leave_if_orphaned()
     threading.Thread(target=_watch, name="lifetime", daemon=True).start()
 
 
@@ -63,18 +72,17 @@ def _watch() -> None:
 
 def is_parent(process: int) -> bool:
     """Whether a process is alive and the parent of this one."""
-    if sys.platform != "win32":
-        return os.getppid() == process
-    # There an orphan keeps its parent's number.
-    synchronize, timed_out = 0x00100000, 0x102
-    kernel = ctypes.windll.kernel32
-    handle = kernel.OpenProcess(synchronize, False, process)
-    if not handle:
-        return False
-    try:
-        return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
-    finally:
-        kernel.CloseHandle(handle)
+    if sys.platform == "win32":  # where an orphan keeps its parent's number
+        synchronize, timed_out = 0x00100000, 0x102
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(synchronize, False, process)
+        if not handle:
+            return False
+        try:
+            return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
+        finally:
+            kernel.CloseHandle(handle)
+    return os.getppid() == process
 
 
 @contextmanager

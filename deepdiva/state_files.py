@@ -244,6 +244,50 @@ _EVALUATION = record(
 )
 
 
+def _features(value: Any, place: str) -> None:
+    """How sounds become a network's input; mel settings and scalers check themselves."""
+    table()(value, place)
+    choice("views", "melspectrogram", "mfcc")(value.get("kind"), f"{place}.kind")
+    if value["kind"] == "views":
+        _VIEWS(value, place)
+
+
+_VIEWS = record(
+    {"kind": text()},
+    {
+        "line_samples": whole(256, 1 << 18),
+        "line_windows": whole(1, 64),
+        "bins_per_octave": whole(1, 384),
+        "lowest_semitones": number(-128, 128),
+        "highest_hz": number(100, 96000),
+        "frames": whole(1, 2048),
+        "frame_samples": whole(16, 1 << 16),
+        "mel_bands": whole(1, 1024),
+        "segments": whole(1, 4096),
+        "floor_db": number(-300, 0),
+    },
+)
+
+_LAYER = whole(1, 4096)
+
+
+def _network(value: Any, place: str) -> None:
+    """Sizes of a network, bounded so that a damaged one allocates no memory."""
+    channels = each(_LAYER, 3)
+    encoder = {
+        "harmonics": whole(1, 128),
+        "line_channels": channels,
+        "band_channels": channels,
+        "reduced": _LAYER,
+        "hidden": _LAYER,
+        "encoding": _LAYER,
+    }
+    flow = {"transforms": whole(1, 16), "bins": whole(2, 64), "hidden": _LAYER, "head": _LAYER}
+    table()(value, place)
+    if "encoder" in value or "flow" in value:
+        record({"encoder": record({}, encoder), "flow": record({}, flow)})(value, place)
+
+
 @dataclass(frozen=True)
 class StateFile:
     """A kind of state file.
@@ -494,6 +538,27 @@ KINDS: dict[str, StateFile] = {
     ),
     "features": StateFile(
         "features", table(), "compute the features again with deepdiva features."
+    ),
+    "weights": StateFile(
+        "a network",
+        record(
+            {
+                "model": choice("posterior", "cnn", "lstm"),
+                "space": SPACE,
+                "note": NOTE,
+                "features": _features,
+                "network": _network,
+                "engine": record({"name": text(), "version": text()}, {"quality": anything}),
+                "format": whole(1),
+            },
+            {
+                "training": table(),
+                "metrics": table(number()),
+                "version": text(),
+                "git_commit": optional(text()),
+            },
+        ),
+        "name a file that `deepdiva train` wrote.",
     ),
     "checkpoint": StateFile(
         "a training",

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from deepdiva.errors import InvalidValueError, RenderError
-from deepdiva.lifetime import begin_worker, tidied
+from deepdiva.lifetime import tidied, worker_options
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -154,7 +154,7 @@ class WorkerPool(Generic[State, Item, Result]):
             with self._file.open("xb") as file:
                 pickle.dump(self._state, file, protocol=pickle.HIGHEST_PROTOCOL)
             self._tidied.enter_context(tidied(self._file, "file"))
-            options["initializer"] = begin_worker
+            options |= worker_options()
         self._parallel = Parallel(**options, batch_size=1, pre_dispatch="all").__enter__()
 
     def close(self) -> None:

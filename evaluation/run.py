@@ -36,7 +36,7 @@ from deepdiva.evaluation.scoring import (
 from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.files import name_key
-from deepdiva.lifetime import begin_worker
+from deepdiva.lifetime import worker_options
 from deepdiva.names import check_name
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva.preset import Preset
@@ -273,7 +273,7 @@ def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
         backend="loky",
         return_as="generator_unordered",
         batch_size=1,
-        initializer=begin_worker,
+        **worker_options(),
     )
     try:
         with dead_workers_told():

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deepdiva.interruption import first_one_does
-from deepdiva.lifetime import begin_worker, tidied
+from deepdiva.lifetime import tidied, worker_options
 from deepdiva.renderer import Renderer
 from deepdiva.search.loop import Progress
 from deepdiva.search.sound_match import Match, Task, match_sound
@@ -75,7 +75,7 @@ def match_sounds(
             return_as="generator",
             pre_dispatch="all",
             batch_size=1,
-            initializer=begin_worker,
+            **worker_options(),
         )
         with first_one_does(stop.touch):
             for match in parallel(

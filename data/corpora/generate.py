@@ -44,7 +44,7 @@ from deepdiva.errors import (
     StorageError,
 )
 from deepdiva.files import alone_in
-from deepdiva.lifetime import begin_worker
+from deepdiva.lifetime import worker_options
 from deepdiva.renderer import Renderer
 from deepdiva.workers import dead_workers_told
 
@@ -182,7 +182,7 @@ class _Run:
             batch_size=1,
             pre_dispatch="2 * n_jobs",
             return_as="generator_unordered",
-            **({"initializer": begin_worker} if backend == "loky" else {}),
+            **(worker_options() if backend == "loky" else {}),
         )
         waiting: dict[int, list[BlockReport]] = defaultdict(list)
         self._tell()

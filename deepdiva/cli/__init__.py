@@ -73,14 +73,6 @@ class Failure(click.ClickException):
         click.secho(f"Error: {printable(self.message)}", fg="red", file=file, err=True)
 
 
-class Interruption(Failure):
-    """Ctrl-C, SIGTERM or SIGHUP."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__("Interrupted.")
-        self.exit_code = code
-
-
 class CommandTable(click.Group):
     """Commands that are imported when they are called, and errors that are shown in one place."""
 
@@ -114,7 +106,8 @@ class CommandTable(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             raise Failure(f"{where}{error.strerror}.") from error
         except KeyboardInterrupt as error:
-            raise Interruption(exit_code(error)) from None
+            Failure("Interrupted.").show()
+            raise click.exceptions.Exit(exit_code(error)) from None
 
 
 @click.group(

@@ -68,7 +68,7 @@ def test_nothing_is_left_when_an_evaluation_is_killed(chain, program, tmp_path):
     until(lambda: len(living(run.pid)) >= 3 or run.poll() is not None)
     assert run.poll() is None, run.stdout.read()
     run.kill()
-    run.wait()
+    run.communicate()
     until(lambda: not living(run.pid), seconds=5.0)
     shared = Path("/dev/shm")
     ours = [path.name for path in shared.iterdir() if f"-{run.pid}-" in path.name]
@@ -109,8 +109,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_of_a_pool(program, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "delay"), [(signal.SIGKILL, 0.0), (signal.SIGKILL, 2.0), (signal.SIGTERM, 2.0)]
+)
+def test_nothing_is_left_of_a_pool(program, tmp_path, number, delay):
     script = tmp_path / "script.py"
     script.write_text(POOL)
     temporary = tmp_path / "tmp"
@@ -118,8 +120,8 @@ def test_nothing_is_left_of_a_pool(program, tmp_path, number):
     code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
     run = program(code=code, env={"TMPDIR": str(temporary)})
     until(lambda: len(living(run.pid)) >= 3 or run.poll() is not None)
-    time.sleep(1)  # until the workers have begun
+    time.sleep(delay)  # workers are starting, or at work
     os.kill(run.pid, number)
-    run.wait()
+    run.communicate()
     until(lambda: not living(run.pid), seconds=5.0)
     assert [path.name for path in temporary.iterdir() if "deepdiva" in path.name] == []

@@ -190,9 +190,13 @@ function roleTable(roles) {
 }
 
 function drawDistance() {
+  if (!bench.patch) {
+    setText(byId("distance"), "");
+    return;
+  }
   const place = byId("distance");
   if (bench.error) setText(place, bench.error);
-  else if (bench.distance === null) setText(place, "");
+  else if (bench.distance === null) setText(place, isTurned() ? "turned" : "");
   else setText(place, `${isTurned() ? "turned, " : ""}distance ${bench.distance.toFixed(4)}`);
 }
 
