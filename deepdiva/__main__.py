@@ -32,7 +32,9 @@ def run() -> None:
     leaving = Leaving()
     atexit.register(leaving.leave)
     from deepdiva.cli import main
+    from deepdiva.interruption import install
 
+    install()
     try:
         main(prog_name="deepdiva")
         leaving.status = 0

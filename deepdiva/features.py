@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import DeepDivaError, InvalidValueError, MissingFileError
+from deepdiva.errors import InvalidValueError, MissingFileError
+from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -453,24 +454,20 @@ class Scaler:
                 f"{path} does not exist: compute the features of the training set first, which "
                 "fits and saves a scaler."
             )
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if (values["format"], values["format_version"]) != ("deepdiva-mfcc-scaler", 1):
-                raise KeyError("format")
-            return cls(
-                minimum=np.asarray(values["minimum"], np.float32),
-                span=np.asarray(values["span"], np.float32),
-                axes=tuple(values["axes"]),
-                settings=MfccSettings.from_dict(values["mfcc"]),
-                samples=values["samples"],
-            )
-        except DeepDivaError:
-            raise
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidValueError(
-                f"{path} is no scaler file of this version: it must be the JSON that "
-                "deepdiva features --feature mfcc saves."
-            ) from error
+        return KINDS["scaler"].read(path, cls._checked)
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> Scaler:
+        minimum, span = (np.asarray(values[name], np.float32) for name in ("minimum", "span"))
+        if not (np.isfinite(minimum).all() and np.isfinite(span).all()):
+            raise ValueError("minimum and span must be finite")
+        return cls(
+            minimum=minimum,
+            span=span,
+            axes=tuple(values["axes"]),
+            settings=MfccSettings.from_dict(values["mfcc"]),
+            samples=values["samples"],
+        )
 
 
 def in_chunks(audio: NDArray[Any], size: int = 256) -> Iterator[NDArray[np.float32]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import math
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -23,9 +25,12 @@ from deepdiva.errors import (
     MissingFileError,
     StorageError,
 )
+from deepdiva.lifetime import leave_if_orphaned
 
 RUN_SUFFIX = ".run"
 """Of the folder beside a match that holds the record of its search."""
+
+_PART = re.compile(r"\.[0-9a-f]{16}\.part$")
 
 PAGE = 4096
 """Bytes of a memory page, and of what most file systems hold together."""
@@ -50,6 +55,10 @@ def check_target(path: Path | str, force: bool = False) -> Path:
         target = Path(path).resolve()
     except RuntimeError as error:  # of Python before 3.13
         raise InvalidValueError(f"{path} is a link that leads to itself: remove it.") from error
+    if Path(path).is_symlink() and not target.exists():
+        raise InvalidValueError(
+            f"{path} is a link to {target}, which does not exist: remove the link, or name a file."
+        )
     if target.is_dir():
         raise InvalidValueError(f"{path} is a folder: name a file in it.")
     if not target.parent.is_dir():
@@ -145,6 +154,7 @@ def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:
         FileExistsAlreadyError: it exists, without `force`; also if it came to exist meanwhile.
         OSError: the system refuses: no permission, no space.
     """
+    leave_if_orphaned()
     target = check_target(path, force)
     # Long names are cut: most file systems hold 255 bytes.
     temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.part")
@@ -153,14 +163,51 @@ def atomic_write(path: Path | str, data: bytes, force: bool = False) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if force:
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
-        else:
-            _name_anew(temporary, target)
+        move(temporary, target, force)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move(file: Path, target: Path, force: bool = False) -> None:
+    """Give a whole file its name; takes and raises what `atomic_write` does.
+
+    Args:
+        file: on the same file system as the target; gone from here afterwards.
+        target: its name.
+        force: overwrite an existing file, whose permissions stay.
+    """
+    leave_if_orphaned()
+    if force:
+        if target.exists():
+            shutil.copymode(target, file)
+        try:
+            file.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # a link that leads to another file system
+                raise
+            atomic_write(target, file.read_bytes(), force=True)
+            file.unlink()
+        return
+    _name_anew(file, target)
+    file.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is one that `atomic_write` has left when it was killed."""
+    return path.name.startswith(".") and bool(_PART.search(path.name))
+
+
+def sweep(folder: Path, names: Iterable[str] | None = None) -> None:
+    """Remove the hidden files that `atomic_write` has left there when it was killed.
+
+    Args:
+        folder: in which nobody else writes meanwhile the files that are meant.
+        names: of the files that were being written; None for all.
+    """
+    begins = None if names is None else tuple(f".{name[:50]}." for name in names)
+    for part in folder.glob(".*.part"):
+        if is_leftover(part) and (begins is None or part.name.startswith(begins)):
+            part.unlink(missing_ok=True)
 
 
 def _name_anew(temporary: Path, target: Path) -> None:

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import pickle
 import secrets
-import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from deepdiva.errors import InvalidValueError, RenderError
+from deepdiva.lifetime import tidied, worker_options
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -112,6 +112,7 @@ class WorkerPool(Generic[State, Item, Result]):
         self._backend = backend
         self._parallel: Any = None
         self._file: Path | None = None
+        self._tidied = ExitStack()
 
     def __enter__(self) -> WorkerPool[State, Item, Result]:
         return self
@@ -152,7 +153,8 @@ class WorkerPool(Generic[State, Item, Result]):
             self._file = Path(tempfile.gettempdir()) / name
             with self._file.open("xb") as file:
                 pickle.dump(self._state, file, protocol=pickle.HIGHEST_PROTOCOL)
-            options["initializer"] = leave_interrupts_to_the_parent
+            self._tidied.enter_context(tidied(self._file, "file"))
+            options |= worker_options()
         self._parallel = Parallel(**options, batch_size=1, pre_dispatch="all").__enter__()
 
     def close(self) -> None:
@@ -163,6 +165,7 @@ class WorkerPool(Generic[State, Item, Result]):
         if self._file is not None:
             self._file.unlink(missing_ok=True)
             self._file = None
+        self._tidied.close()
 
 
 @contextmanager
@@ -180,11 +183,6 @@ def dead_workers_told() -> Iterator[None]:
         raise RenderError(
             f"A worker process died: {error}. A plug-in may have crashed; try fewer --jobs."
         ) from error
-
-
-def leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; only the one that the user sees acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,6 @@ run is compared with itself under another seed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from deepdiva.evaluation.measure import Measure
 from deepdiva.evaluation.parameters import CLASS_ACCURACY, PARAMETER_ERROR
 from deepdiva.evaluation.report import SUMMARY
 from deepdiva.evaluation.statistics import Pairing, compare_paired
-from deepdiva.evaluation.tables import FORMAT
+from deepdiva.state_files import KINDS
 
 PARAMETER_MEASURES = (PARAMETER_ERROR.key, CLASS_ACCURACY.key)
 """Measures that mean something else where other parameters are free."""
@@ -84,17 +83,7 @@ def read_summary(path: Path | str) -> dict[str, Any]:
         raise MissingFileError(
             f"{file} does not exist: name a {SUMMARY}, or the folder of an evaluation."
         )
-    try:
-        content = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise InvalidValueError(f"{file} is no JSON ({error}): name a {SUMMARY}.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise InvalidValueError(
-            f"{file} is of the format {found!r}, and {FORMAT!r} is read: evaluate again."
-        )
-    result: dict[str, Any] = content
-    return result
+    return KINDS["summary"].read(file, dict)
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
@@ -113,7 +102,9 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
             f"The runs share no contender: {', '.join(names_old)} here, {', '.join(names_new)} "
             "there. Name contenders alike with --contender NAME=..."
         )
-    free_old, free_new = (set(run["run"]["settings"]["space"]["free"]) for run in (old, new))
+    free_old, free_new = (
+        {entry["name"] for entry in run["run"]["settings"]["space"]["free"]} for run in (old, new)
+    )
     hidden = PARAMETER_MEASURES if free_old != free_new else ()
     changes = [
         change

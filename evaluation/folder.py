@@ -14,13 +14,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
 from deepdiva.evaluation.result import Result
-from deepdiva.files import alone_in, atomic_write
+from deepdiva.files import alone_in, atomic_write, is_leftover, sweep
+from deepdiva.state_files import KINDS
 
 FORMAT = 1
 
@@ -79,14 +80,9 @@ class RunInfo:
     def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
         """Rebuild the contents of `run.json`.
 
-        Raises:
-            InvalidValueError: another format.
+        Args:
+            values: as `KINDS["evaluation"]` of the state files has checked them.
         """
-        if values.get("format") != FORMAT or set(values) != {field.name for field in fields(cls)}:
-            raise InvalidValueError(
-                f"run.json is of format {values.get('format')!r}, and this version reads format "
-                f"{FORMAT}: evaluate again into a new folder."
-            )
         sounds = [SoundEntry(**entry) for entry in values["sounds"]]
         return cls(**{**values, "sounds": sounds})
 
@@ -147,11 +143,13 @@ class RunFolder:
         return self.path / "targets" / f"{sound}.wav"
 
     def create(self, contenders: list[str]) -> None:
-        """Make the folder and what it holds, as far as it is missing."""
+        """Make the folder and what it holds, as far as it is missing; clear what a kill left."""
         for below in ("results", "presets", "previews"):
             for contender in contenders:
                 (self.path / below / contender).mkdir(parents=True, exist_ok=True)
         (self.path / "targets").mkdir(exist_ok=True)
+        for folder in (self.path, *filter(Path.is_dir, self.path.rglob("*"))):
+            sweep(folder)
 
     def write_result(self, result: Result) -> None:
         """Store a result, over an older one."""
@@ -163,7 +161,7 @@ class RunFolder:
         path = self.result_path(contender, sound)
         if not path.exists():
             return None
-        return Result.from_dict(json.loads(path.read_bytes()))
+        return KINDS["result"].read(path, Result.from_dict)
 
     def drop_result(self, contender: str, sound: str) -> None:
         """Remove a stored result, if there is one: its preset is about to be replaced."""
@@ -199,7 +197,7 @@ class RunFolder:
         path = self.path / "run.json"
         if not path.exists():
             raise MissingFileError(f"{self.path} holds no run.json: it is no folder of a run.")
-        return RunInfo.from_dict(json.loads(path.read_bytes()))
+        return KINDS["evaluation"].read(path, RunInfo.from_dict)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -219,7 +217,9 @@ class RunFolder:
         """Whether it holds no run yet; other things it may not hold."""
         if (self.path / "run.json").exists():
             return False
-        if self.path.exists() and any(path.name != LOCK_NAME for path in self.path.iterdir()):
+        if self.path.exists() and any(
+            path.name != LOCK_NAME and not is_leftover(path) for path in self.path.iterdir()
+        ):
             raise FileExistsAlreadyError(
                 f"{self.path} is not empty and holds no run: name a new folder with --output."
             )
@@ -245,7 +245,7 @@ class RunFolder:
             return info
         try:
             before = self.read_info()
-        except (ValueError, TypeError):
+        except InvalidValueError:
             if force:  # nobody knows who took part in it
                 return info
             raise

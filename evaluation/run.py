@@ -7,7 +7,6 @@ run goes on where it stopped, and a failure stays in its cell.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections import Counter
@@ -37,9 +36,11 @@ from deepdiva.evaluation.scoring import (
 from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.files import name_key
+from deepdiva.lifetime import worker_options
+from deepdiva.names import check_name
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva.preset import Preset
-from deepdiva.workers import dead_workers_told, leave_interrupts_to_the_parent, single_thread
+from deepdiva.workers import dead_workers_told, single_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,8 @@ def run(
     info = describe(collection, contenders, open_renderer, settings)
     with folder.alone():
         info = folder.admit(info, force=force)
+        folder.write_info(info)  # first: a folder that holds anything must say what it is
         folder.create(list(info.contenders))
-        folder.write_info(info)
         for sound in sounds:
             path = folder.target_path(sound.name)
             write_wav(path, sound.audio, settings.note.sample_rate, force=True)
@@ -234,11 +235,7 @@ def check_names(what: str, names: Sequence[str]) -> None:
         raise InvalidValueError(f"There is no {what}: name at least one.")
     folded = Counter(map(name_key, names))
     for name in names:
-        if not re.fullmatch(r"[^\\/:*?\"<>|\x00-\x1f]*[^\\/:*?\"<>|\x00-\x1f. ]", name):
-            raise InvalidValueError(
-                f"{name!r} cannot name a {what}: it becomes a file name, so leave out "
-                r'\ / : * ? " < > |, and a dot or blank at its end.'
-            )
+        check_name(what, name)
         if folded[name_key(name)] > 1:
             raise InvalidValueError(f"Two {what}s are called {name!r}: rename one of them.")
 
@@ -276,11 +273,14 @@ def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
         backend="loky",
         return_as="generator_unordered",
         batch_size=1,
-        initializer=leave_interrupts_to_the_parent,
+        **worker_options(),
     )
     try:
         with dead_workers_told():
             yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
+    except BaseException:
+        get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+        raise
     finally:
         # joblib keeps its workers for the next call, with the plug-ins that contenders opened.
         get_reusable_executor(reuse=True).shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.files import atomic_write
+from deepdiva.names import one_line
+from deepdiva.state_files import KINDS, Unfit, table
 
 NAME = "checkpoint.pt"
 _FORMAT = 1
@@ -68,13 +71,33 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         known = content.pop("format") == _FORMAT
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, AttributeError) as error:
+    except (
+        *(RuntimeError, pickle.UnpicklingError, EOFError, LookupError, AttributeError),
+        *(TypeError, ValueError, OverflowError, MemoryError, OSError, zipfile.BadZipFile),
+    ) as error:
         raise InvalidValueError(
-            f"{path} cannot be read as a checkpoint ({error}): start anew."
+            f"{path} cannot be read as a checkpoint ({one_line(str(error))}): start anew."
         ) from error
     if not known:
         raise InvalidValueError(
             f"{path} was written by another version of deepdiva: resume with that version, or "
             "start anew."
         )
+    kind = KINDS["checkpoint"]
+    try:
+        kind.schema(content, "")
+        for name in ("network", "best_network"):
+            _check_weights(content[name], name)
+    except Unfit as error:
+        raise kind.damaged(path, str(error)) from error
     return Checkpoint(**content)
+
+
+def _check_weights(weights: Any, place: str) -> None:
+    """Refuse weights that are none, or hold a number that is not finite."""
+    table()(weights, place)
+    for name, tensor in weights.items():
+        if not isinstance(tensor, Tensor):
+            raise Unfit(f"{place}.{name}", "is no tensor")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise Unfit(f"{place}.{name}", "holds a number that is not finite")

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdiva.errors import InvalidValueError
+from deepdiva.errors import DeepDivaError, InvalidValueError
 from deepdiva.models.devices import check_device
 from deepdiva.models.learner import Learner
 from deepdiva.models.predictor import Predictor
 from deepdiva.models.weights import DEFAULT_WEIGHTS, WeightsHeader, read_weights
+from deepdiva.names import one_line
 from deepdiva.note import Note
 from deepdiva.renderer import RendererInfo
 from deepdiva.space import ParameterSpace
+from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,13 +76,13 @@ def load_predictor(
     header, tensors = read_weights(path)
     if renderer is not None:
         header.check_engine(renderer, path)
-    learner = learner_from(
-        header.model,
-        header.parameter_space(),
-        header.played_note(),
-        header.features,
-        header.network,
-    )
+    space, note = header.parameter_space(), header.played_note()
+    try:
+        learner = learner_from(header.model, space, note, header.features, header.network)
+    except DeepDivaError as error:
+        raise KINDS["weights"].damaged(path, str(error)) from error
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        raise KINDS["weights"].damaged(path, f"{type(error).__name__}: {error}") from error
     _fill(learner, tensors, path)
     return NETWORKS[header.model].predictor(learner, draws, seed, device), header
 
@@ -90,8 +92,9 @@ def _fill(learner: Learner, tensors: dict[str, Tensor], path: Path) -> None:
         learner.network.load_state_dict(tensors)
     except RuntimeError as error:
         raise InvalidValueError(
-            f"The weights in {path} do not fit the network that its header describes ({error}): "
-            "the file is damaged, or another version of deepdiva wrote it."
+            f"The weights in {path} do not fit the network that its header describes "
+            f"({one_line(str(error))}): the file is damaged, or another version of deepdiva wrote "
+            "it."
         ) from error
 
 

@@ -20,13 +20,16 @@ from torch import Tensor
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.files import atomic_write
+from deepdiva.names import one_line
 from deepdiva.note import Note
 from deepdiva.renderer import RendererInfo
 from deepdiva.space import ParameterSpace
+from deepdiva.state_files import KINDS, Unfit
 from deepdiva.synths.diva import DIVA
 
 FORMAT = 1
 KEY = "deepdiva"
+MOST_HEADER_BYTES = 16 << 20
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "posterior_ms_rev1.safetensors"
 """The trained default for the 11 parameters around MS-REV1, inside the package."""
 
@@ -163,23 +166,45 @@ def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, dict[str, Tensor]]:
             "(`deepdiva train --online --model posterior`)."
         )
     try:
+        _check_length(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             names = list(file.keys()) if tensors else []
             content = {name: file.get_tensor(name) for name in names}
-    except SafetensorError as error:
+    except (SafetensorError, Unfit, ValueError, TypeError, RuntimeError) as error:
         raise InvalidValueError(
-            f"{path} is no safetensors file ({error}): name a file that `deepdiva train` wrote."
+            f"{path} is no safetensors file ({one_line(str(error))}): name a file that "
+            "`deepdiva train` wrote."
         ) from error
     if KEY not in metadata:
         raise InvalidValueError(
             f"{path} does not say which parameters its weights are for: name a file that "
             "`deepdiva train` wrote."
         )
-    fields = json.loads(metadata[KEY])
-    if fields.get("format") != FORMAT:
+    header = KINDS["weights"].parse(metadata[KEY].encode(), path, _header)
+    for name, tensor in content.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise KINDS["weights"].damaged(path, f"{name} holds a number that is not finite")
+    return header, content
+
+
+def _header(fields: dict[str, Any]) -> WeightsHeader:
+    if fields["format"] != FORMAT:
         raise InvalidValueError(
-            f"{path} has a header of format {fields.get('format')!r}, and this version of deepdiva "
-            f"reads {FORMAT}: use the version that wrote it, {fields.get('version')!r}."
+            f"it has a header of format {fields['format']!r}, and this version of deepdiva reads "
+            f"{FORMAT}: use the version that wrote it, {fields.get('version')!r}"
         )
-    return WeightsHeader(**fields), content
+    return WeightsHeader(**fields)
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a header that is longer than the file, or than any of this program.
+
+    Raises:
+        Unfit: it is.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, MOST_HEADER_BYTES):
+        raise Unfit("its header", f"of {length} bytes does not fit a file of {size}")

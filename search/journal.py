@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.files import atomic_write
 from deepdiva.search.evaluator import Scores
+from deepdiva.state_files import KINDS
 
 RUN = "run.json"
 GENERATIONS = "generations.jsonl"
@@ -95,7 +95,8 @@ class Journal:
         """
         if self._next == len(self._lines):
             return None
-        line = json.loads(self._lines[self._next])
+        path = self.folder / GENERATIONS
+        line, residuals = KINDS["generation"].parse(self._lines[self._next], path, _recalled)
         self._next += 1
         if not np.array_equal(np.array(line["points"]), points):
             raise InvalidValueError(
@@ -104,16 +105,7 @@ class Journal:
             )
         distances = np.array(line["distances"], dtype=np.float64)
         failures = tuple(line.get("failures", ()))
-        residuals = None
-        if "residuals" in line:
-            numbers = np.frombuffer(base64.b64decode(line["residuals"]), "<f4")
-            residuals = numbers.reshape(len(distances), -1).astype(np.float32)
         gain = line.get("gain")
-        if gain is not None and not (isinstance(gain, float) and 0.0 < gain < math.inf):
-            raise InvalidValueError(
-                f"{self.folder / GENERATIONS} holds {gain!r} as gain: it must be a number above 0. "
-                "The record is damaged: start again in another folder."
-            )
         best = int(distances.argmin())
         scores = Scores(distances, best, line["full"], failures, residuals, gain)
         return scores, line["seconds"]
@@ -143,6 +135,17 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
+def _recalled(line: dict[str, Any]) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
+    """A generation, and its residuals."""
+    if "residuals" not in line:
+        return line, None
+    numbers = np.frombuffer(base64.b64decode(line["residuals"]), "<f4")
+    residuals = numbers.reshape(len(line["distances"]), -1).astype(np.float32)
+    if not np.isfinite(residuals).all():
+        raise ValueError("residuals are not finite")
+    return line, residuals
+
+
 def read_run(folder: Path) -> dict[str, Any] | None:
     """What the search in a folder is; None where it holds none.
 
@@ -152,17 +155,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     path = folder / RUN
     if not path.exists():
         return None
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise InvalidValueError(
-            f"{path} is no JSON ({error}): start anew with --force, or choose another folder."
-        ) from error
-    if not isinstance(found, dict):
-        raise InvalidValueError(
-            f"{path} holds no object: start anew with --force, or choose another folder."
-        )
-    return found
+    return KINDS["search"].read(path, dict)
 
 
 def forget_run(folder: Path) -> None:

@@ -7,16 +7,14 @@ many of them each process searches one, alone. The results are the same.
 
 from __future__ import annotations
 
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
+from deepdiva.interruption import first_one_does
+from deepdiva.lifetime import tidied, worker_options
 from deepdiva.renderer import Renderer
 from deepdiva.search.loop import Progress
 from deepdiva.search.sound_match import Match, Task, match_sound
@@ -51,8 +49,8 @@ def match_sounds(
 ) -> Iterator[Match]:
     """Match sounds in processes, each as soon as it and all before it are done.
 
-    Ctrl-C ends all searches: those that run write their best match so far and are yielded, as
-    interrupted; the others are left out. A second Ctrl-C does not wait for them.
+    Ctrl-C, SIGTERM or SIGHUP ends all searches: those that run write their best match so far and
+    are yielded, as interrupted; the others are left out. A second one does not wait for them.
 
     Args:
         tasks: sounds to be matched.
@@ -65,9 +63,10 @@ def match_sounds(
     """
     from joblib import Parallel, delayed
 
-    from deepdiva.workers import leave_interrupts_to_the_parent
-
-    with tempfile.TemporaryDirectory(prefix="deepdiva-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="deepdiva-") as folder,
+        tidied(Path(folder), "folder"),
+    ):
         stop = Path(folder) / "stop"
         alone = [replace(task, settings=replace(task.settings, jobs=1)) for task in tasks]
         parallel = Parallel(
@@ -76,9 +75,9 @@ def match_sounds(
             return_as="generator",
             pre_dispatch="all",
             batch_size=1,
-            initializer=leave_interrupts_to_the_parent,
+            **worker_options(),
         )
-        with _interrupts_as(stop.touch):
+        with first_one_does(stop.touch):
             for match in parallel(
                 delayed(_match)(task, renderer, start, stop)
                 for task, start in zip(alone, starts, strict=True)
@@ -101,22 +100,3 @@ def _match(task: Task, renderer: Renderer, start: Start | None, stop: Path) -> M
                 raise KeyboardInterrupt
 
     return match_sound(task, renderer, start, look)
-
-
-@contextmanager
-def _interrupts_as(act: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C do something else than raise KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        signal.signal(signal.SIGINT, before)
-        act()
-
-    signal.signal(signal.SIGINT, once)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import InvalidValueError, UnknownNameError
+from deepdiva.errors import InvalidValueError, MissingFeatureError, UnknownNameError
+from deepdiva.names import one_line
 from deepdiva.search.encoding import ClassScores
 from deepdiva.search.registry import OPTIMIZERS
 from deepdiva.search.start import Start
@@ -28,6 +30,7 @@ def optimizer_name(name: str) -> str:
 
     Raises:
         UnknownNameError: Nevergrad has none of that name; similar names are listed.
+        MissingFeatureError: it may have, and is not installed.
     """
     own = {known.casefold(): known for known in (AUTO, *OPTIMIZERS)}
     if name.casefold() in own:
@@ -35,6 +38,11 @@ def optimizer_name(name: str) -> str:
     names = {known.casefold(): known for known in optimizer_names()}
     if name.casefold() in names:
         return names[name.casefold()]
+    if not names:
+        raise MissingFeatureError(
+            f"{one_line(name, 40)!r} would be an optimizer of Nevergrad, which is not installed: "
+            "pip install 'deepdiva[optimizers]', or leave --optimizer out."
+        )
     near = difflib.get_close_matches(name.casefold(), names, n=5, cutoff=0.5)
     inside = sorted((key for key in names if name.casefold() in key), key=len)
     hints = [names[key] for key in dict.fromkeys([*near, *inside])][:6]
@@ -46,7 +54,9 @@ def optimizer_name(name: str) -> str:
 
 
 def optimizer_names() -> tuple[str, ...]:
-    """Names of all optimizers of the installed Nevergrad, sorted."""
+    """Names of all optimizers of Nevergrad, sorted; none where it is not installed."""
+    if importlib.util.find_spec("nevergrad") is None:
+        return ()
     return tuple(sorted(_registry()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -17,7 +18,16 @@ import numpy as np
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
 from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
-from deepdiva.files import RUN_SUFFIX, alone_in, atomic_write, check_target, file_sha256
+from deepdiva.files import (
+    RUN_SUFFIX,
+    alone_in,
+    atomic_write,
+    check_target,
+    file_sha256,
+    move,
+    sweep,
+)
+from deepdiva.names import printable
 from deepdiva.note import Note
 from deepdiva.patch_writer import PatchWriter
 from deepdiva.renderer import Renderer
@@ -28,12 +38,22 @@ from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
+from deepdiva.state_files import KINDS
 
 BEST_PATCH_SECONDS = 1.0
 """The best patch so far is written to the run folder at most this often."""
 
 LOCK_NAME = ".refine.lock"
 """Empty file in the run folder that a search locks. It stays there, for the next one."""
+
+
+STAGING = "staged"
+"""Folder in the run folder in which results are made."""
+
+
+def _next(path: Path) -> str:
+    """Under which name the checksum of a result is noted before it takes its place."""
+    return f"{path.name}.next"
 
 
 @dataclass(frozen=True)
@@ -100,8 +120,9 @@ class Outputs:
         resumed = resume and any((run / RUN).exists() for run in (self.run, self.sketch))
         written = self._checksums() if resumed else {}
         for path in self.files:
-            own = path.exists() and path.name in written
-            if own and not force and file_sha256(path) != written[path.name]:
+            own = path.exists() and bool({path.name, _next(path)} & written.keys())
+            known = (written.get(path.name), written.get(_next(path)))
+            if own and not force and file_sha256(path) not in known:
                 raise FileExistsAlreadyError(
                     f"{path} was changed since the search had written it: keep it under another "
                     "name, or overwrite it with --force."
@@ -121,16 +142,35 @@ class Outputs:
         files = (self.preset, self.values, self.preview, self.picture)
         return tuple(path for path in files if path is not None)
 
-    def remember(self, *paths: Path) -> None:
-        """Note results as they were written, so that resuming overwrites nothing else."""
-        checksums = {**self._checksums(), **{path.name: file_sha256(path) for path in paths}}
+    def write(self, make: Callable[[Path], object], *paths: Path, force: bool) -> None:
+        """Write results so that a kill at any moment leaves them known: resuming overwrites them.
+
+        They are made in the run folder, noted, and moved to their places.
+
+        Args:
+            make: writes the first of `paths` under the name that it gets, the others beside it.
+            paths: the results.
+            force: overwrite files that exist.
+        """
+        staging = self.run / STAGING
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        make(staging / paths[0].name)
+        digests = {path.name: file_sha256(staging / path.name) for path in paths}
+        before = self._checksums()
+        self._note({**before, **{_next(path): digests[path.name] for path in paths}})
+        for path in paths:
+            move(staging / path.name, check_target(path, force), force)
+        self._note({**before, **digests})
+        shutil.rmtree(staging, ignore_errors=True)
+
+    def _note(self, checksums: Mapping[str, str]) -> None:
         atomic_write(self._written, json.dumps(checksums, indent=1).encode(), force=True)
 
     def _checksums(self) -> dict[str, str]:
         if not self._written.exists():
             return {}
-        noted: dict[str, str] = json.loads(self._written.read_text("utf-8"))
-        return noted
+        return KINDS["written"].read(self._written, dict)
 
 
 @dataclass(frozen=True)
@@ -250,6 +290,7 @@ def match_sound(
     overwrite = task.outputs.check(task.target.source, force=task.force, resume=task.resume)
     task.outputs.run.mkdir(exist_ok=True)
     with alone_in(task.outputs.run, LOCK_NAME, "search: wait for it, or choose another folder."):
+        sweep(task.outputs.run)
         keeper = _BestPatch(task.writer, task.outputs.run, on_progress)
         result = search_sound(task, renderer, start, keeper, sketch, recorded=True)
         return write_match(task, result, force=overwrite)
@@ -399,28 +440,33 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
 
     outputs = task.outputs
     name = task.target.source.name
-    task.writer.write(
-        result.patch,
-        outputs.preset,
-        description=(
-            f"Matched to {name} by DeepDiva {__version__}. Spectral distance "
-            f"{result.distance:.4f} (silence {result.silence:.4f})."
+    description = (
+        f"Matched to {printable(name)} by DeepDiva {__version__}. Spectral distance "
+        f"{result.distance:.4f} (silence {result.silence:.4f})."
+    )
+    outputs.write(
+        lambda path: task.writer.write(result.patch, path, description=description, force=True),
+        *filter(None, (outputs.preset, outputs.values)),
+        force=force,
+    )
+    outputs.write(
+        lambda path: write_wav(path, result.preview, task.note.sample_rate, force=True),
+        outputs.preview,
+        force=force,
+    )
+    outputs.write(
+        lambda path: match_picture(
+            path,
+            task.target.audio,
+            result.preview,
+            task.note.sample_rate,
+            title=name,
+            distance=result.preview_distance,
+            force=True,
         ),
-        force=force,
-    )
-    outputs.remember(*filter(None, (outputs.preset, outputs.values)))
-    write_wav(outputs.preview, result.preview, task.note.sample_rate, force=force)
-    outputs.remember(outputs.preview)
-    match_picture(
         outputs.picture,
-        task.target.audio,
-        result.preview,
-        task.note.sample_rate,
-        title=name,
-        distance=result.preview_distance,
         force=force,
     )
-    outputs.remember(outputs.picture)
     atomic_write(outputs.run / "history.csv", result.history.csv().encode(), force=True)
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
     task.writer.keep(result.patch, outputs.run)

@@ -14,9 +14,11 @@ from typing import Any
 
 from deepdiva.data.corpora.batch_maker import BatchRecord
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, MissingFileError
+from deepdiva.errors import FileExistsAlreadyError, MissingFileError
 from deepdiva.files import atomic_write
+from deepdiva.names import check_name, check_prefix
 from deepdiva.renderer import RendererInfo
+from deepdiva.state_files import KINDS
 
 FILE_NAME = "dataset.json"
 FORMAT = "deepdiva-dataset"
@@ -70,27 +72,24 @@ class Description:
                 f"{path} does not exist: {folder} is no data set. Name the folder that deepdiva "
                 "dataset has made."
             )
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if values.pop("format") != FORMAT:
-                raise KeyError("format")
-            version = values.pop("format_version")
-            if version != FORMAT_VERSION:
-                raise InvalidValueError(
-                    f"{path} has the format version {version}; this program reads "
-                    f"{FORMAT_VERSION}: use the version of deepdiva that made it."
-                )
-            batches = values.pop("batches")
-            renderer = values.pop("renderer")
-            for name in ("totals", "layout"):
-                values.pop(name)
-            records = {int(key): BatchRecord(**value) for key, value in batches["made"].items()}
-            return cls(values, renderer, batches["planned"], records)
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidValueError(
-                f"{path} does not describe a data set ({error}): restore it, or make the data set "
-                "again in another folder."
-            ) from error
+        return KINDS["dataset"].read(path, cls._checked)
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> Description:
+        """The content of a file that fits its schema.
+
+        Raises:
+            InvalidValueError: a name that leads out of the folder.
+        """
+        batches, renderer = values["batches"], values["renderer"]
+        check_prefix(values["file_prefix"])
+        records = {int(key): BatchRecord(**value) for key, value in batches["made"].items()}
+        for record in records.values():
+            for file in record.files.values():
+                check_name("file", file["name"])
+        other = ("format", "format_version", "batches", "renderer", "totals", "layout")
+        settings = {key: value for key, value in values.items() if key not in other}
+        return cls(settings, renderer, batches["planned"], records)
 
     def to_json(self) -> str:
         """The text of the file."""

@@ -44,6 +44,7 @@ from deepdiva.errors import (
     StorageError,
 )
 from deepdiva.files import alone_in
+from deepdiva.lifetime import worker_options
 from deepdiva.renderer import Renderer
 from deepdiva.workers import dead_workers_told
 
@@ -181,6 +182,7 @@ class _Run:
             batch_size=1,
             pre_dispatch="2 * n_jobs",
             return_as="generator_unordered",
+            **(worker_options() if backend == "loky" else {}),
         )
         waiting: dict[int, list[BlockReport]] = defaultdict(list)
         self._tell()

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.audio import read_audio
-from deepdiva.errors import AudioError, InvalidValueError, MissingFileError
+from deepdiva.errors import AudioError, MissingFileError
 from deepdiva.files import atomic_write, file_sha256
+from deepdiva.names import check_name, inside
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.space import ParameterSpace
+from deepdiva.state_files import KINDS
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
 
@@ -99,16 +101,10 @@ class TestSet:
                 f"{path} does not exist: {folder} is no test set. Name one of deepdiva testset "
                 "list, or a folder that deepdiva testset make has made."
             )
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            form = f"{values['format']} {values['format_version']}"
-            if form != f"{FORMAT} {FORMAT_VERSION}":
-                raise InvalidValueError(
-                    f"{path} is of the format {form!r}: this program reads {FORMAT} "
-                    f"{FORMAT_VERSION}."
-                )
+
+        def build(values: Mapping[str, Any]) -> TestSet:
             space = ParameterSpace.from_dict(values["space"], table)
-            found = cls(
+            return cls(
                 name=values["name"],
                 folder=folder,
                 origin=values["origin"],
@@ -119,13 +115,13 @@ class TestSet:
                 missing=tuple(values["missing"]),
                 base=values.get("base"),
             )
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidValueError(
-                f"{path} does not describe a test set ({error!r}): get or make the set again."
-            ) from error
+
+        found = KINDS["testset"].read(path, build)
+        for sound in found.sounds:
+            check_name("sound", sound.name)
         files = [name for sound in found.sounds for name in (sound.file, sound.preset)]
         for name in filter(None, [found.base, *files]):
-            if not (folder / name).is_file():
+            if not inside(folder, name).is_file():
                 raise MissingFileError(
                     f"{folder / name} is missing: get or make the test set again."
                 )

@@ -16,8 +16,9 @@ from typing import IO, Any, NamedTuple
 import click
 
 from deepdiva import __version__
-from deepdiva.cli._tables import printable
 from deepdiva.errors import DeepDivaError
+from deepdiva.interruption import exit_code
+from deepdiva.names import printable
 
 
 class Entry(NamedTuple):
@@ -53,8 +54,6 @@ COMMANDS = {
 }
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
 # Refusals of the operating system that the user, and not the program, can mend.
 _ENVIRONMENT = frozenset(
     {
@@ -72,12 +71,6 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message."""
         click.secho(f"Error: {printable(self.message)}", fg="red", file=file, err=True)
-
-
-class Interruption(Failure):
-    """Ctrl-C."""
-
-    exit_code = EXIT_INTERRUPTED
 
 
 class CommandTable(click.Group):
@@ -112,8 +105,9 @@ class CommandTable(click.Group):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             raise Failure(f"{where}{error.strerror}.") from error
-        except KeyboardInterrupt:
-            raise Interruption("Interrupted.") from None
+        except KeyboardInterrupt as error:
+            Failure("Interrupted.").show()
+            raise click.exceptions.Exit(exit_code(error)) from None
 
 
 @click.group(

@@ -30,14 +30,6 @@ def table_of(*headings: str) -> Table:
     return table
 
 
-def printable(text: str) -> str:
-    """Text of a file without what could upset a terminal: control characters, broken letters."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for letter in text.replace("\r\n", "\n")
-    )
-
-
 def by_section(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     """Parameters by section; late additions to the plug-in join the others of theirs."""
     sections: dict[str, list[Parameter]] = {}

@@ -26,8 +26,12 @@ def run(folder: Path, request: TrainRequest, *, resume: bool) -> None:
     """
     with console().status("Making ready"):
         training = Training.prepare(folder, request, resume=resume)
-    with _shown(training.settings.epochs) as on_progress:
-        result = training.run(on_progress)
+    try:
+        with _shown(training.settings.epochs) as on_progress:
+            result = training.run(on_progress)
+    except KeyboardInterrupt:
+        console().print(f"Finished epochs are kept; --resume {folder} goes on with them.")
+        raise
     stopped = ", stopped early" if result.stopped_early else ""
     epochs = f"{result.epochs} epoch{'s' * (result.epochs > 1)}"
     click.echo(f"{epochs}, {result.sounds:,} sounds{stopped}.")

@@ -118,7 +118,8 @@ def _pictures(files: Sequence[Path], output: Path | None, *, force: bool) -> dic
 
 def _show(found: Sequence[Heard]) -> None:
     """Print a table, and below it what is to be said of each sound."""
-    from deepdiva.cli._tables import printable, results_console, table_of
+    from deepdiva.cli._tables import results_console, table_of
+    from deepdiva.names import printable
 
     table = table_of("Sound", "Kind", "Key", "From", "Cents", "Onset", "Release", "End", "Peak")
     for heard in found:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import console, json_option, print_json
-from deepdiva.cli._tables import by_section, printable, results_console, table_of
+from deepdiva.cli._tables import by_section, results_console, table_of
+from deepdiva.names import printable
 
 if TYPE_CHECKING:
     from deepdiva.synths.diva.preset import Preset

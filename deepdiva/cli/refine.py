@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from deepdiva.cli import EXIT_INTERRUPTED
 from deepdiva.cli._common import (
     WorkChoice,
     console,
@@ -27,6 +26,7 @@ from deepdiva.cli._common import (
     work_options,
 )
 from deepdiva.cli._refine_report import Bar, line, part_line, show, summary
+from deepdiva.interruption import exit_code
 from deepdiva.pipeline.match import MatchOptions, prepared
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
@@ -227,7 +227,7 @@ def command(
         print_json(results)
     if len(results) < len(run.tasks) or any(found["end"] == "interrupted" for found in results):
         warn(screen, _interrupted(len(results), len(run.tasks)))
-        raise click.exceptions.Exit(EXIT_INTERRUPTED)
+        raise click.exceptions.Exit(exit_code())
 
 
 def _interrupted(done: int, wanted: int) -> str:

@@ -36,6 +36,7 @@ _HARMONICS = 12
 _SECOND = 0.1
 _REST, _OWN, _NOBODY_PLAYS = 0.12, 0.05, 0.3
 _AUDIBLE = 0.12
+_STRONG = 0.44
 _FIRST = 6
 _TWO = 0.88
 _KEPT = 4
@@ -268,10 +269,11 @@ def _scores(wanted: NDArray[np.float64], lines: Partials) -> NDArray[np.float64]
                 continue
             both = matched[one] | matched[two]
             together = np.minimum(1.0, chance[one] + chance[two])
-            mean = float(np.average(presence[[one, two]], weights=only))
-            score = _explained(both, together, strength) ** 1.5 * mean**0.6 * _TWO
-            scores[one] = max(scores[one], score)
-            scores[two] = max(scores[two], score * (0.9 if only[1] < 2.0 * only[0] else 1.0))
+            score = _explained(both, together, strength) ** 1.5 * _TWO
+            # What the two explain is each one's merit only if its own harmonics are there.
+            own = score * presence[[one, two]] ** 0.6
+            scores[one] = max(scores[one], own[0])
+            scores[two] = max(scores[two], own[1] * (0.9 if only[1] < 2.0 * only[0] else 1.0))
     return np.asarray(scores)
 
 
@@ -310,9 +312,10 @@ def _presence(numbers: NDArray[np.float64], strength: NDArray[np.float64]) -> fl
     np.maximum.at(there, numbers[inside].astype(int), strength[inside])
     weights = 1.0 / np.sqrt(np.arange(1, last + 1))
     present = float((weights * np.sqrt(there[1:])).sum() / weights.sum())
-    if there[1] > _AUDIBLE:
+    if there[1] > _STRONG:
         return present
-    # A fundamental that is missing is believed if all but it are there.
+    # A fundamental that is weak or missing is believed if all but it are there: where harmonics of
+    # a low one are met by chance, most are not.
     return present * float(np.mean(there[1 : _FIRST + 1] > _AUDIBLE / 4)) ** 4
 
 

@@ -27,7 +27,7 @@ from deepdiva.renderer import Renderer
 Status = Literal["fine", "note", "problem"]
 
 _REQUIRED = (
-    *("click", "joblib", "librosa", "matplotlib", "nevergrad", "numba", "numpy"),
+    *("click", "joblib", "librosa", "matplotlib", "numba", "numpy"),
     *("rich", "scipy", "soundfile", "soxr", "torch"),
 )
 _PATCHES = 16  # for the speed

@@ -17,12 +17,13 @@ from deepdiva.errors import (
     InvalidValueError,
     MissingFileError,
 )
-from deepdiva.files import alone_in, atomic_write
+from deepdiva.files import alone_in, atomic_write, is_leftover
 from deepdiva.models.training_settings import TrainingSettings
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 from deepdiva.pipeline.training_online import OnlineChoice
 from deepdiva.pipeline.training_stored import SetChoice, StoredChoice
+from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,7 +107,9 @@ def begun(model_path: Path, name: str | None, params: Mapping[str, Any]) -> Iter
     else:
         folder = model_path / name
         nothing = (RECORD, LOCK_NAME)
-        if folder.exists() and any(path.name not in nothing for path in folder.iterdir()):
+        if folder.exists() and any(
+            path.name not in nothing and not is_leftover(path) for path in folder.iterdir()
+        ):
             raise FileExistsAlreadyError(
                 f"{folder} holds something already: choose another --folder-name, or go on with "
                 f"--resume {folder}."
@@ -134,21 +137,45 @@ def resumed(folder: Path, changes: Mapping[str, Any]) -> Iterator[TrainRequest]:
     if not path.is_file():
         raise MissingFileError(f"{folder} holds no {RECORD}: no training was begun there.")
     with alone_in(folder, LOCK_NAME, _WAY_OUT):
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = KINDS["training"].read(path, dict)
         if kept["version"] != __version__:
             raise InvalidValueError(
                 f"The training in {folder} was begun with deepdiva {kept['version']}, and this is "
                 f"{__version__}: go on with that version, or start anew."
             )
-        options = {**kept["options"], **changes}
-        for name in ("data_path", "test_path", "model_path", "base", "plugin"):
-            options[name] = None if options[name] is None else Path(options[name])
+        yield KINDS["training"].read(path, lambda kept: _request({**kept["options"], **changes}))
 
-        def taken(kind: Any) -> Any:
-            return kind(**{field.name: options.pop(field.name) for field in fields(kind)})
 
-        yield TrainRequest(taken(Note), taken(SpaceChoice), taken(RendererChoice), options)
+def _request(options: dict[str, Any]) -> TrainRequest:
+    """What the options of a `training.json` say.
 
+    Raises:
+        KeyError, TypeError, InvalidValueError: an option is missing or unfit.
+    """
+    for name in ("data_path", "test_path", "model_path", "base", "plugin"):
+        options[name] = None if options[name] is None else Path(options[name])
+    for name, kinds in _KINDS_OF_OPTIONS.items():
+        if not isinstance(options[name], kinds):
+            raise TypeError(f"options.{name} is {options[name]!r}")
+
+    def taken(kind: Any) -> Any:
+        return kind(**{field.name: options.pop(field.name) for field in fields(kind)})
+
+    request = TrainRequest(taken(Note), taken(SpaceChoice), taken(RendererChoice), options)
+    _ = request.settings, request.sounds  # which check themselves
+    return request
+
+
+_KINDS_OF_OPTIONS: Mapping[str, Any] = {
+    **dict.fromkeys(("online", "save_model", "save_weights", "recording"), bool),
+    **dict.fromkeys(("epoch_sounds", "test_sounds"), int),
+    **dict.fromkeys(("jobs", "threads"), int | None),
+    **dict.fromkeys(("model", "device"), str),
+    **dict.fromkeys(("train_features", "train_target", "test_features"), str | None),
+    **dict.fromkeys(("test_target", "scaler_file", "free", "name"), str | None),
+    **dict.fromkeys(("vary", "lock", "metrics"), list | tuple),
+    "engine_width": int | float,
+}
 
 _WAY_OUT = "training: wait for it, or choose another --folder-name."
 
@@ -269,7 +296,7 @@ def _check_data(folder: Path, digest: str, resume: bool) -> None:
     Raises:
         InvalidValueError: a training that is resumed was begun with other data.
     """
-    kept = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    kept = KINDS["training"].read(folder / RECORD, dict)
     before = kept.get("data")
     if resume and before not in (None, digest):
         raise InvalidValueError(

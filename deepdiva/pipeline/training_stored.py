@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.pipeline.training_data import TrainingData, make_learner, usual_features
+from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,7 +181,7 @@ class StoredChoice:
                 f"{beside} does not exist, and without it nobody knows how {path.name} was cut: "
                 "compute the features with deepdiva features."
             )
-        about = json.loads(beside.read_text(encoding="utf-8"))
+        about = KINDS["features"].read(beside, dict)
         if about.get("feature") != _KIND.get(model):
             raise InvalidValueError(
                 f"{path} holds {about.get('feature')!r}, and the {model} hears "

@@ -17,9 +17,17 @@ from deepdiva.evaluation.parameters import PARAMETER_ERROR
 from deepdiva.evaluation.summary import SECONDS
 from deepdiva.evaluation.tables import FORMAT
 from deepdiva.note import Note
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 SOUNDS = [f"sound {i}" for i in range(20)]
 OLD = dict(zip(SOUNDS, np.random.default_rng(0).uniform(1, 5, 20).tolist(), strict=True))
+
+
+def space(*free: str) -> dict:
+    """A parameter space as a run describes it."""
+    return ParameterSpace(DIVA, Preset.template().values(), free).to_dict()
 
 
 def summary(values: dict[str, float], contender: str = "cnn") -> dict:
@@ -27,14 +35,35 @@ def summary(values: dict[str, float], contender: str = "cnn") -> dict:
     return {
         "format": FORMAT,
         "run": {
+            "format": 1,
+            "deepdiva": "0",
             "panel": 1,
             "renderer": {"name": "embedded", "version": "1"},
             "test_set": "by hand",
-            "settings": {"note": Note().to_dict(), "space": {"free": ["VCF1.Freq"]}},
-            "sounds": [{"name": name, "fingerprint": "0"} for name in values],
+            "settings": {
+                "note": Note().to_dict(),
+                "space": space("VCF1.Freq"),
+                "strikes": 1,
+                "seed": 0,
+            },
+            "sounds": [
+                {
+                    "name": name,
+                    "fingerprint": "0",
+                    "source": name,
+                    "report": [],
+                    "values": {},
+                    "floor": None,
+                }
+                for name in values
+            ],
+            "left_out": {},
+            "contenders": {contender: {}},
         },
         "measures": [vars(metric.measure) for metric in PANEL[:6]],
         "contenders": [{"name": contender}],
+        "pairs": [],
+        "floors": {},
         "status": {contender: dict.fromkeys(values, "ok")},
         "values": {metric.key: {contender: values} for metric in PANEL[:6]},
     }
@@ -172,7 +201,7 @@ def test_errors_of_other_parameters_are_not_compared(tmp_path):
     for run, free in zip(runs, ("VCF1.Freq", "VCF1.Res"), strict=True):
         run["measures"].append(vars(PARAMETER_ERROR))
         run["values"][PARAMETER_ERROR.key] = {"cnn": OLD}
-        run["run"]["settings"]["space"] = {"free": [free]}
+        run["run"]["settings"]["space"] = space(free)
         (tmp_path / free).write_text(json.dumps(run))
     assert PARAMETER_ERROR.key in by_key(compare(runs[0], runs[0]))
     assert PARAMETER_ERROR.key not in by_key(compare(*runs))

@@ -1,0 +1,127 @@
+"""SIGTERM and SIGHUP act as Ctrl-C, and no process outlives the one that started it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+NOTE = ("--note-length", "0.2", "--render-length", "0.2")
+
+
+def until(condition, seconds=100.0):
+    """Wait for something that must come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def living(session):
+    """Processes of a session that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text("utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_sigterm_writes_the_best_match_and_the_search_can_be_resumed(chain, program, tmp_path):
+    sound = chain / "recordings" / "cutoff0.wav"
+    search = ("--evaluations", 10**6, "--no-predict", *NOTE)
+    run = program("refine", sound, "--output", tmp_path, *search)
+    generations = tmp_path / "cutoff0.run" / "generations.jsonl"
+    until(lambda: lines(generations) > 2 or run.poll() is not None)
+    run.send_signal(signal.SIGTERM)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM, output
+    assert "the best match so far was written" in " ".join(output.split())
+    assert (tmp_path / "cutoff0.h2p").exists()
+
+    kept = lines(generations)
+    run = program("refine", sound, "--output", tmp_path, *search, "--resume")
+    until(lambda: lines(generations) > kept or run.poll() is not None)
+    run.send_signal(signal.SIGHUP)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGHUP, output
+
+
+def test_nothing_is_left_when_an_evaluation_is_killed(chain, program, tmp_path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    who = ("--contender", "search=search:1000000", "--strikes", 1, "--jobs", 2)
+    out = ("--output", tmp_path / "run", *NOTE)
+    environment = {"TMPDIR": str(temporary)}
+    run = program("evaluate", chain / "presets", *who, *out, env=environment)
+    until(lambda: len(living(run.pid)) >= 3 or run.poll() is not None)
+    assert run.poll() is None, run.stdout.read()
+    run.kill()
+    run.communicate()
+    until(lambda: not living(run.pid), seconds=5.0)
+    shared = Path("/dev/shm")
+    ours = [path.name for path in shared.iterdir() if f"-{run.pid}-" in path.name]
+    assert ours == []
+    assert [path.name for path in temporary.iterdir() if "deepdiva" in path.name] == []
+
+
+CODE = """
+import os, signal, sys
+from deepdiva import interruption
+if sys.argv[1] == "ignored":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+interruption.install()
+try:
+    os.kill(os.getpid(), signal.SIGHUP)
+    print("goes on")
+except KeyboardInterrupt as error:
+    print(interruption.exit_code(error))
+"""
+
+
+@pytest.mark.parametrize(("before", "said"), [("usual", str(128 + 1)), ("ignored", "goes on")])
+def test_what_nohup_ignores_stays_ignored(program, before, said):
+    output, _ = program(before, code=CODE).communicate(timeout=60)
+    assert output.strip() == said
+
+
+POOL = """
+import os, sys, time
+from deepdiva.workers import WorkerPool
+
+def work(state, item):
+    time.sleep(60)
+
+if __name__ == "__main__":
+    with WorkerPool(work, 0, "loky", 2) as pool:
+        pool.map([1, 2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "delay"), [(signal.SIGKILL, 0.0), (signal.SIGKILL, 2.0), (signal.SIGTERM, 2.0)]
+)
+def test_nothing_is_left_of_a_pool(program, tmp_path, number, delay):
+    script = tmp_path / "script.py"
+    script.write_text(POOL)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
+    run = program(code=code, env={"TMPDIR": str(temporary)})
+    until(lambda: len(living(run.pid)) >= 3 or run.poll() is not None)
+    time.sleep(delay)  # workers are starting, or at work
+    os.kill(run.pid, number)
+    run.communicate()
+    until(lambda: not living(run.pid), seconds=5.0)
+    assert [path.name for path in temporary.iterdir() if "deepdiva" in path.name] == []

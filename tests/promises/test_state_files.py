@@ -1,0 +1,89 @@
+"""Damaged state files give one line, exit code 2, the file's name and the way out."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from deepdiva.cli import main
+
+NOTE = ("--note-length", "0.2", "--render-length", "0.2")
+
+
+def refine(root):
+    sound = root / "recordings" / "cutoff1.wav"
+    search = ("--evaluations", 96, "--no-predict", *NOTE)
+    return ("refine", sound, "--output", root / "matched", *search, "--resume")
+
+
+def evaluate(root):
+    who = ("--contender", "mean", "--contender", "search=search:64")
+    how = ("--output", root / "old", "--jobs", 1, "--strikes", 1, "--limit", 2)
+    return ("evaluate", root / "presets", *who, *how, *NOTE)
+
+
+RUN = "matched/cutoff1.run"
+STATES = {
+    f"{RUN}/run.json": refine,
+    f"{RUN}/written.json": refine,
+    f"{RUN}/generations.jsonl": refine,
+    "dataset/dataset.json": lambda root: ("dataset", "inspect", root / "dataset"),
+    "dataset/train_mfcc_scaling.json": lambda root: (
+        *("features", "--feature", "mfcc", "--data-path", root / "dataset"),
+        *("--saved-scaler", "--force"),
+    ),
+    "training/training.json": lambda root: ("train", "--resume", root / "training"),
+    "training/checkpoint.pt": lambda root: ("train", "--resume", root / "training"),
+    "old/run.json": evaluate,
+    "old/results/mean/cutoff0.json": evaluate,
+    "old/summary.json": lambda root: ("compare", root / "old", root / "new"),
+    "testset/testset.json": lambda root: (
+        *("evaluate", root / "testset", "-c", "mean", "-o", root / "fresh"),
+    ),
+}
+
+
+def damages(data):
+    """Ways in which a file of JSON is spoiled."""
+    yield "empty", b""
+    yield "cut short", data[: len(data) // 2]
+    yield "binary", bytes(range(256))
+    yield "another", b"[1, 2]"
+    yield "null", b"null\n"
+    yield "deep", b"[" * 100_000
+    yield "not a number", data.replace(b": 0", b": NaN").replace(b": 1", b": -1e999")
+    try:
+        content = json.loads(data.splitlines()[0] if data[:9] == b'{"seconds' else data)
+    except ValueError:
+        return
+    for key, value in content.items():
+        other = [] if isinstance(value, dict | str | int | float) else {}
+        yield f"{key} is of another kind", json.dumps({**content, key: other}).encode() + b"\n"
+        left = {name: entry for name, entry in content.items() if name != key}
+        yield f"{key} is missing", json.dumps(left).encode() + b"\n"
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_is_damaged_is_refused_in_one_line(chain, tmp_path, name):
+    root = tmp_path / "copy"
+    shutil.copytree(chain, root)
+    path = root / name
+    original = path.read_bytes()
+    for what, damaged in damages(original):
+        if damaged == original:
+            continue
+        path.write_bytes(damaged)
+        result = CliRunner().invoke(main, [*map(str, STATES[name](root))])
+        said = f"{name}, {what}: {result.output[-600:]} {result.exception!r}"
+        assert isinstance(result.exception, SystemExit | None), said
+        if what in ("empty", "cut short", "binary", "another", "null", "deep"):
+            if name.endswith(".jsonl") and what in ("empty", "cut short"):
+                continue  # what a kill may leave: scored again
+            assert result.exit_code == 2, said
+        if result.exit_code == 2:
+            (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+            assert path.name in line or str(path.parent) in line, said
+            assert len(line) < 700, said
+        else:
+            assert result.exit_code == 0, said
