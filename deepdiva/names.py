@@ -21,7 +21,7 @@ _RESERVED = frozenset(
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Controls, separators of lines, and marks that turn the direction of writing."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
