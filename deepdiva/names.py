@@ -52,7 +52,8 @@ def csv_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    risky = text.startswith(_FORMULA) or value.startswith(_FORMULA)
+    return f"'{text}" if risky else text
 
 
 def check_visible(what: str, name: str) -> str:

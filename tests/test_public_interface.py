@@ -53,11 +53,11 @@ def test_what_is_public_stays():
     assert set(PUBLIC) <= set(dir(deepdiva))
     assert signature(deepdiva.match) == [
         *("sound", "note", "mode", "evaluations", "seconds", "base", "free", "lock"),
-        *("predict", "plugin", "seed", "jobs", "on_progress"),
+        *("predict", "plugin", "keep_tuning", "seed", "jobs", "on_progress"),
     ]
     assert signature(deepdiva.predict) == [
         *("sound", "model_file", "candidates", "pitch", "base", "lock"),
-        *("plugin", "device", "seed", "jobs"),
+        *("plugin", "keep_tuning", "device", "seed", "jobs"),
     ]
     assert signature(deepdiva.MatchResult.save) == ["self", "folder", "force"]
     assert signature(deepdiva.Prediction.save) == ["self", "folder", "picture", "force"]
@@ -112,7 +112,9 @@ def test_a_match_is_what_refine_writes(sound, tmp_path):
 
 
 def test_the_preset_of_a_match_sounds_as_near_as_it_says(sound):
-    result = deepdiva.match(sound, note=NOTE, evaluations=60, predict=False, jobs=1, seed=5)
+    result = deepdiva.match(
+        sound, note=NOTE, evaluations=60, predict=False, keep_tuning=True, jobs=1, seed=5
+    )
     target = at_reference(load_target(sound, NOTE).audio[None])[0][0]
     distance = SpectralDistance(target, NOTE.sample_rate)
     played = PanelRenderer().render(result.preset.values()[None], NOTE, 5)

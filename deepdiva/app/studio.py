@@ -106,10 +106,7 @@ class Studio:
         """Start the processes and go on with searches that were interrupted; on the event loop."""
         self._loop = asyncio.get_running_loop()
         self._searchers[0].child.send(("warm", None))
-        self._warming = [
-            asyncio.create_task(self._warm_player()),
-            asyncio.create_task(self._warm_listening()),
-        ]
+        self._warming = [asyncio.create_task(self._warm_listening())]
         for take in self.library.takes.values():
             if take.state == "running":
                 take.state = "waiting"
@@ -266,6 +263,8 @@ class Studio:
         kind, content = message
         if kind == "ready":
             self._warmed("search")
+            # Not before: both would compile the same code.
+            self._warming.append(asyncio.create_task(self._warm_player()))
             return
         take_id, news = content
         take = self.library.takes.get(take_id)

@@ -434,6 +434,7 @@ def match(
     lock: Mapping[str, float] | None = None,
     predict: bool | None = None,
     plugin: Path | str | None = None,
+    keep_tuning: bool = False,
     seed: int = 0,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -455,6 +456,7 @@ def match(
         predict: begin at a network's answer; None where it knows the note and the parameters.
         plugin: path of Diva, which then plays the candidates after the embedded engine was
             searched; None for the embedded engine alone.
+        keep_tuning: write the recording's own tuning into the preset, which plays in tune without.
         seed: of everything that is drawn at random.
         jobs: workers; None for one for each core. They do not change the match.
         on_progress: called after every generation.
@@ -465,6 +467,7 @@ def match(
     options = MatchOptions(
         SearchChoice(mode, evaluations, seconds),
         PriorChoice(predict),
+        recording=RecordingChoice(keep_tuning=keep_tuning),
         note=NoteChoice.of(note),
         space=SpaceChoice.of(base, free, lock),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),

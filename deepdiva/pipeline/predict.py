@@ -406,6 +406,7 @@ def predict(
     base: Path | str | None = None,
     lock: Mapping[str, float] | None = None,
     plugin: Path | str | None = None,
+    keep_tuning: bool = False,
     device: str = "cpu",
     seed: int = 0,
     jobs: int | None = None,
@@ -422,6 +423,7 @@ def predict(
         base: preset that holds every parameter that is not predicted; the built-in one if None.
         lock: values at which parameters are held, by name, in units.
         plugin: path of Diva, which then plays the candidates; None for the embedded engine.
+        keep_tuning: write the recording's own tuning into the preset, which plays in tune without.
         device: where the network runs: `cpu`, `cuda` or `mps`.
         seed: of everything that is drawn at random.
         jobs: workers; None for one for each core. They do not change the answer.
@@ -436,6 +438,7 @@ def predict(
         candidates,
         SpaceChoice.of(base, None, lock),
         NoteChoice(pitch),
+        RecordingChoice(keep_tuning=keep_tuning),
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         device=device,
         seed=seed,

@@ -68,6 +68,8 @@ def matched(window, server):
     """A page on which the example was dropped and matched."""
     page = window.new_page()
     page.goto(server.address)
+    # On a machine that has compiled nothing yet, this takes minutes.
+    expect(page.locator("#status")).to_have_text("Ready", timeout=600_000)
     drop(page, BRASS)
     page.locator("#answers .hear").first.wait_for()
     done(page)

@@ -56,7 +56,8 @@ def refine(*arguments):
 
 
 def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
-    result = refine(sounds / "bass.wav", "-o", tmp_path, *OPTIONS, "--evaluations", "700")
+    options = [*OPTIONS, "--evaluations", "700", "--keep-tuning"]
+    result = refine(sounds / "bass.wav", "-o", tmp_path, *options)
     assert result.exit_code == 0, result.output
     assert f"bass.wav -> {tmp_path / 'bass.h2p'}: distance 0." in result.stdout
     assert "silence 1." in result.stdout

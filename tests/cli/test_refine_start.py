@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
+from deepdiva.level import level_of
 from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import for_note
 from deepdiva.note import Note
@@ -58,9 +59,11 @@ def candidates(run, names=SPACE.names):
 
 
 def answered(network, sound, space=SPACE, note=NOTE):
-    """What the network answers to a sound, as a start."""
+    """What the network answers to a sound at the level at which sounds are compared, as a start."""
     predictor = for_note(load_predictor(network, seed=0)[0], note)
-    [answer] = predictor.predict(load_target(sound, note).audio[None], note)
+    audio = load_target(sound, note).audio
+    level = level_of(audio, PanelRenderer(), space.base, space.names)
+    [answer] = predictor.predict(audio[None] * np.float32(level.gain), note)
     return Start.predicted(space, predictor.space.names, answer.x, answer.class_probabilities)
 
 

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from deepdiva.audio import write_wav
 from deepdiva.cli import main
 from deepdiva.errors import UnknownNameError
+from deepdiva.level import at_reference
 from deepdiva.note import Note
 from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.objective import WEIGHTS
@@ -26,12 +27,10 @@ def target():
     return PanelRenderer().render(patch, NOTE, 77)[0]
 
 
-def loudness(target, _):
-    """Difference of the root mean squares."""
-    wanted = np.sqrt(np.mean(np.square(target, dtype=np.float64)))
-    return lambda sounds: np.abs(
-        np.sqrt(np.mean(np.square(sounds, dtype=np.float64), axis=1)) - wanted
-    )
+def density(target, _):
+    """Difference of the mean magnitudes."""
+    wanted = np.mean(np.abs(target), dtype=np.float64)
+    return lambda sounds: np.abs(np.mean(np.abs(sounds), axis=1, dtype=np.float64) - wanted)
 
 
 def search(target, **settings):
@@ -69,11 +68,12 @@ def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
 
 
 def test_a_distance_is_one_row(target, monkeypatch):
-    monkeypatch.setitem(DISTANCES, "loudness", DistanceKind("of the whole", loudness))
-    result = search(target, weights={"loudness": 2.0})
+    monkeypatch.setitem(DISTANCES, "density", DistanceKind("of the whole", density))
+    result = search(target, weights={"density": 2.0})
     first = result.history.generations[0]
     sounds = PanelRenderer().render(SPACE.patches(first.points).round(2), NOTE, 0)
-    assert first.scores.distances == pytest.approx(2.0 * loudness(target, 0)(sounds), rel=1e-3)
+    wanted = density(at_reference(target[None])[0][0], 0)(at_reference(sounds)[0])
+    assert first.scores.distances == pytest.approx(2.0 * wanted, rel=1e-3)
 
 
 def test_a_distance_that_is_not_there_is_refused():

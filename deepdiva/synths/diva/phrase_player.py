@@ -19,13 +19,18 @@ _FADE_SECONDS = 0.003
 _MARGIN_SECONDS = 0.02
 """That a voice is played on after its amplifier has closed."""
 
+_MOST = 64
+"""Events whose voices are prepared together."""
+
 _RELEASE = 2
 
 
 def alike(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Events that are held equally long, together."""
+    """Events that are held equally long, together; no more at once than memory is to hold."""
     for length in sorted({event.length for event in events}):
-        yield [event for event in events if event.length == length]
+        some = [event for event in events if event.length == length]
+        for first in range(0, len(some), _MOST):
+            yield some[first : first + _MOST]
 
 
 def add_events(

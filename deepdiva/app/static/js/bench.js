@@ -190,6 +190,7 @@ let wanted = null;
 /** Render the patch; of many calls in a row the last one counts. */
 export async function refresh({ plays = false } = {}) {
   wanted = { plays: plays || (wanted?.plays ?? false) };
+  bench.distance = null; // that of the sound before
   if (inFlight) return;
   inFlight = true;
   while (wanted) {

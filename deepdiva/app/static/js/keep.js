@@ -2,7 +2,7 @@
 
 import { complain, guarded } from "./alerts.js";
 import { ask, askJson } from "./api.js";
-import { bench, onBench } from "./bench.js";
+import { bench, onBench, panelDescription } from "./bench.js";
 import { byId, el, setText } from "./dom.js";
 import { currentSound, currentTake, onChange, state } from "./store.js";
 
@@ -26,10 +26,22 @@ const chosen = { features: new Set(), character: new Set() };
 let place = null;
 let named = null;
 
+/** The patch as it is written: in tune, where only the comparison was tuned as the recording is. */
+function written() {
+  const patch = [...bench.patch];
+  const { parameters } = panelDescription();
+  if (byId("keep-tuning").checked) return patch;
+  for (const [name, value] of Object.entries(currentTake()?.answer?.fixed ?? {})) {
+    const place = parameters.findIndex((one) => one.name === name);
+    if (patch[place] === bench.origin[place]) patch[place] = value;
+  }
+  return patch;
+}
+
 function words() {
   const kind = byId("keep-kind").value;
   return {
-    patch: bench.patch,
+    patch: written(),
     name: byId("keep-name").value,
     author: byId("keep-author").value,
     description: byId("keep-description").value,
@@ -96,6 +108,10 @@ function drawKinds() {
 function draw() {
   const take = currentTake();
   byId("keep-card").hidden = !bench.patch;
+  const cents = take?.cents ?? 0;
+  const isTuned = Object.keys(take?.answer?.fixed ?? {}).length > 0;
+  byId("keep-tuning").parentElement.hidden = !isTuned;
+  setText(byId("keep-cents"), `keep the recording's tuning (${cents > 0 ? "+" : "−"}${Math.abs(cents).toFixed(0)} cents)`);
   if (!take || named === take.id) return;
   named = take.id;
   const sound = currentSound();

@@ -38,6 +38,7 @@ function describe(take) {
     return `${how[0].toUpperCase()}${how.slice(1)}${count}.`;
   }
   if (live.is_stopping) return "Stopping.";
+  if (live.share >= 1) return "Examining what the match rests on, and writing it.";
   const left = live.left_seconds === null ? "" : `, about ${seconds(live.left_seconds)} left`;
   return `${STAGES[live.stage] ?? live.stage}, ${live.evaluations.toLocaleString()} candidates${left}`;
 }
@@ -190,9 +191,13 @@ function roleTable(roles) {
 }
 
 function drawDistance() {
+  if (!bench.patch) {
+    setText(byId("distance"), "");
+    return;
+  }
   const place = byId("distance");
   if (bench.error) setText(place, bench.error);
-  else if (bench.distance === null) setText(place, "");
+  else if (bench.distance === null) setText(place, isTurned() ? "turned" : "");
   else setText(place, `${isTurned() ? "turned, " : ""}distance ${bench.distance.toFixed(4)}`);
 }
 
