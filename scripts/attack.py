@@ -167,7 +167,20 @@ def _changed(content: Any, rng: random.Random) -> Any:
     if isinstance(content, list) and content and rng.random() < 0.7:
         place = rng.randrange(len(content))
         return [*content[:place], _changed(content[place], rng), *content[place + 1 :]]
-    odd = (None, -1, 1e308, -1e9, 10**30, "", "../x", "\x1b[2J", [], {}, True, float("nan"))
+    odd: tuple[Any, ...] = (
+        None,
+        -1,
+        1e308,
+        -1e9,
+        10**30,
+        "",
+        "../x",
+        "\x1b[2J",
+        [],
+        {},
+        True,
+        float("nan"),
+    )
     return rng.choice(odd)
 
 
