@@ -21,7 +21,7 @@ _RESERVED = frozenset(
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Controls, separators of lines, and marks that turn the direction of writing."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
@@ -52,7 +52,8 @@ def csv_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    risky = text.startswith(_FORMULA) or value.startswith(_FORMULA)
+    return f"'{text}" if risky else text
 
 
 def check_visible(what: str, name: str) -> str:

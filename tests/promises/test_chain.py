@@ -11,6 +11,8 @@ ELSEWHERE = {
     "parameters": "tests/cli/test_parameters.py",
     "doctor": "tests/cli/test_doctor.py",
     "calibrate": "tests/calibration",
+    "app": "tests/app",
+    "find": "tests/library",
 }
 """Commands that read nothing that another has written, and what tests them."""
 

