@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
+from deepdiva.level import level_of
 from deepdiva.models.registry import load_predictor
 from deepdiva.models.transposition import for_note
-from deepdiva.level import level_of
 from deepdiva.note import Note
 from deepdiva.search.start import Start
 from deepdiva.synths.diva import DIVA, default_space
