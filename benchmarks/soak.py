@@ -26,7 +26,7 @@ from deepdiva.performance import Performance
 from deepdiva.synths.diva import DIVA, panel
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 
-BATCH = 32
+BATCH = 20  # so that 2,000 patches play every chain
 LIMIT = 30.0
 """Full scales: far above any sound that a user would keep, far below one that runs away."""
 

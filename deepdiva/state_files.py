@@ -186,6 +186,7 @@ SEARCH_KEYS = {
     "renderer": table(),
     "note": NOTE,
     "heard": table(),
+    "pieces": each(NOTE),
     "settings": table(),
     "space": SPACE,
     "start": optional(text()),

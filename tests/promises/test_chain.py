@@ -32,6 +32,13 @@ def test_evaluations_are_compared(chain, command):
     command("compare", chain / "old", chain / "old", "--json")
 
 
+def test_the_same_evaluation_again_finds_everything_there(chain, command):
+    who = ("--contender", "mean", "--contender", "search=search:64")
+    how = ("--output", chain / "old", "--jobs", 1, "--strikes", 1, "--limit", 2)
+    note = ("--note-length", "0.2", "--render-length", "0.2")
+    assert "4 of 4 matches are there" in command("evaluate", chain / "presets", *who, *how, *note)
+
+
 def test_what_one_command_writes_the_next_reads(chain, command):
     assert (chain / "previews" / "cutoff1.wav").stat().st_size > 1000
     assert (chain / "predicted" / "cutoff1.h2p").exists()
