@@ -513,7 +513,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     [
         ("", "does not describe a data set"),
         ('{"format": "other"}', "does not describe a data set"),
-        ('{"format": "deepdiva-dataset", "format_version": 9}', "format version 9"),
+        ('{"format": "deepdiva-dataset", "format_version": 9}', "deepdiva-dataset 9"),
     ],
 )
 def test_a_damaged_description_is_an_error(tmp_path: Path, text: str, message: str) -> None:
