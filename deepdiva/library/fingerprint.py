@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepdiva.distance.plan import logarithmic_bands
 from deepdiva.note import Note
+import itertools
 
 BANDS = 113
 """One for each semitone from 29 Hz to 18.8 kHz."""
@@ -55,8 +56,8 @@ def fingerprint(sound: NDArray[np.float32], note: Note) -> Fingerprint:
     seconds = np.arange(len(frames)) * _HOP / rate
     release = min(note.length_seconds, note.render_seconds)
     found = np.full((SPANS, BANDS), np.nan, np.float32)
-    held = zip(HELD_SECONDS[:-1], HELD_SECONDS[1:], strict=True)
-    released = zip(RELEASED_SECONDS[:-1], RELEASED_SECONDS[1:], strict=True)
+    held = itertools.pairwise(HELD_SECONDS)
+    released = itertools.pairwise(RELEASED_SECONDS)
     spans = [(begin, end, release) for begin, end in held]
     spans += [(release + begin, release + end, note.render_seconds) for begin, end in released]
     for row, (begin, end, last) in enumerate(spans):

@@ -48,14 +48,10 @@ def nearest_picture(
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     ceiling_db = loudest_db(target, sample_rate)
     sounds = [(f"Target: {printable(title, _NAME)}", target)]
-    sounds += [
-        (
-            f"{place}. {printable(one.path.stem, _NAME)}\n{key_name(one.key)}, "
-            f"distance {one.distance:.3f}",
-            one.sound,
-        )
-        for place, one in enumerate(found, start=1)
-    ]
+    for place, one in enumerate(found, start=1):
+        name = f"{place}. {printable(one.path.stem, _NAME)}"
+        about = f"{key_name(one.key)}, distance {one.distance:.3f}"
+        sounds.append((f"{name}\n{about}", one.sound))
     for axis, (name, sound) in zip(axes, sounds, strict=False):
         draw_spectrogram(axis, sound, sample_rate, ceiling_db=ceiling_db)
         axis.set_title(name, loc="left", fontsize=10, parse_math=False)

@@ -81,7 +81,7 @@ def test_second_call_renders_nothing_and_damage_is_mended(folder, cached, librar
     assert open_library(folder, cached_in=cached).rendered == 0
 
 
-def test_what_cannot_be_played_is_named_and_stops_nothing(folder, cached, library, tmp_path):
+def test_what_cannot_be_played_is_named_and_stops_nothing(cached, library, tmp_path):
     for path in library.paths:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "a broken one.h2p").write_bytes(b"no preset")
@@ -133,7 +133,7 @@ def test_command_writes_previews_and_a_picture(folder, sound, tmp_path):
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
-    assert [one["key"] for one in result["found"]][0] == NOTE.pitch
+    assert next(one["key"] for one in result["found"]) == NOTE.pitch
     names = {"01 sharp.wav", "unnamed.png"}
     assert names < {path.name for path in output.iterdir()}
     assert len(list(output.iterdir())) == 3
@@ -147,8 +147,22 @@ def test_command_writes_previews_and_a_picture(folder, sound, tmp_path):
 def test_search_also_starts_from_a_library(folder, sound, tmp_path):
     done = CliRunner().invoke(
         main,
-        ["refine", str(sound), "--library", str(folder), "--no-predict", "--note-pitch", "53"]
-        + ["--evaluations", "8", "--free", "VCF1.Freq VCF1.Res", "-o", str(tmp_path), "--json"],
+        [
+            "refine",
+            str(sound),
+            "--library",
+            str(folder),
+            "--no-predict",
+            "--note-pitch",
+            "53",
+            "--evaluations",
+            "8",
+            "--free",
+            "VCF1.Freq VCF1.Res",
+            "-o",
+            str(tmp_path),
+            "--json",
+        ],
     )
     assert done.exit_code == 0, done.output
     values = Preset.read(tmp_path / "unnamed.h2p").values()
