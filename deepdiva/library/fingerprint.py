@@ -7,6 +7,7 @@ keys can be compared with a target at any other.
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 
 from deepdiva.distance.plan import logarithmic_bands
 from deepdiva.note import Note
-import itertools
 
 BANDS = 113
 """One for each semitone from 29 Hz to 18.8 kHz."""
@@ -135,7 +135,7 @@ def _moved(prints: Fingerprint, semitones: int) -> Fingerprint:
 def _levelled(prints: Fingerprint) -> Fingerprint:
     """At a mean power of 1, with the floor; shape as given."""
     power = prints.sum(axis=2).mean(axis=1)[:, None, None]
-    return prints / np.maximum(power, 1e-12) + np.float32(_FLOOR)
+    return np.asarray(prints / np.maximum(power, 1e-12) + np.float32(_FLOOR), np.float32)
 
 
 @lru_cache(maxsize=4)
