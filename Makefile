@@ -1,6 +1,8 @@
 # make demo   installs into .venv and matches the example sound: preset, preview, picture in demo/
 # make test   installs the test extras and runs what continuous integration runs
 # make docs   builds the documentation into site/
+# make soak   attacks the commands for 40 minutes: damaged files, kills (MINUTES=2: for two)
+# make versions  installs the lowest declared versions, and the newest, and tries both
 #
 # Without make (Windows): see "Install" in README.md.
 
@@ -11,10 +13,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOUND := examples/amsynth_brass.flac
 # Processes that test at most; fewer where there are fewer processors.
 JOBS ?= 8
+MINUTES ?= 40
 NAME := $(basename $(notdir $(SOUND)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs clean
+.PHONY: help demo test lint types check docs soak versions clean
 
 help:
 	@sed -n '/^# make/s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -42,8 +45,15 @@ check: $(VENV)/.installed-test
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
 
+soak: $(VENV)/.installed-test
+	$(BIN)/python scripts/attack.py soak --minutes $(MINUTES)
+
+versions: $(BIN)/python
+	$(BIN)/python scripts/versions.py lowest
+	$(BIN)/python scripts/versions.py newest
+
 clean:
-	rm -rf $(VENV) demo site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest soak demo site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The environment is made again only when it is missing, and filled again only when what it is
 # filled from has changed. pip leaves alone what is installed already.

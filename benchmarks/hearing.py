@@ -8,7 +8,8 @@ engine over keys 24 to 96, of two kinds: musical patches (oscillators in unison,
 fourths, 20 to 100 in level, filter open enough for the key) and patches drawn uniformly over the 11
 parameters of the 2021 project, where two oscillators are anything from 0 to 54 semitones apart and
 no key is the right one: there, either oscillator's pitch counts. `mixes` are synthesised: narrow
-pulses, fifths, sub-oscillators, ring modulation, noise as loud as the tone.
+pulses, fifths, sub-oscillators, ring modulation, noise as loud as the tone. `human` are patches of
+the whole panel as human presets are spread, those whose key is audible.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +27,10 @@ from numpy.typing import NDArray
 from deepdiva.hearing import understand
 from deepdiva.hearing.key import find_key, find_partials, track_pitch
 from deepdiva.note import Note
-from deepdiva.synths.diva import default_space
+from deepdiva.synths import synthesizer_of
+from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
+from deepdiva.synths.diva.prior.registry import prior_for
 
 RATE = 44100
 COUNT = 100
@@ -71,6 +75,76 @@ def uniform(count: int, seed: int) -> list[Sound]:
         if audio is not None:
             found.append(([float(key + patch[tune]) for tune in tunes], audio))
     return found
+
+
+def human(count: int, seed: int) -> list[Sound]:
+    """Engine sounds of the whole panel, drawn as human presets are spread; any oscillator counts.
+
+    Not every such patch has a key that can be heard: noise, ring modulation, a filter that whistles
+    by itself, LFOs at audible rates. The key is audible where the spectrum moves with it by a
+    semitone when the next key is played, and where the fundamental of an oscillator lies within
+    20 dB of the strongest line; other patches are left out.
+    """
+    prior, synth, rng = prior_for("human"), PanelRenderer(), np.random.default_rng(seed)
+    note = Note(length_seconds=1.5, render_seconds=1.5)
+    found: list[Sound] = []
+    for number, patch in enumerate(prior.sample(4 * count, seed, note)):
+        key = int(rng.integers(24, 97))
+        audio = _render(synth, patch, key, number)
+        above = None if audio is None else _render(synth, patch, key + 1, number)
+        if audio is None or above is None or not moves_with_key(audio, above):
+            continue
+        lines = find_partials(audio[round(0.1 * RATE) :], RATE)
+        strong = 69.0 + 12.0 * np.log2(lines.hertz[lines.levels_db > -20.0] / 440.0)
+        true = [key + semitones for semitones in oscillators(patch)]
+        if any(len(strong) and np.abs(strong - pitch).min() < 0.4 for pitch in true):
+            found.append((true, audio))
+        if len(found) == count:
+            break
+    return found
+
+
+def oscillators(patch: NDArray[np.float64]) -> list[float]:
+    """Pitches of the oscillators that a patch lets through, in semitones above the key."""
+
+    def value(name: str) -> float:
+        return float(patch[DIVA.index(name)])
+
+    first = 12.0 * float(np.clip(np.rint(value("OSC.Tune1") / 12.0), -2, 2))
+    model = int(value("OSC.Model"))
+    volumes = [value(f"OSC.Vol{number}") for number in (1, 2, 3)]
+    tunes = [first, value("OSC.Tune2"), value("OSC.Tune3")]
+    if model in (1, 4):
+        volumes = [100.0 - value("OSC.OscMix"), value("OSC.OscMix")]
+    elif model == 2:  # the sub-oscillator is one or two octaves below
+        volumes, tunes = [100.0, 100.0, 100.0], [first, first - 12.0, first - 24.0]
+    elif model == 3:
+        volumes = [volumes[k] * (value(f"OSC.Wave{k + 1}") < 4.0) for k in range(2)]
+    transposed = synthesizer_of(DIVA).transposition(patch)
+    loud = 0.1 * max(*volumes, 1.0)
+    return [transposed + t for t, v in zip(tunes, volumes, strict=False) if v > max(loud, 2.0)]
+
+
+def moves_with_key(audio: NDArray[np.float32], above: NDArray[np.float32]) -> bool:
+    """Whether a spectrum on an axis of semitones moves by one of them with the next key."""
+    here, there = _by_semitones(audio), _by_semitones(above)
+
+    def alike(shift: int) -> float:
+        one, two = here[: len(here) - shift], there[shift:]
+        return float((one * two).sum() / np.sqrt((one**2).sum() * (two**2).sum() + 1e-9))
+
+    moved = max(alike(3), alike(4), alike(5))
+    return moved > 0.8 and moved > alike(0) + 0.1
+
+
+def _by_semitones(audio: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Levels above -45 dB of quarters of a semitone from 16 Hz on."""
+    part = audio[round(0.1 * RATE) :]
+    power = np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 16)) ** 2
+    edges = np.maximum(1, (16.0 * 2.0 ** (np.arange(481) / 48.0) * (1 << 16) / RATE).astype(int))
+    bands = [power[i : max(j, i + 1)].max() for i, j in pairwise(edges)]
+    levels = 10.0 * np.log10(np.array(bands) + 1e-20)
+    return np.asarray(np.maximum(levels - levels.max() + 45.0, 0.0))
 
 
 def mixes(count: int, seed: int) -> list[Sound]:
@@ -242,6 +316,7 @@ def main() -> None:
         recordings(Path(folder), int(key))
     sets = {
         "musical": musical(arguments.count, 1),
+        "human": human(arguments.count, 5),
         "uniform": uniform(arguments.count, 2),
         "mixes": mixes(arguments.count, 3),
     }

@@ -302,6 +302,7 @@ def cut_target(
     *,
     offset: float = 0.0,
     without: tuple[float, float] | None = None,
+    says_fit: bool = True,
 ) -> Target:
     """The part of a recording that is matched with a note.
 
@@ -312,6 +313,7 @@ def cut_target(
         report: gets a sentence for whatever is done.
         offset: constant offset that is taken away.
         without: seconds from `begin` on between which nothing changes, and which are left out.
+        says_fit: whether to report what is done to bring it to the note's length.
 
     Raises:
         AudioError: less than a sample, or a file that cannot be read any more.
@@ -330,7 +332,8 @@ def cut_target(
             f"{recording.path} lasts {remains:.2g} s, less than a sample at "
             f"{note.sample_rate:,} Hz: choose a longer recording."
         )
-    return Target(_fit(mono, note, report), tuple(report), recording.path)
+    audio = _fit(mono, note, report if says_fit else [])
+    return Target(audio, tuple(report), recording.path)
 
 
 def begin_before(onset_seconds: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import escape
 from pathlib import Path
 
 from deepdiva.errors import InvalidValueError
@@ -17,7 +18,10 @@ _RESERVED = frozenset(
 )
 """Of Windows, whatever the suffix."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls, separators of lines, and marks that turn the direction of writing."""
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
@@ -38,12 +42,36 @@ def one_line(text: str, longest: int = 300) -> str:
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
+def html_text(text: str) -> str:
+    """Text of an HTML page or attribute."""
+    return escape(printable(text))
+
+
 def csv_cell(value: object) -> object:
     """A cell of a table: text that a spreadsheet would take for a formula begins with a quote."""
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    risky = text.startswith(_FORMULA) or value.startswith(_FORMULA)
+    return f"'{text}" if risky else text
+
+
+def check_visible(what: str, name: str) -> str:
+    """Refuse a name with a character that nobody sees: a control, a mark of direction.
+
+    Returns:
+        The name.
+
+    Raises:
+        InvalidValueError: it holds one.
+    """
+    odd = _UNSEEN.search(name)
+    if odd is not None:
+        raise InvalidValueError(
+            f"{one_line(repr(name), 80)} cannot name a {what}: it holds a character that nobody "
+            f"sees (U+{ord(odd.group()):04X}). Rename it."
+        )
+    return name
 
 
 def check_name(what: str, name: str) -> str:
@@ -60,12 +88,7 @@ def check_name(what: str, name: str) -> str:
         InvalidValueError: it is empty, too long, reserved, ends in a dot or blank, or holds a
             separator, a character that some disk refuses or one that nobody sees.
     """
-    shown = one_line(repr(name), 80)
-    if not name.isprintable():
-        raise InvalidValueError(
-            f"{shown} cannot name a {what}: it holds a character that nobody sees (U+"
-            f"{ord(next(c for c in name if not c.isprintable())):04X}). Rename it."
-        )
+    shown = one_line(repr(check_visible(what, name)), 80)
     if not name or _FORBIDDEN.search(name) or name[-1] in ". ":
         raise InvalidValueError(
             f"{shown} cannot name a {what}: it becomes a file name, so leave out "

@@ -186,6 +186,7 @@ SEARCH_KEYS = {
     "renderer": table(),
     "note": NOTE,
     "heard": table(),
+    "pieces": each(NOTE),
     "settings": table(),
     "space": SPACE,
     "start": optional(text()),
@@ -211,7 +212,7 @@ def _generation(value: Any, place: str) -> None:
         {"gain": number(), "failures": each(text()), "residuals": text("[A-Za-z0-9+/]*={0,2}")},
     )(value, place)
     if value.get("gain", 1.0) <= 0:
-        raise Unfit("gain", f"is {value['gain']!r} as gain: it must be a number above 0")
+        raise Unfit("gain", f"is {value['gain']!r}, and must be a number above 0")
     if len(value["distances"]) != len(value["points"]):
         raise Unfit("points", f"are {len(value['points'])} for {len(value['distances'])} distances")
     if len({len(point) for point in value["points"]}) != 1:

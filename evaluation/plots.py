@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from contextlib import AbstractContextManager
-from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.summary import SECONDS, Summary
+from deepdiva.names import html_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,7 +201,7 @@ def _svg(figure: Figure, description: str) -> str:
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = svg.replace(_TEXT, "currentColor").replace(_LINE, "var(--line)")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()
+    return svg.replace("<svg", f'<svg role="img" aria-label="{html_text(description)}"', 1).strip()
 
 
 def _short(name: str, most: int = 22) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from importlib.resources import files
 from string import Template
 
@@ -11,6 +10,7 @@ from deepdiva.evaluation import sections, sound_cards, tables
 from deepdiva.evaluation.folder import RunFolder
 from deepdiva.evaluation.summary import Summary, summarise, value
 from deepdiva.files import atomic_write
+from deepdiva.names import html_text
 from deepdiva.parameters import ParameterTable
 
 REPORT = "report.html"
@@ -46,14 +46,14 @@ def page(summary: Summary, folder: RunFolder, table: ParameterTable) -> str:
     ]
     info = summary.info
     return Template(_asset("report.html")).substitute(
-        title=escape(f"Evaluation on {info.test_set}"),
+        title=html_text(f"Evaluation on {info.test_set}"),
         style=_asset("report.css"),
         introduction=sections.introduction(summary),
         result=sections.result(summary),
         plots=sections.pictures(summary),
         comparisons=sections.comparisons(summary),
         sounds=f'{sound_cards.index(summary)}\n<div id="list">{"".join(cards)}</div>',
-        footer=f"Made by deepdiva {escape(info.deepdiva)}, metrics of version {info.panel}. "
+        footer=f"Made by deepdiva {html_text(info.deepdiva)}, metrics of version {info.panel}. "
         "The page needs no network: sounds are MP3s for listening, and the WAV files that were "
         "scored lie beside it.",
         data=_data(summary),

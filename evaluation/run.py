@@ -7,6 +7,7 @@ run goes on where it stopped, and a failure stays in its cell.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections import Counter
@@ -171,7 +172,11 @@ def describe(
             for sound in collection.sounds
         ],
         left_out=collection.left_out,
-        contenders={contender.name: dict(contender.describe()) for contender in contenders},
+        # Through JSON and back, so that it compares with what a file holds.
+        contenders={
+            contender.name: json.loads(json.dumps(dict(contender.describe())))
+            for contender in contenders
+        },
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 
 from deepdiva.evaluation import metrics, plots
 from deepdiva.evaluation.measure import Measure
 from deepdiva.evaluation.statistics import FEWEST_SOUNDS, Interval
 from deepdiva.evaluation.summary import RENDERS, SECONDS, Average, MethodSummary, Summary
 from deepdiva.evaluation.tables import number, percent
+from deepdiva.names import html_text
 
 EXPLANATION = """
 <p>Every match was written as a preset, read back from disk and played again. It was struck
@@ -34,7 +34,7 @@ def introduction(summary: Summary) -> str:
         f"<p>{len(info.sounds)} sounds, {len(summary.contenders)} contenders, {len(free)} free "
         f"parameters. Note {note['pitch']}, velocity {note['velocity']}, "
         f"{note['render_seconds']:g}&nbsp;s at {note['sample_rate']:,}&nbsp;Hz; presets played by "
-        f"{escape(info.played_by)}.</p>"
+        f"{html_text(info.played_by)}.</p>"
     )
     if not summary.complete:
         text += (
@@ -43,7 +43,7 @@ def introduction(summary: Summary) -> str:
         )
     if info.left_out:
         reasons = "".join(
-            f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in info.left_out.items()
+            f"<li>{html_text(name)}: {html_text(why)}</li>" for name, why in info.left_out.items()
         )
         text += (
             f"<details><summary>{len(info.left_out)} left out, since nothing can match them"
@@ -80,7 +80,7 @@ def result(summary: Summary) -> str:
     rows = []
     for place, contender in enumerate(summary.contenders):
         cells = [
-            f'<th scope="row">{dot(place)}{escape(contender.name)}</th>',
+            f'<th scope="row">{dot(place)}{html_text(contender.name)}</th>',
             _average_cell(contender, primary, best),
             _share_cell(contender.at_floor),
             _share_cell(contender.probe.nearer if contender.probe else None),
@@ -90,8 +90,8 @@ def result(summary: Summary) -> str:
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     definitions = "".join(
-        f"<div><dt>{escape(m.heading)} {'↓' if m.better == 'lower' else '↑'}</dt>"
-        f"<dd>{escape(m.summary)}</dd></div>"
+        f"<div><dt>{html_text(m.heading)} {'↓' if m.better == 'lower' else '↑'}</dt>"
+        f"<dd>{html_text(m.summary)}</dd></div>"
         for m in figures
     )
     explanation = EXPLANATION.format(strikes=summary.info.settings["strikes"])
@@ -126,7 +126,7 @@ def pictures(summary: Summary) -> str:
         ),
         (
             plots.extremes(summary),
-            f"Best and worst sounds of {escape(summary.contenders[0].name)}.",
+            f"Best and worst sounds of {html_text(summary.contenders[0].name)}.",
         ),
     )
     return "\n".join(
@@ -149,7 +149,7 @@ def contender_headers(names: Sequence[str]) -> str:
     """Column headings that carry the methods' colours."""
     return "".join(
         f'<th scope="col" class="plain" style="border-top-color:{plots.colour(place)}">'
-        f"{escape(name)}</th>"
+        f"{html_text(name)}</th>"
         for place, name in enumerate(names)
     )
 
@@ -177,7 +177,7 @@ def _pairs(summary: Summary) -> str:
             )
     header = contender_headers(names)
     rows = "".join(
-        f'<tr><th scope="row">{dot(place)}{escape(row)}</th>'
+        f'<tr><th scope="row">{dot(place)}{html_text(row)}</th>'
         + "".join(cells.get((row, column), "<td>·</td>") for column in names)
         + "</tr>"
         for place, row in enumerate(names)
@@ -215,7 +215,7 @@ def _probes(summary: Summary) -> str:
         else:
             verdict = '<span class="good">answers the sound it was asked about</span>'
         rows.append(
-            f'<tr><th scope="row">{dot(place)}{escape(contender.name)}</th>'
+            f'<tr><th scope="row">{dot(place)}{html_text(contender.name)}</th>'
             f"<td>{number(probe.own)}</td><td>{number(probe.other)}</td>"
             f"<td>{percent(probe.nearer)}</td><td>{percent(probe.first)}</td><td>{verdict}</td></tr>"
         )
@@ -250,7 +250,7 @@ def _parameters(summary: Summary) -> str:
         cells = "".join(
             f"<td{_best(error == least)}>{_error(error, is_class)}</td>" for error in errors
         )
-        rows.append(f'<tr><th scope="row">{escape(entry["name"])}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{html_text(entry["name"])}</th>{cells}</tr>')
     exchanged = sum(contender.exchanged for contender in summary.contenders)
     said = f" {exchanged} matches were compared so." if exchanged else " No match was."
     return f"""
@@ -274,7 +274,7 @@ def _error(error: float | None, is_class: bool) -> str:
 
 def _sortable(label: str, *, descending: bool = False) -> str:
     first = ' data-first="descending"' if descending else ""
-    return f'<th scope="col"{first}><button type="button">{escape(label)}</button></th>'
+    return f'<th scope="col"{first}><button type="button">{html_text(label)}</button></th>'
 
 
 def _measure_header(measure: Measure) -> str:
@@ -330,4 +330,6 @@ def _best(leads: bool) -> str:
 
 def options(pairs: Sequence[tuple[str, str]]) -> str:
     """Entries of a selection: value and what it is called."""
-    return "".join(f'<option value="{escape(v)}">{escape(label)}</option>' for v, label in pairs)
+    return "".join(
+        f'<option value="{html_text(v)}">{html_text(text)}</option>' for v, text in pairs
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.sections import contender_headers, dot, options
 from deepdiva.evaluation.summary import Floor, Summary, value
 from deepdiva.evaluation.tables import number
+from deepdiva.names import html_text
 from deepdiva.parameters import Parameter, ParameterTable
 
 LEAD_COLUMNS = 2
@@ -47,7 +46,7 @@ def index(summary: Summary) -> str:
         header.append(
             f'<th scope="col" data-contender data-first="descending" '
             f'style="border-top-color:{plots.colour(place)}">'
-            f'<button type="button">{escape(contender.name)}</button></th>'
+            f'<button type="button">{html_text(contender.name)}</button></th>'
         )
     with_card = set(shown(summary))
     rows = [
@@ -57,7 +56,7 @@ def index(summary: Summary) -> str:
     missing = len(rows) - len(with_card)
     partial = (
         f" {missing} sounds between the best and the worst of "
-        f"{escape(summary.contenders[0].name)} stand only in the table."
+        f"{html_text(summary.contenders[0].name)} stand only in the table."
         if missing
         else ""
     )
@@ -117,7 +116,7 @@ def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable)
         name = contender.name
         takes.append(
             _take(
-                f"{dot(order)}{escape(name)}",
+                f"{dot(order)}{html_text(name)}",
                 _match_words(result, folder, summary.floors[sound.name]),
                 "" if audio is None else _player(audio, rate, gain, name),
                 _picture(pictures[order + 1], rate, top_db, name),
@@ -129,7 +128,7 @@ def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable)
     )
     return f"""
 <details class="sound" id="sound-{place}">
-<summary><h3>{escape(sound.name)}</h3>
+<summary><h3>{html_text(sound.name)}</h3>
 <span class="dim">best {number(best)}, noise floor {_floor(summary.floors[sound.name])}</span>
 </summary>
 <div class="inside">
@@ -143,7 +142,7 @@ def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable)
 
 
 def _row(summary: Summary, place: int, sound: SoundEntry, *, linked: bool) -> str:
-    name = escape(sound.name)
+    name = html_text(sound.name)
     heading = f'<a href="#sound-{place}">{name}</a>' if linked else name
     floor = summary.floors[sound.name].distance
     results = [cells.get(sound.name) for cells in _cells(summary)]
@@ -191,7 +190,7 @@ def _target_words(sound: SoundEntry, gain: float) -> str:
     words = [*sound.report]
     if gain < 1:
         words.append(f"All are played {-20 * np.log10(gain):.1f} dB quieter, so that none clips.")
-    return "".join(f'<p class="dim">{escape(sentence)}</p>' for sentence in words)
+    return "".join(f'<p class="dim">{html_text(sentence)}</p>' for sentence in words)
 
 
 def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
@@ -206,10 +205,10 @@ def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
     )
     words = f'<p class="dim">distance {number(score)}{reached}{badge}</p>'
     if result.error:
-        return f'{words}<p class="bad">{escape(result.error)}</p>'
+        return f'{words}<p class="bad">{html_text(result.error)}</p>'
     preset = folder.preset_path(result.contender, result.sound)
     address = media.data_uri("application/octet-stream", preset.read_bytes())
-    name = escape(f"{result.sound} ({result.contender}).h2p")
+    name = html_text(f"{result.sound} ({result.contender}).h2p")
     return (
         f'{words}<p><a download="{name}" href="{address}">Preset</a> '
         f'<span class="dim">in {number(result.seconds)} s</span></p>'
@@ -218,7 +217,7 @@ def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
 
 def _player(audio: NDArray[np.float32], rate: int, gain: float, name: str) -> str:
     address = media.data_uri("audio/mpeg", media.mp3(audio * np.float32(gain), rate))
-    return f'<audio controls preload="none" aria-label="{escape(name)}" src="{address}"></audio>'
+    return f'<audio controls preload="none" aria-label="{html_text(name)}" src="{address}"></audio>'
 
 
 def _picture(decibels: NDArray[np.float64] | None, rate: int, top_db: float, name: str) -> str:
@@ -233,7 +232,7 @@ def _picture(decibels: NDArray[np.float64] | None, rate: int, top_db: float, nam
     )
     return (
         f'<div class="picture"><img width="{width}" height="{height}" loading="lazy" '
-        f'alt="Spectrogram of {escape(name)}" src="{address}">{ticks}'
+        f'alt="Spectrogram of {html_text(name)}" src="{address}">{ticks}'
         '<span class="head" aria-hidden="true"></span></div>'
     )
 
@@ -264,7 +263,7 @@ def _parameter_table(
             style = ' class="off"' if wrong else ""
             cells += f"<td{style}>{_setting(parameter, result.values[name])}</td>"
         unit = f" [{parameter.unit}]" if parameter.unit and not parameter.is_class else ""
-        rows.append(f'<tr><th scope="row">{escape(name + unit)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{html_text(name + unit)}</th>{cells}</tr>')
     marked = " Marked: a class that is not the target's." if sound.values else ""
     return f"""<div><p class="dim">Free parameters.{marked}</p>
 <div class="scroll stick" role="region" aria-label="Parameters" tabindex="0">
@@ -275,7 +274,7 @@ def _parameter_table(
 def _setting(parameter: Parameter, value: float) -> str:
     """A value as a preset's panel shows it; the unit stands in the row's heading."""
     if parameter.choices:
-        return escape(parameter.label(value))
+        return html_text(parameter.label(value))
     return f"{value:.2f}"
 
 
@@ -292,7 +291,7 @@ def _figure_table(summary: Summary, results: list[Result | None]) -> str:
             for figure in figures
         )
         arrow = "↓" if measure.better == "lower" else "↑"
-        rows.append(f'<tr><th scope="row">{escape(measure.heading)} {arrow}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{html_text(measure.heading)} {arrow}</th>{cells}</tr>')
     return f"""<div><p class="dim">Figures of this sound.</p>
 <div class="scroll stick" role="region" aria-label="Figures" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">Measure</th>{header}</tr></thead>

@@ -20,6 +20,7 @@ from deepdiva.evaluation.summary import (
     Summary,
     value,
 )
+from deepdiva.names import csv_cell, printable
 
 FORMAT = "deepdiva evaluation 1"
 """First entry of `summary.json`; grows when its layout changes."""
@@ -64,7 +65,7 @@ def to_csv(summary: Summary) -> bytes:
     for contender, cells in summary.results.items():
         for sound, result in cells.items():
             writer.writerow(
-                [sound, contender, result.status, result.error or ""]
+                [*map(csv_cell, (sound, contender, result.status, result.error or ""))]
                 + [summary.floors[sound].distance, result.restrike]
                 + [value(result, measure) for measure in MEASURES]
                 + [result.values.get(name) for name in names]
@@ -157,8 +158,15 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list
     return [
         "| " + " | ".join(header) + " |",
         "|" + "---|" * len(header),
-        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows),
+        *(
+            "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in row) + " |"
+            for row in rows
+        ),
     ]
+
+
+def _markdown_cell(text: str) -> str:
+    return printable(text).replace("|", "\\|")
 
 
 def number(value: float | None) -> str:

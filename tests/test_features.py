@@ -234,7 +234,7 @@ def test_wrong_scaler_files_are_named(tmp_path: Path) -> None:
     for text in ("{}", "[1, 2]", "not json", json.dumps({"format": "other"})):
         path = tmp_path / "scaler.json"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(InvalidValueError, match="no scaler file"):
+        with pytest.raises(InvalidValueError, match="does not describe a scaler"):
             Scaler.read(path)
     with pytest.raises(InvalidValueError, match="must hold 0"):
         Scaler.fit([np.zeros((1, 1, 1), np.float32)], MfccSettings(), 1, axes=(1,))

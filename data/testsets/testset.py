@@ -178,7 +178,9 @@ class TestSet:
         Raises:
             AudioError: another sample rate than the note's, or no sound file.
         """
-        samples, sample_rate = read_audio(self.path(sound))
+        samples, sample_rate = read_audio(
+            self.path(sound), length_seconds=self.note.render_seconds + 1.0
+        )
         if sample_rate != self.note.sample_rate:
             raise AudioError(
                 f"{self.path(sound)} has {sample_rate} samples per second and the set's note "

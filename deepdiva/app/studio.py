@@ -105,12 +105,20 @@ class Studio:
     def open(self) -> None:
         """Start the processes and go on with searches that were interrupted; on the event loop."""
         self._loop = asyncio.get_running_loop()
-        self._searchers[0].child.send(("warm", None))
         self._warming = [asyncio.create_task(self._warm_listening())]
         for take in self.library.takes.values():
             if take.state == "running":
                 take.state = "waiting"
         self._fill()
+        if self._searchers[0].take is None:
+            self._searchers[0].child.send(("warm", None))
+
+    def _warmed_by_search(self) -> None:
+        """A search, for the user or to warm up, has loaded and compiled all that it needs."""
+        if "search" in self._cold:
+            self._warmed("search")
+            # Not before: both would compile the same code.
+            self._warming.append(asyncio.create_task(self._warm_player()))
 
     def _warmed(self, part: str) -> None:
         self._cold.discard(part)
@@ -262,9 +270,7 @@ class Studio:
     def _heard_from(self, one: _Searcher, message: tuple[str, Any]) -> None:
         kind, content = message
         if kind == "ready":
-            self._warmed("search")
-            # Not before: both would compile the same code.
-            self._warming.append(asyncio.create_task(self._warm_player()))
+            self._warmed_by_search()
             return
         take_id, news = content
         take = self.library.takes.get(take_id)
@@ -273,6 +279,7 @@ class Studio:
         if kind == "told":
             self._progress(take, news)
             return
+        self._warmed_by_search()
         one.take = None
         if kind == "done":
             self._end(take, answer=news)
@@ -285,6 +292,7 @@ class Studio:
         if news["kind"] == "said":
             live.said.append(news["sentence"])
         else:
+            self._warmed_by_search()
             for name in ("stage", "share", "left_seconds", "evaluations"):
                 setattr(live, name, news[name])
             live.best = news.get("best", live.best)

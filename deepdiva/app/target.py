@@ -17,7 +17,7 @@ from deepdiva.pipeline.options import RecordingChoice
 if TYPE_CHECKING:
     from deepdiva.pipeline.note_choice import Listened
 
-LONGEST_MATCHED_SECONDS = 6.0
+LONGEST_MATCHED_SECONDS = 8.0
 """Of a longer note so much is matched unless the user says otherwise: a search takes as long as
 what it renders."""
 

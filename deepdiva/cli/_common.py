@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._key import key
+from deepdiva.cli._tables import safe_console
 from deepdiva.hosts.quality import (
     ACCURACIES,
     OFFLINE_ACCURACIES,
@@ -326,9 +327,7 @@ def make_output(folder: Path) -> None:
 
 def console() -> Console:
     """Rich console on stderr, so that stdout holds nothing but results."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+    return safe_console(stderr=True)
 
 
 def warn(screen: Console, sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from deepdiva.names import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ class Bar:
             expand=True,
             disable=not screen.is_terminal,
         )
-        self._task = self._bar.add_task(name, total=total, state="preparing")
+        self._task = self._bar.add_task(printable(name), total=total, state="preparing")
 
     def __enter__(self) -> Bar:
         self._bar.start()
@@ -69,7 +69,7 @@ def show(match: Match) -> None:
     """What the match rests on, as a table on stdout."""
     from rich.table import Table
 
-    from deepdiva.cli._tables import results_console
+    from deepdiva.cli._tables import echo, results_console
 
     explanation = match.result.explanation
     if explanation is None:
@@ -89,7 +89,7 @@ def show(match: Match) -> None:
         )
     results_console().print(table)
     for path in match.alternatives:
-        click.echo(f"hardly to be told from it: {path}")
+        echo(f"hardly to be told from it: {path}")
 
 
 def _as_good(role: ParameterRole, *, is_class: bool) -> str:

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepdiva.names import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from deepdiva.parameters import Parameter
 
 
-def results_console() -> Console:
-    """Rich console on stdout, which shows text as it is: no markup, no highlighting."""
+def safe_console(**options: Any) -> Console:
+    """Rich console that shows no letter that could upset a terminal (`printable`).
+
+    Args:
+        options: of `rich.console.Console`.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    class SafeConsole(Console):
+        """Every text passes here, of cells of tables, too."""
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
+    return SafeConsole(highlight=False, **options)
+
+
+def results_console() -> Console:
+    """Rich console on stdout, which shows text as it is: no markup, no highlighting."""
+    return safe_console(markup=False, emoji=False)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line without what could upset a terminal."""
+    click.echo(printable(text), err=err)
 
 
 def table_of(*headings: str) -> Table:

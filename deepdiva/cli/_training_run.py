@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from deepdiva.cli._common import console
+from deepdiva.cli._tables import echo
 from deepdiva.pipeline.train import Training, TrainRequest
 
 if TYPE_CHECKING:
@@ -34,10 +33,10 @@ def run(folder: Path, request: TrainRequest, *, resume: bool) -> None:
         raise
     stopped = ", stopped early" if result.stopped_early else ""
     epochs = f"{result.epochs} epoch{'s' * (result.epochs > 1)}"
-    click.echo(f"{epochs}, {result.sounds:,} sounds{stopped}.")
+    echo(f"{epochs}, {result.sounds:,} sounds{stopped}.")
     for name, value in result.metrics.items():
-        click.echo(f"{name:>32} {value:9.4f}")
-    click.echo(str(training.written))
+        echo(f"{name:>32} {value:9.4f}")
+    echo(str(training.written))
 
 
 @contextmanager

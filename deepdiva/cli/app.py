@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from deepdiva.cli._tables import echo
 from deepdiva.errors import MissingFeatureError
 
 USUAL_PORT = 8421
@@ -56,8 +57,8 @@ def command(
         ) from error
 
     def on_open(address: str) -> None:
-        click.echo(f"DeepDiva is open at {address}")
-        click.echo("Ctrl-C ends it.", err=True)
+        echo(f"DeepDiva is open at {address}")
+        echo("Ctrl-C ends it.", err=True)
         if not no_browser:
             import webbrowser
 

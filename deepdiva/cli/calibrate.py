@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import json_option, print_json
-from deepdiva.cli._tables import results_console, table_of
+from deepdiva.cli._tables import echo, results_console, table_of
 
 if TYPE_CHECKING:
     from deepdiva.calibration import KnownSounds
@@ -173,4 +173,4 @@ def cross_command(
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    echo(line, err=True)

@@ -140,13 +140,13 @@ def _tell(comparison: Comparison, screen: Console) -> None:
 
 def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> None:
     """Tables on stdout, one for each contender that changed."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from deepdiva.cli._tables import safe_console
     from deepdiva.evaluation.tables import number, percent
 
-    screen = Console(highlight=False)
+    screen = safe_console()
     _tell(comparison, screen)
     shown = [change for change in changes if show_all or change.pairing.verdict != "unclear"]
     if not shown:

@@ -22,6 +22,7 @@ from deepdiva.cli._common import (
     space_options,
     typed,
 )
+from deepdiva.cli._tables import echo
 from deepdiva.cli.dataset_inspect import counted, inspect_command
 from deepdiva.data.corpora.backends import BACKENDS, Workers
 from deepdiva.data.corpora.faults import QualityPolicy
@@ -263,7 +264,7 @@ def command(
     if as_json:
         print_json(as_dict(summary, data_path / folder_name))
     else:
-        click.echo(sentence(summary, data_path / folder_name))
+        echo(sentence(summary, data_path / folder_name))
 
 
 def progress_bar() -> Progress:

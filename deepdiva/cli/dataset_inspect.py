@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import force_option, json_option, print_json
+from deepdiva.cli._tables import echo
 from deepdiva.note import Note
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def inspect_command(
     else:
         show(found, dataset.description.renderer, dataset.note)
         if target is not None:
-            click.echo(f"Contact sheet: {target}")
+            echo(f"Contact sheet: {target}")
     if damaged:
         raise InvalidValueError(
             f"{', '.join(map(str, damaged))}: the checksum is another than when the file was made. "
@@ -93,7 +94,7 @@ def draw_prior(name: str, target: Path, force: bool) -> None:
 
     check_target(target, force)
     atomic_write(target, prior_picture(prior_for(name)), force)
-    click.echo(f"Histograms: {target}")
+    echo(f"Histograms: {target}")
 
 
 def show(found: Inspection, renderer: dict[str, Any], note: Note) -> None:

@@ -90,9 +90,10 @@ def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
 def show(checks: list[Check]) -> None:
     """Print the findings as a table, and below it what to do."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from deepdiva.cli._tables import safe_console
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "Looked at", "Found"):
@@ -107,7 +108,7 @@ def show(checks: list[Check]) -> None:
         if check.remedy:
             found += f"\n[cyan]-> {escape(check.remedy)}[/cyan]"
         table.add_row(_MARKS[check.status], escape(check.subject), found)
-    screen = Console(highlight=False, emoji=False)
+    screen = safe_console(emoji=False)
     screen.print(table)
     problems = sum(check.status == "problem" for check in checks)
     screen.print("No problem found." if not problems else f"[red]{problems} to mend.[/red]")

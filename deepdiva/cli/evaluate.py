@@ -21,6 +21,7 @@ from deepdiva.cli._common import (
     typed,
     work_options,
 )
+from deepdiva.cli._tables import echo, safe_console
 from deepdiva.note import Note
 from deepdiva.pipeline.evaluate import DEFAULT_CONTENDERS, EvaluateOptions, Evaluation, prepared
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
@@ -179,7 +180,7 @@ def command(
         print_json(_result(summary, folder))
         return
     _print(summary)
-    click.echo(f"Report: {folder.path / REPORT}")
+    echo(f"Report: {folder.path / REPORT}")
 
 
 def _run(screen: Console, evaluation: Evaluation) -> None:
@@ -230,7 +231,6 @@ def _print(summary: Summary) -> None:
     probe.
     """
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -257,7 +257,7 @@ def _print(summary: Summary) -> None:
             number(contender.averages[SECONDS.key].median.value),
             str(contender.counts["failed"]),
         )
-    Console(highlight=False).print(table)
+    safe_console().print(table)
 
 
 def _share(share: Interval | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deepdiva.cli._common import console, force_option, json_option, print_json
+from deepdiva.cli._tables import echo
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MfccSettings, usual_fmax
 
@@ -182,7 +183,7 @@ def command(
     if as_json:
         print_json({"file": target, "shape": shape, "scaler": scaler_path})
     else:
-        click.echo(f"{target}: {' x '.join(map(str, shape))}")
+        echo(f"{target}: {' x '.join(map(str, shape))}")
 
 
 def progress_bar() -> Progress:

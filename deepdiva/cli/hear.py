@@ -11,6 +11,7 @@ import click
 from deepdiva.cli import EXIT_USER_ERROR
 from deepdiva.cli._common import console, force_option, json_option, make_output, print_json
 from deepdiva.cli._key import key
+from deepdiva.cli._tables import echo
 from deepdiva.errors import DeepDivaError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _show(found: Sequence[Heard]) -> None:
     results_console().print(table)
     for heard in found:
         for remark in heard.remarks:
-            click.echo(f"{printable(heard.path.name)}: {remark}")
+            echo(f"{printable(heard.path.name)}: {remark}")
 
 
 def _name(key: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli._common import console, json_option, print_json
-from deepdiva.cli._tables import by_section, results_console, table_of
+from deepdiva.cli._tables import by_section, echo, results_console, table_of
 from deepdiva.names import printable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def show_differences(first: Preset, second: Preset, differences: dict[str, Any])
             shown = [ABSENT if text is None else printable(text) for text in texts]
             table.add_row("", printable(name), "", *shown)
     if not table.row_count:
-        click.echo("The presets hold the same values and the same words.")
+        echo("The presets hold the same values and the same words.")
         return
     screen = results_console()
     for letter, preset in (("A", first), ("B", second)):

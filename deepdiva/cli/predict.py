@@ -24,6 +24,7 @@ from deepdiva.cli._common import (
     say,
     work_options,
 )
+from deepdiva.cli._tables import echo
 from deepdiva.errors import InvalidValueError
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import RecordingChoice, RendererChoice, SpaceChoice
@@ -185,7 +186,7 @@ def show(found: Predicted) -> None:
     from deepdiva.cli._tables import results_console, table_of
 
     job, answer = found.job, found.answer
-    click.echo(
+    echo(
         f"{job.sound} -> {job.preset}: distance {answer.chosen.distance:.4f}, nearest of "
         f"{len(answer.chosen.distances)} in {answer.seconds:.1f} s"
     )

@@ -26,6 +26,7 @@ from deepdiva.cli._common import (
     work_options,
 )
 from deepdiva.cli._refine_report import Bar, line, part_line, show, summary
+from deepdiva.cli._tables import echo
 from deepdiva.interruption import exit_code
 from deepdiva.pipeline.match import MatchOptions, prepared
 from deepdiva.pipeline.note_choice import NoteChoice
@@ -225,9 +226,9 @@ def command(
         for match in _matches(run, screen):
             results.append(summary(match, run.renderer))
             if not result.as_json:
-                click.echo(line(match))
+                echo(line(match))
                 for part in match.parts:
-                    click.echo(part_line(part))
+                    echo(part_line(part))
                 if len(run.tasks) == 1:
                     show(match)
     if result.as_json:

@@ -24,6 +24,7 @@ from deepdiva.cli._common import (
     work_options,
 )
 from deepdiva.cli._played import Played, played_options
+from deepdiva.cli._tables import echo
 from deepdiva.errors import DeepDivaError, InvalidValueError, PresetError
 from deepdiva.files import collect_files
 from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
@@ -223,7 +224,7 @@ def _tell(result: dict[str, Any], screen: Console, verbose: bool) -> None:
         return
     quieter = result.get("quieter_db", 0.0)
     lowered = f", {quieter:.1f} dB quieter to fit" if quieter else ""
-    click.echo(f"{source} -> {result['sound']}: {level(result['peak_db'])}{lowered}")
+    echo(f"{source} -> {result['sound']}: {level(result['peak_db'])}{lowered}")
     if result["ignored"]:
         say(f"{source}: not honoured: {grouped(result['ignored'])}.", "yellow")
     if verbose and result["uncalibrated"]:

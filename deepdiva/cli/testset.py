@@ -18,6 +18,7 @@ from deepdiva.cli._common import (
     space_options,
     typed,
 )
+from deepdiva.cli._tables import echo
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
@@ -57,8 +58,8 @@ def list_command(as_json: bool) -> None:
         return
     for entry in entries:
         here = f"{entry['here']} in {entry['folder']}" if entry["here"] else "none here yet"
-        click.echo(f"{entry['name']}: {entry['about']}; {here}")
-    click.echo(f"Cache: {cache_folder()} (set DEEPDIVA_CACHE to move it).")
+        echo(f"{entry['name']}: {entry['about']}; {here}")
+    echo(f"Cache: {cache_folder()} (set DEEPDIVA_CACHE to move it).")
 
 
 @command.command("get")
@@ -219,6 +220,6 @@ def tell(there: TestSet, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"{there.folder}: {len(there.sounds)} sounds; {there.origin}.")
+    echo(f"{there.folder}: {len(there.sounds)} sounds; {there.origin}.")
     if there.missing:
-        click.echo(f"{len(there.missing)} are missing: {', '.join(there.missing)}.")
+        echo(f"{len(there.missing)} are missing: {', '.join(there.missing)}.")

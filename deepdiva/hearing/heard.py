@@ -144,6 +144,7 @@ def hear_target(
     channel: int | None = None,
     begin_seconds: float,
     steady: tuple[float, float] | None = None,
+    says_fit: bool = True,
 ) -> Target:
     """The target of a match of a recording that was understood.
 
@@ -155,6 +156,7 @@ def hear_target(
         channel: as it was asked for.
         begin_seconds: where the target begins, from the beginning of the part.
         steady: seconds from there on that are left out, and that `note` does not hold either.
+        says_fit: whether to report what is done to bring it to the note's length.
 
     Raises:
         AudioError: a file that cannot be read any more.
@@ -168,7 +170,15 @@ def hear_target(
     if begin_seconds:
         report.append(f"Trimmed {begin_seconds:.3f} s before the sound begins.")
     frame = round(begin_seconds * heard.sample_rate)
-    return cut_target(recording, frame, note, report, offset=heard.offset, without=steady)
+    return cut_target(
+        recording,
+        frame,
+        note,
+        report,
+        offset=heard.offset,
+        without=steady,
+        says_fit=says_fit,
+    )
 
 
 def key_name(key: int) -> str:

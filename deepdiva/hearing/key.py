@@ -31,7 +31,7 @@ _DEPTH_DB = 60.0
 _PROMINENCE_DB = 8.0
 _PEAKS = 60
 _TELLING_SECONDS = 0.25
-_WIDTH_CENTS, _WIDTH_HZ = 30.0, 1.5
+_WIDTH_CENTS, _WIDTH_HZ = 30.0, 0.8
 _HARMONICS = 12
 _SECOND = 0.1
 _REST, _OWN, _NOBODY_PLAYS = 0.12, 0.05, 0.3
@@ -40,6 +40,10 @@ _STRONG = 0.44
 _FIRST = 6
 _TWO = 0.88
 _KEPT = 4
+_EIGHT = 8
+_MULTIPLES = 2
+_STANDS_OUT_DB = 12.0
+_DIVIDED = 0.6
 
 
 @dataclass(frozen=True)
@@ -253,9 +257,13 @@ def _scores(wanted: NDArray[np.float64], lines: Partials) -> NDArray[np.float64]
     )
     scores = _explained(matched, chance, strength) ** 1.5 * presence**0.6
     amplitudes = 10.0 ** (lines.levels_db / 20.0)
+    partly = np.ones(len(wanted))
     for at, (n, m) in enumerate(zip(numbers, matched, strict=True)):
         if _is_common(n[m], amplitudes[m]):
             scores[at] *= _NOBODY_PLAYS
+        if _is_divided(n[m], lines.levels_db[m]):
+            partly[at] = _DIVIDED
+    scores *= partly
     for one in range(len(wanted)):
         for two in range(one + 1, len(wanted)):
             ratio = wanted[two] / wanted[one]
@@ -270,6 +278,7 @@ def _scores(wanted: NDArray[np.float64], lines: Partials) -> NDArray[np.float64]
             both = matched[one] | matched[two]
             together = np.minimum(1.0, chance[one] + chance[two])
             score = _explained(both, together, strength) ** 1.5 * _TWO
+            score *= min(partly[one], partly[two])
             # What the two explain is each one's merit only if its own harmonics are there.
             own = score * presence[[one, two]] ** 0.6
             scores[one] = max(scores[one], own[0])
@@ -289,6 +298,29 @@ def _is_common(numbers: NDArray[np.float64], amplitudes: NDArray[np.float64]) ->
         rest = amplitudes[~of_one & ~of_two].sum()
         own = min(amplitudes[of_one & ~of_two].sum(), amplitudes[of_two & ~of_one].sum())
         if rest < _REST * total and own > rest and own > _OWN * total:
+            return True
+    return False
+
+
+def _is_divided(numbers: NDArray[np.float64], levels_db: NDArray[np.float64]) -> bool:
+    """Whether a fundamental is but a half or a third of one that is played.
+
+    Then its harmonics whose numbers are multiples of 2, or of 3, stand out from the others, in the
+    median over the first eight in dB: a resonance on one of them, or a pulse without some of them,
+    does not count.
+    """
+    if not len(numbers):
+        return False
+    last = min(_EIGHT, int(numbers.max()))
+    heard = np.full(last + 1, -_DEPTH_DB)
+    inside = numbers <= last
+    np.maximum.at(heard, numbers[inside].astype(int), levels_db[inside])
+    every = np.arange(1, last + 1)
+    for divisor in (2, 3):
+        multiple = every % divisor == 0
+        if multiple.sum() < _MULTIPLES:
+            continue
+        if np.median(heard[1:][multiple]) - np.median(heard[1:][~multiple]) > _STANDS_OUT_DB:
             return True
     return False
 

@@ -14,7 +14,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from deepdiva.errors import InvalidValueError
+from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.names import check_visible
 from deepdiva.note import Note
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
@@ -26,6 +27,7 @@ from deepdiva.pipeline.options import (
     SpaceChoice,
     grouped,
 )
+from deepdiva.room import check_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +126,8 @@ def prepared(
 ) -> Iterator[MatchRun]:
     """Open the synthesizer, read all sounds, and ask the network about them.
 
-    All sounds are read before the first is searched: a bad one is no surprise an hour later.
+    All sounds are read before the first is searched: a bad one is no surprise an hour later. One of
+    a folder is left out, with a warning; one that was named is an error.
 
     Args:
         sounds: files, or folders that hold some.
@@ -154,6 +157,7 @@ def prepared(
             f"--note-pitch {options.note.pitch} is one key, and recordings that are matched "
             "--together have one each: leave it out, and name files by their keys (bass_C2.wav)."
         )
+    named = frozenset(map(Path, sounds))
     files = sound_files(sounds)
     base = options.space.preset()
     workers = worker_count(options.jobs)
@@ -177,19 +181,36 @@ def prepared(
                 _check(outputs, force=force, resume=resume)
                 _spare(files, outputs.values())
             transposed = synthesizer_of(space.table).transposition(space.base)
-            heard = []
+            heard, kept = [], []
             for file in files:
                 recorded = _recorded(outputs[file]) if resume and not options.together else None
-                listened = listen(
-                    file,
-                    options.note,
-                    options.recording,
-                    transposed=transposed,
-                    recorded=recorded,
+                try:
+                    listened = listen(
+                        file,
+                        options.note,
+                        options.recording,
+                        transposed=transposed,
+                        recorded=recorded,
+                    )
+                except AudioError as error:
+                    if file in named or options.together:
+                        raise
+                    listener.warn(f"Left out: {error}")
+                    continue
+                check_room(
+                    f"The search for {file.name}",
+                    listened.chosen.note.samples,
+                    settings.population,
+                    "shorten --render-length.",
                 )
                 for sentence in listened.remarks:
                     listener.say(f"{file}: {sentence}")
                 heard.append(listened)
+                kept.append(file)
+            if not kept:
+                raise AudioError("None of the sounds can be matched.")
+            if not options.together:
+                names = tuple(kept)
             tasks: list[Task] = []
             for name in names:
                 of_it = heard if options.together else [heard[len(tasks)]]
@@ -329,6 +350,7 @@ def _check(outputs: Mapping[Path, Outputs], *, force: bool, resume: bool) -> Non
 
     owners: dict[str, Path] = {}
     for sound, own in outputs.items():
+        check_visible("result", own.preset.name)
         owner = owners.setdefault(disk_key(own.preset), sound)
         if owner != sound:
             raise InvalidValueError(

@@ -212,6 +212,8 @@ def listen(
         channel=recording.channel,
         begin_seconds=chosen.begin_seconds,
         steady=chosen.steady,
+        # A length that was heard fits by itself.
+        says_fit=choice.fixes_length,
     )
     said = dict.fromkeys((*heard.remarks, *target.report))
     return Listened(target, chosen, tuple(said))

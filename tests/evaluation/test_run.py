@@ -363,7 +363,7 @@ def test_force_drops_contenders_without_a_result_of_these_settings(collection, t
 
 def test_force_replaces_a_run_of_another_format(collection, tmp_path):
     (tmp_path / "run.json").write_text('{"format": 0}')
-    with pytest.raises(InvalidValueError, match="format 0"):
+    with pytest.raises(InvalidValueError, match="format '0'"):
         go(tmp_path, collection, [Detuned()])
     go(tmp_path, collection, [Detuned()], force=True)
     assert summarise(RunFolder(tmp_path)).complete

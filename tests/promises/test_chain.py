@@ -11,6 +11,8 @@ ELSEWHERE = {
     "parameters": "tests/cli/test_parameters.py",
     "doctor": "tests/cli/test_doctor.py",
     "calibrate": "tests/calibration",
+    "app": "tests/app",
+    "find": "tests/library",
 }
 """Commands that read nothing that another has written, and what tests them."""
 
@@ -30,6 +32,13 @@ def test_evaluations_are_compared(chain, command):
     output = command("compare", chain / "old", chain / "new", "--all")
     assert "search" in output
     command("compare", chain / "old", chain / "old", "--json")
+
+
+def test_the_same_evaluation_again_finds_everything_there(chain, command):
+    who = ("--contender", "mean", "--contender", "search=search:64")
+    how = ("--output", chain / "old", "--jobs", 1, "--strikes", 1, "--limit", 2)
+    note = ("--note-length", "0.2", "--render-length", "0.2")
+    assert "4 of 4 matches are there" in command("evaluate", chain / "presets", *who, *how, *note)
 
 
 def test_what_one_command_writes_the_next_reads(chain, command):

@@ -123,7 +123,7 @@ def test_a_damaged_gain_is_refused(tmp_path):
     path.write_text(path.read_text().replace("2.5", "-2.5"))
     with (
         Journal(tmp_path, {}, resume=True) as journal,
-        pytest.raises(InvalidValueError, match=r"holds -2.5 as gain: it must be a number above 0"),
+        pytest.raises(InvalidValueError, match=r"gain is -2.5, and must be a number above 0"),
     ):
         journal.recall(points)
 

@@ -15,6 +15,7 @@ from deepdiva.synths.diva.table import DIVA
 _OF_ENVELOPES = ("Model", "RelOn", "Rel", "Quant", "Crve")
 """What chooses the circuit of an envelope, and what only some circuits have."""
 
+_OF_VOICES = ("VCC", "OPT")
 _DRIFT = ("OSC.VtoD", "OSC.Drift")
 _FILTER_FM = ("VCF1.FFM", "VCF1.FfmSrc", "VCF1.FfmDpt")
 _FEEDBACK = ("VCF1.Fback", "VCF1.FbSrc", "VCF1.FbDpt")
@@ -123,13 +124,16 @@ def front_panel() -> tuple[PanelModule, ...]:
             for number in (1, 2)
         ),
         PanelModule("modifiers", "Modifiers", section("MOD")),
-        PanelModule("voices", "Voices and tuning", section("VCC", "OPT")),
+        PanelModule("voices", "Voices and tuning", section(*_OF_VOICES)),
         PanelModule("arpeggiator", "Arpeggiator", section("ARP", "CLK")),
     )
 
 
 def _names(fitting: panel.Fitting) -> set[str]:
-    """Everything that a module's laws read, and the knobs of its rows of the matrix."""
+    """Everything that a module's laws read, and the knobs of its rows of the matrix.
+
+    What the voices have in common stands on a module of its own.
+    """
     names: set[str] = set()
     for law in (*fitting.inputs.values(), *fitting.pitches):
         names |= panel.reads(law)
@@ -137,7 +141,7 @@ def _names(fitting: panel.Fitting) -> set[str]:
         names |= {route.source, route.depth}
         if callable(route.scale):
             names |= panel.reads(route.scale)
-    return names
+    return {name for name in names if DIVA[name].section not in _OF_VOICES}
 
 
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ function describe(take) {
     return `${how[0].toUpperCase()}${how.slice(1)}${count}.`;
   }
   if (live.is_stopping) return "Stopping.";
+  if (live.share >= 1) return "Examining what the match rests on, and writing it.";
   const left = live.left_seconds === null ? "" : `, about ${seconds(live.left_seconds)} left`;
   return `${STAGES[live.stage] ?? live.stage}, ${live.evaluations.toLocaleString()} candidates${left}`;
 }
