@@ -50,7 +50,12 @@ def main() -> None:
             began = time.perf_counter()
             sound = sound_to_find(wav)
             found = nearest_presets(
-                library, sound.audio, sound.note, keys=sound.keys, jobs=said.jobs
+                library,
+                sound.audio,
+                sound.note,
+                keys=sound.keys,
+                velocities=sound.velocities,
+                jobs=said.jobs,
             )
             spent.append(time.perf_counter() - began)
             paths = [one.path for one in found]

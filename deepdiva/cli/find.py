@@ -94,7 +94,13 @@ def command(
     for left_out in library.unplayed:
         warn(screen, f"{left_out.path}: {left_out.reason} It is left out.")
     found = nearest_presets(
-        library, wanted.audio, wanted.note, keys=wanted.keys, count=count, jobs=jobs
+        library,
+        wanted.audio,
+        wanted.note,
+        keys=wanted.keys,
+        velocities=wanted.velocities,
+        count=count,
+        jobs=jobs,
     )
     previews: Sequence[Path | None] = [None] * len(found)
     if output is not None:

@@ -27,6 +27,9 @@ SHORTLIST = 30
 LONGEST_SECONDS = 4.0
 """More of a target than this is not compared."""
 
+VELOCITIES = (64, 100)
+"""Velocities that are tried where none is known."""
+
 _KEYS_EACH = 2
 
 
@@ -53,6 +56,7 @@ def nearest_presets(
     note: Note,
     *,
     keys: Sequence[int] = ALL_KEYS,
+    velocities: Sequence[int] = VELOCITIES,
     count: int = 10,
     jobs: int | None = None,
 ) -> list[Nearest]:
@@ -65,8 +69,9 @@ def nearest_presets(
     Args:
         library: where to look.
         target: shape (note.samples,), mono, not silent.
-        note: what was played, but for the key.
+        note: what was played, but for key and velocity.
         keys: at which presets may be played.
+        velocities: at which presets are rendered; the one that suits a preset best counts.
         count: presets at most.
         jobs: threads; None for one for each core.
 
@@ -80,9 +85,10 @@ def nearest_presets(
     audio = at_reference(target[None, : heard.samples])[0][0]
     work = _Work(heard, AveragedDistance(audio, heard.sample_rate))
     tried = [
-        (library.paths[index], int(keys[key]))
+        (library.paths[index], int(keys[key]), velocity)
         for index in chosen
         for key in np.argsort(coarse[index], kind="stable")[:_KEYS_EACH]
+        for velocity in velocities
     ]
     with WorkerPool(_scored, work, "threading", worker_count(jobs)) as pool:
         found = [one for one in pool.map(tried) if one is not None]
@@ -113,11 +119,11 @@ class _Work:
     distance: AveragedDistance
 
 
-def _scored(work: _Work, item: tuple[Path, int]) -> Nearest | None:
-    """A preset at a key, at the reference level; None where it cannot be played any more."""
-    path, key = item
+def _scored(work: _Work, item: tuple[Path, int, int]) -> Nearest | None:
+    """A preset at a key and velocity, at the reference level; None where it cannot be played any more."""
+    path, key, velocity = item
     try:
-        sound = play(Preset.read(path), replace(work.note, pitch=key))
+        sound = play(Preset.read(path), replace(work.note, pitch=key, velocity=velocity))
     except (DeepDivaError, OSError):
         return None
     levelled = at_reference(sound[None])[0]

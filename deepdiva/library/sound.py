@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.hearing import hear_target, understand
-from deepdiva.library.nearest import ALL_KEYS
+from deepdiva.library.nearest import ALL_KEYS, VELOCITIES
 from deepdiva.library.rendered import NOTE
 from deepdiva.note import Note
 
@@ -24,6 +24,7 @@ class SoundToFind:
         audio: shape (note.samples,), mono.
         note: what was heard; its key is a guess unless `keys` holds one alone.
         keys: at which presets may be played.
+        velocities: at which presets may be played.
         remarks: what a person would say of the recording, one sentence each.
     """
 
@@ -31,6 +32,7 @@ class SoundToFind:
     audio: NDArray[np.float32]
     note: Note
     keys: Sequence[int]
+    velocities: Sequence[int]
     remarks: tuple[str, ...]
 
 
@@ -77,5 +79,6 @@ def sound_to_find(
     )
     known = heard.key is not None and (pitch is not None or heard.key_source != "the sound")
     keys = (note.pitch,) if known else ALL_KEYS
+    velocities = VELOCITIES if heard.velocity is None else (heard.velocity,)
     remarks = tuple(dict.fromkeys((*heard.remarks, *target.report)))
-    return SoundToFind(Path(path), target.audio, note, keys, remarks)
+    return SoundToFind(Path(path), target.audio, note, keys, velocities, remarks)

@@ -65,6 +65,7 @@ def _with_library(start: Start | None, task: Task, library: Library) -> Start:
         task.target.audio[: note.samples],
         note,
         keys=(note.pitch,),
+        velocities=(note.velocity,),
         count=LIBRARY_STARTS,
         jobs=task.settings.jobs,
     )
