@@ -120,7 +120,7 @@ class _Work:
 
 
 def _scored(work: _Work, item: tuple[Path, int, int]) -> Nearest | None:
-    """A preset at a key and velocity, at the reference level; None where it cannot be played any more."""
+    """A preset at a key and velocity, at the reference level; None where it cannot be played."""
     path, key, velocity = item
     try:
         sound = play(Preset.read(path), replace(work.note, pitch=key, velocity=velocity))
