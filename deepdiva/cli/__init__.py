@@ -38,6 +38,7 @@ COMMANDS = {
     "refine": Entry("deepdiva.cli.refine", "Search for the patch that sounds like a recording."),
     "predict": Entry("deepdiva.cli.predict", "Predict the patch behind a sound, in a second."),
     "hear": Entry("deepdiva.cli.hear", "Say what a recording holds, before it is matched."),
+    "find": Entry("deepdiva.cli.find", "Find the presets of a folder that are nearest to a sound."),
     "render": Entry("deepdiva.cli.render", "Play presets and write what they sound like."),
     "inspect": Entry("deepdiva.cli.inspect", "Show what a preset holds, or how two differ."),
     "parameters": Entry("deepdiva.cli.parameters", "List Diva's parameters and their ranges."),

@@ -48,6 +48,10 @@ class Bar:
         """Show how many sounds are done."""
         self._bar.update(self._task, completed=done, state=f"{done} done")
 
+    def part(self, done: int, total: int) -> None:
+        """Show how many of so many things are done."""
+        self._bar.update(self._task, completed=done, total=total, state=f"{done:,} of {total:,}")
+
     def show(self, progress: Progress) -> None:
         """Show where the search stands."""
         self._bar.update(

@@ -138,6 +138,13 @@ prior_options = gathered(
             help="With Diva as plug-in: search the embedded engine, then Diva near what that "
             "found.",
         ),
+        "library": click.option(
+            "--library",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="FOLDER",
+            help="Presets of your own: free parameters also start at the values of those that are "
+            "nearest to the sound.",
+        ),
     },
 )
 """Options for what is known before; the command gets `prior: PriorChoice`."""

@@ -266,11 +266,13 @@ class PriorChoice:
         predict: whether to ask the network; None where it knows note and parameters.
         model_file: its weights; None for those that come with the package.
         engine_first: with Diva as plug-in, search the embedded engine before.
+        library: folder of presets; the nearest of them are tried, too. None for none.
     """
 
     predict: bool | None = None
     model_file: Path | None = None
     engine_first: bool = True
+    library: Path | None = None
 
 
 @dataclass(frozen=True)

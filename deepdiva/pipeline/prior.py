@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepdiva.errors import InvalidValueError
+from deepdiva.synths.diva import DIVA
 
 if TYPE_CHECKING:
+    from deepdiva.library import Library
     from deepdiva.models.predictor import Predictor
     from deepdiva.pipeline.options import Listener, PriorChoice
     from deepdiva.renderer import Renderer
     from deepdiva.search.sound_match import Task
     from deepdiva.search.start import Start
+
+
+LIBRARY_STARTS = 8
+"""Presets of a library whose values are tried."""
 
 
 def starts_of(
@@ -25,7 +32,59 @@ def starts_of(
     *,
     near: bool,
 ) -> list[Start | None]:
-    """What is known of each sound; None where nothing is.
+    """What is known of each sound: a network's answer, the base, presets of a library.
+
+    Takes, returns and raises what `_known` does, and of a library what
+    `deepdiva.library.open_library` raises.
+    """
+    starts = _known(tasks, synth, prior, listener, near=near)
+    if prior.library is None:
+        return starts
+    if synth.table.name != DIVA.name:
+        raise InvalidValueError(
+            f"--library {prior.library} holds presets of Diva, and {synth.table.name} renders: "
+            "leave it out."
+        )
+    from deepdiva.library import open_library
+
+    library = open_library(prior.library, jobs=tasks[0].settings.jobs)
+    for one in library.unplayed:
+        listener.warn(f"{one.path}: {one.reason} It is left out.")
+    return [_with_library(start, task, library) for start, task in zip(starts, tasks, strict=True)]
+
+
+def _with_library(start: Start | None, task: Task, library: Library) -> Start:
+    """A start that also tries the values of the presets that are nearest to a sound."""
+    from deepdiva.library import nearest_presets
+    from deepdiva.search.start import Start
+    from deepdiva.synths.diva.preset import Preset
+
+    note = task.pieces[0] if task.pieces else task.note
+    found = nearest_presets(
+        library,
+        task.target.audio[: note.samples],
+        note,
+        keys=(note.pitch,),
+        velocities=(note.velocity,),
+        count=LIBRARY_STARTS,
+        jobs=task.settings.jobs,
+    )
+    patches = [Preset.read(one.path).values() for one in found]
+    near = [Start.near(task.space, patch).candidates for patch in patches]
+    known = start or Start.uniform(task.space)
+    merged = list(known.candidates[:1]) + [row for rows in near for row in rows]
+    return replace(known, candidates=np.array([*merged, *known.candidates[1:]]))
+
+
+def _known(
+    tasks: Sequence[Task],
+    synth: Renderer,
+    prior: PriorChoice,
+    listener: Listener,
+    *,
+    near: bool,
+) -> list[Start | None]:
+    """What is known of each sound without a library; None where nothing is.
 
     Each sound is heard alone and on one thread: what is known of it depends on nothing else, so
     that a search can be resumed among other sounds and on another machine.
