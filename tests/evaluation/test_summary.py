@@ -153,7 +153,7 @@ def test_an_unfinished_run_says_so(folder):
 
 
 def test_results_of_another_run_are_missing(folder):
-    folder.write_result(result("deaf", "d", 0.0, key="of another seed"))
+    folder.write_result(result("deaf", "d", 0.0, key="0123456789abcdef"))
     summary = summarise(folder)
     assert summary.contenders[1].counts["missing"] == 1
     assert summary.contenders[1].averages[metrics.PRIMARY].mean.value == pytest.approx(2.0)
