@@ -80,7 +80,8 @@ def play(preset: Preset, note: Note, seed: int = 0) -> NDArray[np.float32]:
         Shape (note.samples,), mono.
     """
     with contextlib.closing(make_renderer(preset=preset)) as renderer:
-        return renderer.render(preset.values()[None], note, seed)[0]
+        sound: NDArray[np.float32] = renderer.render(preset.values()[None], note, seed)[0]
+    return sound
 
 
 def open_library(
