@@ -1,7 +1,8 @@
 """What a real recording differs in from an engine's: level, noise, start, bandwidth, glide.
 
-The strengths are small on purpose. Level and brightness carry the volumes and the cutoff, and a
-network that has learned to ignore them answers neither.
+The strengths are small on purpose: brightness carries the cutoff, and a network that has learned to
+ignore it does not answer that. The level of a recording says nothing of a patch, so all sounds are
+brought to the one at which they are compared (`deepdiva.level`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from deepdiva.compiled_code import njit
+from deepdiva.level import at_reference
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Augmentation:
     """How far recordings differ. All draws are independent for each sound.
 
     Attributes:
+        levelled: sounds are brought to the level at which a recording is heard, before all else.
         gain_db: standard deviation of the level.
         noise_db: lowest and highest level of white noise that is added, root mean square relative
             to full scale.
@@ -32,6 +35,7 @@ class Augmentation:
         band_limit_share: share of the sounds that are so limited.
     """
 
+    levelled: bool = True
     gain_db: float = 0.3
     noise_db: tuple[float, float] = (-100.0, -60.0)
     noise_share: float = 0.5
@@ -47,7 +51,12 @@ class Augmentation:
 
 
 NONE = Augmentation(
-    gain_db=0.0, noise_share=0.0, shift_seconds=0.0, glide_share=0.0, band_limit_share=0.0
+    levelled=False,
+    gain_db=0.0,
+    noise_share=0.0,
+    shift_seconds=0.0,
+    glide_share=0.0,
+    band_limit_share=0.0,
 )
 """Leaves sounds as they are."""
 
@@ -96,6 +105,8 @@ def augment(
         rng: decides all.
     """
     count, samples = sounds.shape
+    if settings.levelled:
+        sounds[:] = at_reference(sounds)[0]
     gains = 10.0 ** (settings.gain_db * rng.standard_normal(count) / 20.0)
     noise_levels = np.where(
         rng.random(count) < settings.noise_share,
