@@ -24,6 +24,9 @@ from deepdiva.renderers import make_renderer
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.workers import WorkerPool, worker_count
 
+PRESET_SUFFIX = ".h2p"
+"""Of the presets that a library holds."""
+
 KEYS = (36, 48, 60, 72)
 """Keys at which presets are rendered: C2 to C5."""
 
@@ -110,7 +113,7 @@ def open_library(
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingFileError(f"{folder} is no folder: name one that holds .h2p presets.")
-    paths = files_below(folder, [".h2p"])
+    paths = files_below(folder, [PRESET_SUFFIX])
     if not paths:
         raise InvalidValueError(f"{folder} holds no .h2p preset: name a folder that holds some.")
     work = _Work(cached_in or cache.cache_folder(), _about())

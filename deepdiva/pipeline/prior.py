@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.synths.diva import DIVA
+from deepdiva.synths import synthesizer_of
 
 if TYPE_CHECKING:
     from deepdiva.library import Library
@@ -40,13 +40,13 @@ def starts_of(
     starts = _known(tasks, synth, prior, listener, near=near)
     if prior.library is None:
         return starts
-    if synth.table.name != DIVA.name:
+    from deepdiva.library import PRESET_SUFFIX, open_library
+
+    if synthesizer_of(synth.table).preset_suffix != PRESET_SUFFIX:
         raise InvalidValueError(
             f"--library {prior.library} holds presets of Diva, and {synth.table.name} renders: "
             "leave it out."
         )
-    from deepdiva.library import open_library
-
     library = open_library(prior.library, jobs=tasks[0].settings.jobs)
     for one in library.unplayed:
         listener.warn(f"{one.path}: {one.reason} It is left out.")
