@@ -24,7 +24,7 @@ does not beat at all is often nearer to a beating target than the true patch, st
 mean is also taken *by averaged spectra*, which beats hardly move.
 
 Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All contenders at
-all budgets over 45 sounds and 3 seeds take long; what was run so far is kept in
+all budgets over 45 sounds and 3 seeds take long; what was run is kept in
 `benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Where some contenders have
 done more searches than others, tables come twice: of all contenders, over the searches that all
 have done, and of those that have done most. Records hold for the version of the engine that they
