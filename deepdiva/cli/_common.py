@@ -348,3 +348,14 @@ def listener(screen: Console) -> Listener:
 def print_json(result: object) -> None:
     """Print a result on stdout for scripts; it may hold paths."""
     click.echo(json.dumps(result, indent=2, default=os.fspath, allow_nan=False))
+
+
+def part_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`--start`, `--length` and `--channel` of a command that takes a part of a recording."""
+    for option in (
+        click.option("--channel", type=int, help="Channel, from 1 on.  [default: find out]"),
+        click.option("--length", type=float, help="Seconds of the file to take."),
+        click.option("--start", type=float, default=0.0, help="Where in the file to begin."),
+    ):
+        function = option(function)
+    return function

@@ -14,6 +14,7 @@ from deepdiva.cli._common import (
     jobs_option,
     json_option,
     make_output,
+    part_options,
     print_json,
     say,
     warn,
@@ -47,9 +48,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for previews and a picture of the sound and the presets; made if missing.",
 )
-@click.option("--start", "start", type=float, default=0.0, help="Where in the file to begin.")
-@click.option("--length", "length", type=float, help="Seconds of the file to take.")
-@click.option("--channel", type=int, help="Channel to take, from 1 on.  [default: find out]")
+@part_options
 @click.option(
     "--note-pitch",
     "pitch",

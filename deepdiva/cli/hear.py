@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepdiva.cli import EXIT_USER_ERROR
-from deepdiva.cli._common import console, force_option, json_option, make_output, print_json
+from deepdiva.cli._common import (
+    console,
+    force_option,
+    json_option,
+    make_output,
+    part_options,
+    print_json,
+)
 from deepdiva.cli._key import key
 from deepdiva.cli._tables import echo
 from deepdiva.errors import DeepDivaError, InvalidValueError
@@ -26,9 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for a picture of each sound, NAME.png; made if missing.",
 )
-@click.option("--start", "start", type=float, default=0.0, help="Where in the file to begin.")
-@click.option("--length", "length", type=float, help="Seconds of the file to take.")
-@click.option("--channel", type=int, help="Channel to take, from 1 on.  [default: find out]")
+@part_options
 @click.option(
     "--note-pitch",
     "pitch",
