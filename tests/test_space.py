@@ -244,3 +244,16 @@ def test_locks_as_people_type_them(text, lock):
 def test_locks_that_mean_nothing_are_refused(text, error, rule):
     with pytest.raises(error, match=rule):
         parse_lock(DIVA, text)
+
+
+def test_whole_panel_holds_whatever_acts_on_a_struck_key_but_the_volumes():
+    from deepdiva.synths.diva.acting import acts
+    from deepdiva.synths.diva.prior.registry import prior_for
+    from deepdiva.synths.diva.space import VOLUMES, whole_panel
+
+    names = set(whole_panel().names)
+    patches = prior_for("human").sample(200, seed=3)
+    heard = set().union(*(acts(patch) for patch in patches)) - set(VOLUMES)
+    assert heard <= names
+    assert len(names) == 259
+    assert not names & set(VOLUMES)

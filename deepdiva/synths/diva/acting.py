@@ -89,6 +89,9 @@ def acts(
     return frozenset(found)
 
 
+PLAYED_ONLY = ("VCC.PB", "VCC.PBD", "VCC.MTunS")
+"""What a bent wheel or a table of tunings brings out, and no key alone."""
+
 _ARPEGGIATOR = frozenset(
     ("ARP.Dir", "ARP.Oct", "ARP.Order", "ARP.Rstrt", "CLK.Base", "CLK.Mult", "CLK.Swing")
 )

@@ -1,8 +1,9 @@
-"""The parameter space of the 2021 project."""
+"""Parameter spaces: that of the 2021 project, and the whole panel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -63,3 +64,24 @@ def default_space(base: NDArray[np.float64] | None = None) -> ParameterSpace:
         base: Diva patch that holds the others, shape (281,), in units; MS-REV1 if None.
     """
     return ParameterSpace(DIVA, DIVA.defaults() if base is None else base, SEED_PROJECT_FREE)
+
+
+def whole_panel(base: NDArray[np.float64] | None = None) -> ParameterSpace:
+    """All parameters that can shape one key that is struck while the wheels rest.
+
+    The volumes are not among them: the level of a sound solves them. Neither is what only a wheel,
+    a controller or a table of tunings brings out.
+
+    Args:
+        base: Diva patch that holds the others, shape (281,), in units; MS-REV1 if None.
+    """
+    return ParameterSpace(DIVA, DIVA.defaults() if base is None else base, _panel_names())
+
+
+@lru_cache(maxsize=1)
+def _panel_names() -> tuple[str, ...]:
+    """Names of the whole panel's parameters, in the order of the table."""
+    from deepdiva.synths.diva import acting, panel
+
+    unheard = {*VOLUMES, *acting.PLAYED_ONLY, *panel.ROTARY_SPEEDS}
+    return tuple(name for name in DIVA.names if name in acting.known() - unheard)
