@@ -22,21 +22,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.distance.band_levels import RANGE_DB
 from deepdiva.errors import InvalidValueError
+from deepdiva.evaluation.bands import REGIONS_HZ, known, known_level, region_error
 from deepdiva.evaluation.hayes import MSS_BOUND_DB, hayes_mss, hayes_rms, hayes_sot, hayes_wmfcc
 from deepdiva.evaluation.loudness import loudness_error_lu
 from deepdiva.evaluation.measure import Measure
 from deepdiva.evaluation.optional import require
 from deepdiva.evaluation.pitch import pitch_error_cents
+from deepdiva.evaluation.scattering import scattering_distance
 
 Audio = NDArray[np.float32]
 Scores = dict[str, float | None]
 
-VERSION = 1
+VERSION = 2
 """Grows when a definition changes: figures of different versions are not mixed."""
 
 SILENT_PEAK = 1e-4
@@ -289,6 +293,47 @@ PANEL: tuple[Metric, ...] = (
             "Difference of the integrated loudness (ITU-R BS.1770-4).",
         ),
         loudness_error_lu,
+    ),
+    Metric(
+        Measure(
+            "known", "Known-patch distance", "dB", "lower", 0.0,
+            "Levels in 40 bands over time, one gain taken out; the engine is calibrated by it.",
+        ),
+        known,
+        silence=RANGE_DB,
+        symmetric=False,
+        gain_blind=True,
+    ),
+    Metric(
+        Measure(
+            "known_level", "Level over time", "dB", "lower", 0.0,
+            "Level of all bands together over time, with the gain of the known-patch distance.",
+        ),
+        known_level,
+        silence=RANGE_DB,
+        symmetric=False,
+        gain_blind=True,
+    ),
+    Metric(
+        Measure(
+            "scattering", "Scattering", "", "lower", 0.0,
+            "Wavelet scattering in windows of 93 ms, logarithmic; silence is 1.",
+        ),
+        scattering_distance,
+        symmetric=False,
+    ),
+    *(
+        Metric(
+            Measure(
+                f"known_{region}", f"Bands, {region}", "dB", "lower", 0.0,
+                f"Known-patch distance from {max(60.0, low):g} to {high // 10 * 10:g} Hz alone.",
+            ),
+            partial(region_error, region=region),
+            silence=RANGE_DB,
+            symmetric=False,
+            gain_blind=True,
+        )
+        for region, (low, high) in REGIONS_HZ.items()
     ),
 )  # fmt: skip
 """Every metric of a report, the primary one first. A new one is a function and a record."""

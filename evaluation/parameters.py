@@ -43,6 +43,27 @@ CLASS_ACCURACY = Measure(
 )
 
 
+MODULES = Measure(
+    "modules",
+    "Modules in use",
+    "",
+    "lower",
+    0.0,
+    "Modules of the panel that shape the match: of two as near, the simpler one is easier to edit.",
+)
+
+
+def modules_in_use(patch: NDArray[np.float64], space: ParameterSpace) -> float | None:
+    """How many modules shape the sound of a patch; None where the synthesizer does not say.
+
+    Args:
+        patch: shape (len(space.table),), units of the table.
+        space: of the run.
+    """
+    modules = synthesizer_of(space.table).modules_in_use(patch)
+    return float(len(modules)) if modules else None
+
+
 @dataclass(frozen=True)
 class ParameterErrors:
     """Comparison of one match with the truth.

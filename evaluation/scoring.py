@@ -114,7 +114,12 @@ def score_match(
     if sound.preset is not None:
         errors = parameters.evaluate(sound.preset.values(), preset.values(), settings.space)
     score = _score(sound, audio, settings, errors)
-    return replace(score, restrike=restrike_distance(audio, settings.note.sample_rate))
+    modules = parameters.modules_in_use(preset.values(), settings.space)
+    return replace(
+        score,
+        scores={**score.scores, parameters.MODULES.key: modules},
+        restrike=restrike_distance(audio, settings.note.sample_rate),
+    )
 
 
 def score_failure(sound: Sound, settings: EvaluationSettings) -> Score:

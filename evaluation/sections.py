@@ -20,6 +20,8 @@ silence, and so is a preset that makes no sound: nothing is left out.</p>
 <p>The <em>noise floor</em> of a sound is the distance that new strikes of one and the same patch
 have from each other: of the patch that made the target where it is known, otherwise of the nearest
 match. Below it, matches cannot be told apart.</p>
+<p><em>Gap closed</em> is the share of the way from the mean preset's distance to the noise floor
+that a contender has gone, over all sounds: 0&nbsp;% is the mean preset, 100&nbsp;% the floor.</p>
 <p><em>Own target nearer</em> is the shuffle probe: how often a match is nearer to its own target
 than to another sound's. An answer that is always the same gets 50&nbsp;%.</p>
 """
@@ -62,6 +64,7 @@ def result(summary: Summary) -> str:
             _sortable("Contender"),
             _measure_header(primary),
             _sortable("At noise floor", descending=True),
+            _sortable("Gap closed", descending=True),
             _sortable("Own target nearer", descending=True),
             _sortable("Silent", descending=True),
             _sortable("Failed", descending=True),
@@ -83,6 +86,7 @@ def result(summary: Summary) -> str:
             f'<th scope="row">{dot(place)}{html_text(contender.name)}</th>',
             _average_cell(contender, primary, best),
             _share_cell(contender.at_floor),
+            _share_cell(contender.gap),
             _share_cell(contender.probe.nearer if contender.probe else None),
             _count_cell(contender.counts["silent"]),
             _count_cell(contender.counts["failed"]),
@@ -217,7 +221,7 @@ def _probes(summary: Summary) -> str:
         rows.append(
             f'<tr><th scope="row">{dot(place)}{html_text(contender.name)}</th>'
             f"<td>{number(probe.own)}</td><td>{number(probe.other)}</td>"
-            f"<td>{percent(probe.nearer)}</td><td>{percent(probe.first)}</td><td>{verdict}</td></tr>"
+            f"<td>{percent(probe.nearer)}</td><td>{percent(probe.first)}</td><td>{percent(probe.ten)}</td><td>{verdict}</td></tr>"
         )
     if not rows:
         return ""
@@ -226,11 +230,13 @@ def _probes(summary: Summary) -> str:
 <h2 id="probe">Does it listen?</h2>
 <p class="dim">The shuffle probe: every match is scored against the other sounds' targets too, by
 the cheap form of the distance. Who always gives the same answer is as near to them as to its
-own.</p>
+own. R@1 and R@10 are those of retrieval, a match asking for its target.</p>
 <div class="scroll stick" role="region" aria-label="Shuffle probe" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">Contender</th>
 <th scope="col" class="plain">to own target</th><th scope="col" class="plain">to others</th>
-<th scope="col" class="plain">own nearer</th><th scope="col" class="plain">own nearest of all</th>
+<th scope="col" class="plain">own nearer</th>
+<th scope="col" class="plain">R@1: own nearest of all</th>
+<th scope="col" class="plain">R@10: own among ten</th>
 <th scope="col" class="plain">so it</th></tr></thead>
 <tbody>{"".join(rows)}</tbody></table>
 </div>

@@ -169,13 +169,15 @@ class ShuffleProbe:
         nearer: share of pairs (match, other sound) in which the own target is the nearer one. 0.5
             is what an answer gets that does not depend on the question; 1 is what a perfect one
             gets. The interval resamples sounds.
-        first: share of matches to which their own target is the nearest of all.
+        first: share of matches to which their own target is the nearest of all: R@1 of retrieval.
+        ten: share to which it is among the ten nearest, R@10; None of ten sounds or fewer.
     """
 
     own: float
     other: float
     nearer: Interval
     first: Interval
+    ten: Interval | None
 
     def to_dict(self) -> dict[str, object]:
         """Ready for JSON."""
@@ -207,12 +209,45 @@ def probe_shuffle(distances: NDArray[np.float64], *, seed: int = 0) -> ShufflePr
     others = ~np.eye(count, dtype=bool)
     nearer = np.where(own < relative, 1.0, np.where(own == relative, 0.5, 0.0))
     per_sound = nearer.sum(axis=1, where=others) / (count - 1)
-    lowest = relative.min(axis=1)
-    rivals = np.count_nonzero(relative == lowest[:, np.newaxis], axis=1)
-    first = np.where(own[:, 0] == lowest, 1.0 / rivals, 0.0)
+    before = np.count_nonzero(relative < own, axis=1)
+    ties = np.count_nonzero(relative == own, axis=1)
+
+    def recall(depth: int) -> Interval:
+        """R@depth; which of several targets equally far comes first is left to chance."""
+        return proportion(float(np.clip((depth - before) / ties, 0.0, 1.0).sum()), count)
+
     return ShuffleProbe(
         own=float(np.diag(distances).mean()),
         other=float(distances[others].mean()),
         nearer=bootstrap(per_sound, np.mean, seed=seed),
-        first=proportion(float(first.sum()), count),
+        first=recall(1),
+        ten=recall(10) if count > 10 else None,
     )
+
+
+def gap_closed(
+    baseline: ArrayLike, values: ArrayLike, floors: ArrayLike, *, seed: int = 0
+) -> Interval | None:
+    """How much of the way from a baseline's figures to the noise floor a method has gone.
+
+    Mean of baseline minus values, over the mean of baseline minus floors: 0 is no better than the
+    baseline, 1 is the noise floor, below 0 is worse than the baseline.
+
+    Args:
+        baseline: shape (sounds,), lower is better.
+        values: of the method, on the same sounds.
+        floors: on the same sounds.
+        seed: of the resampling.
+
+    Returns:
+        With its percentile bootstrap interval; None where the baseline is at the floor.
+    """
+    first, second, third = (np.asarray(each, np.float64) for each in (baseline, values, floors))
+    if not first.size or first.mean() <= third.mean():
+        return None
+    draws = np.random.default_rng(seed).integers(0, first.size, (RESAMPLES, first.size))
+    gone, way = (difference[draws].mean(axis=1) for difference in (first - second, first - third))
+    shares = gone / np.maximum(way, np.finfo(np.float64).tiny)
+    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    value = (first - second).mean() / (first - third).mean()
+    return Interval(float(value), float(min(low, value)), float(max(high, value)))

@@ -19,6 +19,7 @@ from deepdiva.evaluation.statistics import (
     ShuffleProbe,
     bootstrap,
     compare_paired,
+    gap_closed,
     proportion,
 )
 
@@ -29,6 +30,7 @@ MEASURES: tuple[Measure, ...] = (
     *(metric.measure for metric in metrics.PANEL),
     parameters.PARAMETER_ERROR,
     parameters.CLASS_ACCURACY,
+    parameters.MODULES,
     SECONDS,
     RENDERS,
 )
@@ -60,6 +62,8 @@ class MethodSummary:
         counts: sounds by status: `ok`, `silent`, `failed`, and `missing` in an unfinished run.
         averages: measure key to average; measures that are never defined are left out.
         at_floor: share of sounds matched no worse than the noise floor; None without floors.
+        gap: share of the way from the mean preset to the noise floor, on the primary metric; None
+            where the mean preset does not take part or floors are missing.
         parameter_errors: free parameter to its mean error; empty where no truth is known.
         exchanged: sounds compared with the oscillators exchanged.
         probe: None for an unfinished method, or fewer than two sounds.
@@ -70,6 +74,7 @@ class MethodSummary:
     counts: dict[str, int]
     averages: dict[str, Average]
     at_floor: Interval | None
+    gap: Interval | None
     parameter_errors: dict[str, float]
     exchanged: int
     probe: ShuffleProbe | None
@@ -153,8 +158,12 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
     finished = [name for name, cells in results.items() if len(cells) == len(sounds)]
     probes = probe_methods(folder, sounds, finished, jobs=jobs, seed=seed)
+    baseline = next(
+        (cells for name, cells in results.items() if info.contenders[name].get("kind") == "mean"),
+        {},
+    )
     contenders = [
-        _contender(name, info, cells, floors, probes.get(name), seed)
+        _contender(name, info, cells, floors, baseline, probes.get(name), seed)
         for name, cells in results.items()
     ]
     contenders.sort(key=lambda contender: contender.averages[metrics.PRIMARY].median.value)
@@ -195,6 +204,7 @@ def _contender(
     info: RunInfo,
     cells: dict[str, Result],
     floors: dict[str, Floor],
+    baseline: dict[str, Result],
     probe: ShuffleProbe | None,
     seed: int,
 ) -> MethodSummary:
@@ -225,6 +235,7 @@ def _contender(
         counts=counts,
         averages=averages,
         at_floor=proportion(sum(reached), len(reached)) if reached else None,
+        gap=_gap(cells, baseline, floors, seed),
         parameter_errors={
             parameter: float(np.mean([each[parameter] for each in errors]))
             for parameter in (errors[0] if errors else {})
@@ -232,6 +243,20 @@ def _contender(
         exchanged=sum(result.exchanged for result in cells.values()),
         probe=probe,
     )
+
+
+def _gap(
+    cells: dict[str, Result], baseline: dict[str, Result], floors: dict[str, Floor], seed: int
+) -> Interval | None:
+    rows = [
+        (far, near, floor)
+        for sound, result in cells.items()
+        if sound in baseline
+        and (far := baseline[sound].scores[metrics.PRIMARY]) is not None
+        and (near := result.scores[metrics.PRIMARY]) is not None
+        and (floor := floors[sound].distance) is not None
+    ]
+    return gap_closed(*zip(*rows, strict=True), seed=seed) if rows else None
 
 
 def _pair(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +12,14 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import stft
 
+from deepdiva.distance.band_levels import (
+    RATE,
+    WINDOW,
+    band_levels,
+    from_onset,
+    level_differences,
+)
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
@@ -23,8 +28,6 @@ from deepdiva.synths.diva.trimmers import Trimmers
 
 Array = NDArray[np.float64]
 
-RATE: Final = 22050
-WINDOW: Final = 2048
 TABLE: Final = "parameters.csv"
 USUAL_NOTE: Final = Note(pitch=60, velocity=127, length_seconds=3.0, render_seconds=4.0)
 """The note of the published sounds of Diva with known parameters."""
@@ -36,9 +39,6 @@ STILL: Final[Mapping[str, float]] = {
     "drift_2_cents": 0.0,
 }
 """Drift and slop are switched off: what they were in a recording is not known."""
-
-_FLOOR = 1e-6
-_ONSET = 0.01
 
 
 @dataclass(frozen=True)
@@ -117,33 +117,6 @@ def _sound(path: Path) -> Array:
     return from_onset(mono if rate == RATE else soxr.resample(mono, rate, RATE))
 
 
-def from_onset(sound: Array) -> Array:
-    """The sound, (samples,), from its first sample above a hundredth of its peak."""
-    loud = np.flatnonzero(np.abs(sound) > _ONSET * np.abs(sound).max())
-    return sound[loud[0] :] if loud.size else sound
-
-
-def _bands() -> Array:
-    """(40, bins): which bins of the spectrum make a band."""
-    hertz = np.fft.rfftfreq(WINDOW, 1.0 / RATE)
-    rows = []
-    for low, high in pairwise(np.geomspace(60.0, 9000.0, 41)):
-        row = (hertz >= low) & (hertz < high)
-        if not row.any():
-            row = np.arange(len(hertz)) == np.argmin(np.abs(hertz - np.sqrt(low * high)))
-        rows.append(row)
-    return np.array(rows, np.float64)
-
-
-_BANDS: Final = _bands()
-
-
-def band_levels(sound: Array) -> Array:
-    """Power in 40 bands from 60 Hz to 9 kHz over time, (40, frames), frames of 93 ms."""
-    _, _, spectrum = stft(sound, RATE, nperseg=WINDOW, noverlap=WINDOW // 2, boundary=None)
-    return np.asarray(_BANDS @ np.abs(spectrum) ** 2)
-
-
 class Judge:
     """Renders known patches and says how far each is from its recording.
 
@@ -179,16 +152,8 @@ class Judge:
             played = from_onset(soxr.resample(sound, self.known.note.sample_rate, RATE))
             got = band_levels(played) if len(played) >= WINDOW else np.zeros((40, 1))
             frames = min(wanted.shape[1], got.shape[1])
-            found.append(_level_difference(wanted[:, :frames], got[:, :frames]))
+            found.append(level_differences(wanted[:, :frames], got[:, :frames]).bands)
         return found
-
-
-def _level_difference(wanted: Array, got: Array) -> Array:
-    floor = _FLOOR * wanted.max()
-    a = 10.0 * np.log10(np.maximum(wanted, floor))
-    b = 10.0 * np.log10(np.maximum(got, 1e-30))
-    gain = np.median((a - b)[wanted > floor])
-    return np.asarray(a - np.maximum(b + gain, 10.0 * np.log10(floor)))
 
 
 def mean_distance(differences: Sequence[Array]) -> float:

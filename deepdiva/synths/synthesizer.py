@@ -187,6 +187,15 @@ class Synthesizer:
         del patch
         return frozenset()
 
+    def modules_in_use(self, patch: Patch) -> tuple[str, ...]:
+        """Modules of the panel that shape the sound of a patch; empty where that is not known.
+
+        Args:
+            patch: shape (len(table),), in units.
+        """
+        del patch
+        return ()
+
     def equivalents(self, patch: Patch) -> tuple[Patch, ...]:
         """Other patches of the same sound.
 

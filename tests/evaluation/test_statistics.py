@@ -12,6 +12,7 @@ from deepdiva.evaluation.statistics import (
     Interval,
     bootstrap,
     compare_paired,
+    gap_closed,
     probe_shuffle,
     proportion,
 )
@@ -145,3 +146,25 @@ def test_probe_of_random_answers_is_near_one_half():
 def test_probe_needs_matches_and_targets_of_the_same_sounds(shape):
     with pytest.raises(InvalidValueError, match="cannot be shuffled"):
         probe_shuffle(np.ones(shape))
+
+
+def test_recall_counts_own_targets_among_the_nearest():
+    """Match i is nearest to target i + 1 and next to its own: never first, always among ten."""
+    distances = np.full((12, 12), 9.0)
+    for place in range(12):
+        distances[place, place] = 2.0
+        distances[place, (place + 1) % 12] = 1.0
+    probe = probe_shuffle(distances)
+    assert probe.first.value == 0
+    assert probe.ten.value == 1
+    assert probe_shuffle(np.ones((12, 12))).ten.value == pytest.approx(10 / 12)
+    assert probe_shuffle(distances[:10, :10]).ten is None
+
+
+def test_gap_closed_runs_from_the_baseline_to_the_floor():
+    baseline, floors = np.array([4.0, 6.0, 8.0]), np.ones(3)
+    assert gap_closed(baseline, baseline, floors).value == 0
+    assert gap_closed(baseline, floors, floors).value == 1
+    half = gap_closed(baseline, (baseline + floors) / 2, floors)
+    assert (half.value, half.low, half.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert gap_closed(floors, floors, floors) is None

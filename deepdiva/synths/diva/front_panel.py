@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva.synths.diva import acting, panel
 from deepdiva.synths.diva.table import DIVA
@@ -43,6 +48,7 @@ class PanelModule:
     switch: str = ""
 
 
+@lru_cache(maxsize=1)
 def front_panel() -> tuple[PanelModule, ...]:
     """All modules, in the order of the signal; modulators come last."""
     known = acting.known()
@@ -126,6 +132,28 @@ def front_panel() -> tuple[PanelModule, ...]:
         PanelModule("modifiers", "Modifiers", section("MOD")),
         PanelModule("voices", "Voices and tuning", section(*_OF_VOICES)),
         PanelModule("arpeggiator", "Arpeggiator", section("ARP", "CLK")),
+    )
+
+
+_NO_MODULE = frozenset({"output", "voices"})
+"""On the panel, and not a part of the signal or a modulator that a patch does with or without."""
+
+
+def modules_in_use(patch: NDArray[np.float64]) -> tuple[str, ...]:
+    """Titles of the modules that shape the sound of a patch, in the order of the panel.
+
+    Args:
+        patch: (281,) in the units of `DIVA`.
+    """
+    heard = set(acting.acts(patch))
+    for name in ("ARP.OnOff", "VCF1.Fback"):
+        if patch[DIVA.index(name)] == 0.0:
+            heard.discard(name)
+    return tuple(
+        module.title
+        for module in front_panel()
+        if module.key not in _NO_MODULE
+        and heard & {*module.names, *chain.from_iterable(module.choices.values())}
     )
 
 

@@ -69,5 +69,10 @@ class Diva(Synthesizer):
     def unused(self, patch: Patch) -> frozenset[str]:
         return symmetry.unused(patch)
 
+    def modules_in_use(self, patch: Patch) -> tuple[str, ...]:
+        from deepdiva.synths.diva.front_panel import modules_in_use
+
+        return modules_in_use(patch)
+
 
 SYNTHESIZER = Diva()
