@@ -236,7 +236,8 @@ _EVALUATION = record(
                     "report": each(text()),
                     "values": table(number()),
                     "floor": optional(number()),
-                }
+                },
+                {"note": optional(NOTE)},
             )
         ),
         "left_out": table(text()),
@@ -512,7 +513,14 @@ KINDS: dict[str, StateFile] = {
                             "patch": optional(table(number())),
                             "seed": optional(COUNT),
                         },
-                        {"preset": text()},
+                        {
+                            "preset": text(),
+                            "note": NOTE,
+                            "start": COUNT,
+                            "further": each(
+                                record({"file": text(), "sha256": SHA256, "note": NOTE})
+                            ),
+                        },
                     )
                 ),
             },

@@ -40,6 +40,7 @@ class SoundEntry:
         report: what was done to the recording.
         values: name of each free parameter to its true value; empty where unknown.
         floor: noise floor where the patch is known, else None.
+        note: that it holds; None where it is the run's.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SoundEntry:
     report: list[str]
     values: dict[str, float]
     floor: float | None
+    note: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

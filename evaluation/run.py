@@ -39,9 +39,13 @@ from deepdiva.evaluation.sounds import Sound
 from deepdiva.files import name_key
 from deepdiva.lifetime import worker_options
 from deepdiva.names import check_name
+from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.workers import dead_workers_told, single_thread
+
+AtNote = Callable[[Note], Sequence[Method]]
+"""Makes the contenders of a run for another note than the run's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +56,9 @@ class Cell:
         run: token of the call of `run` that it belongs to; no other call has it.
         key: of the result; see `RunInfo.key`.
         sound: to be matched.
-        contender: that is asked; one of its name in each run.
+        contender: that is asked; one of its name and note in each run.
         open_renderer: opens what plays the answer.
-        settings: of the run.
+        settings: of the run, with the note of the sound.
         folder: of the run.
     """
 
@@ -76,6 +80,7 @@ def run(
     *,
     jobs: int = 1,
     force: bool = False,
+    at_note: AtNote | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_result: Callable[[Result], None] | None = None,
 ) -> RunInfo:
@@ -91,6 +96,8 @@ def run(
         open_renderer: opens what plays the presets that are scored; can be pickled.
         settings: shared by all results.
         jobs: worker processes.
+        at_note: makes the same contenders for another note; needed where sounds have notes of
+            their own.
         force: results of other settings may lie in the folder; those of this run replace them.
         on_plan: called once with the number of cells and how many are done already.
         on_result: called after each new result, in order of completion.
@@ -114,6 +121,7 @@ def run(
             write_wav(path, sound.audio, settings.note.sample_rate, force=True)
 
         token = secrets.token_hex(8)
+        asked = _by_note(sounds, contenders, settings, at_note)
         cells = [
             Cell(
                 run=token,
@@ -121,11 +129,11 @@ def run(
                 sound=sound,
                 contender=contender,
                 open_renderer=open_renderer,
-                settings=settings,
+                settings=settings.of(sound),
                 folder=folder,
             )
             for sound in sounds
-            for contender in contenders
+            for contender in asked[settings.of(sound).note]
         ]
         open_cells = [cell for cell in cells if not _is_done(cell)]
         if on_plan is not None:
@@ -135,6 +143,29 @@ def run(
                 if on_result is not None:
                     on_result(result)
         return info
+
+
+def _by_note(
+    sounds: Sequence[Sound],
+    contenders: Sequence[Method],
+    settings: EvaluationSettings,
+    at_note: AtNote | None,
+) -> dict[Note, Sequence[Method]]:
+    """The contenders for each note of the sounds.
+
+    Raises:
+        InvalidValueError: sounds have notes of their own, and nobody makes contenders for them.
+    """
+    asked: dict[Note, Sequence[Method]] = {settings.note: contenders}
+    for sound in sounds:
+        note = settings.of(sound).note
+        if note not in asked:
+            if at_note is None:
+                raise InvalidValueError(
+                    f"{sound.name} holds {note}, and the contenders answer {settings.note}."
+                )
+            asked[note] = at_note(note)
+    return asked
 
 
 def describe(
@@ -167,7 +198,8 @@ def describe(
                 source=sound.source,
                 report=list(sound.report),
                 values={} if sound.preset is None else free_values(sound.preset, space),
-                floor=noise_floor(sound, open_renderer, settings),
+                floor=noise_floor(sound, open_renderer, settings.of(sound)),
+                note=None if sound.note is None else sound.note.to_dict(),
             )
             for sound in collection.sounds
         ],
@@ -253,15 +285,16 @@ def _is_done(cell: Cell) -> bool:
 def _ready(cell: Cell) -> Method:
     """The method, prepared once in each process."""
     ready = _prepared(cell.run)
-    if cell.contender.name not in ready:
+    key = cell.contender.name, cell.settings.note
+    if key not in ready:
         cell.contender.prepare()
-        ready[cell.contender.name] = cell.contender
-    return ready[cell.contender.name]
+        ready[key] = cell.contender
+    return ready[key]
 
 
 @lru_cache(maxsize=1)
-def _prepared(run: str) -> dict[str, Method]:  # noqa: ARG001  (another run drops them)
-    """Methods of a run that are ready to answer in this process, by name."""
+def _prepared(run: str) -> dict[tuple[str, Note], Method]:  # noqa: ARG001  (another run drops them)
+    """Methods of a run that are ready to answer in this process, by name and note."""
     return {}
 
 

@@ -25,7 +25,8 @@ class EvaluationSettings:
     """What all results of a run share.
 
     Attributes:
-        note: what is played.
+        note: what is played, where a sound does not say otherwise. Its sample rate and length are
+            those of all sounds.
         space: free parameters, and the patch that holds the others. Methods search in it, and
             parameter errors are over it.
         strikes: how often each match is played for its score, at least 1, with other start
@@ -38,6 +39,10 @@ class EvaluationSettings:
     space: ParameterSpace
     strikes: int = 4
     seed: int = 0
+
+    def of(self, sound: Sound) -> EvaluationSettings:
+        """The same with the note of a sound."""
+        return self if sound.note is None else replace(self, note=sound.note)
 
 
 @dataclass(frozen=True)

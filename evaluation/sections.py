@@ -34,7 +34,7 @@ def introduction(summary: Summary) -> str:
     free = info.settings["space"]["free"]
     text = (
         f"<p>{len(info.sounds)} sounds, {len(summary.contenders)} contenders, {len(free)} free "
-        f"parameters. Note {note['pitch']}, velocity {note['velocity']}, "
+        f"parameters. {_notes(summary)}, "
         f"{note['render_seconds']:g}&nbsp;s at {note['sample_rate']:,}&nbsp;Hz; presets played by "
         f"{html_text(info.played_by)}.</p>"
     )
@@ -52,6 +52,17 @@ def introduction(summary: Summary) -> str:
             f"</summary><ul>{reasons}</ul></details>"
         )
     return text
+
+
+def _notes(summary: Summary) -> str:
+    """The note of the run, or those of its sounds."""
+    note = summary.info.settings["note"]
+    own = [sound.note or note for sound in summary.info.sounds]
+    pairs = sorted({(each["pitch"], each["velocity"]) for each in own})
+    if len(pairs) == 1:
+        return f"Note {pairs[0][0]:g}, velocity {pairs[0][1]:g}"
+    keys = sorted({pitch for pitch, _ in pairs})
+    return f"{len(pairs)} notes, each sound on one of the keys {', '.join(f'{k:g}' for k in keys)}"
 
 
 def result(summary: Summary) -> str:

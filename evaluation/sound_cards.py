@@ -188,6 +188,8 @@ def _take(who: str, words: str, player: str, picture: str) -> str:
 
 def _target_words(sound: SoundEntry, gain: float) -> str:
     words = [*sound.report]
+    if sound.note is not None:
+        words.append(f"Note {sound.note['pitch']:g}, velocity {sound.note['velocity']:g}.")
     if gain < 1:
         words.append(f"All are played {-20 * np.log10(gain):.1f} dB quieter, so that none clips.")
     return "".join(f'<p class="dim">{html_text(sentence)}</p>' for sentence in words)

@@ -58,6 +58,8 @@ def from_test_set(sounds: TestSet) -> Collection:
             audio=sounds.audio(listed),
             preset=sounds.preset(listed),
             source=f"{sounds.name}: {listed.file}",
+            note=listed.note,
+            further=tuple((each.note, sounds.audio(each)) for each in listed.further),
         )
         for listed in sounds.sounds
     ]

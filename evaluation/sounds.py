@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.note import Note
 from deepdiva.synths.diva.preset import Preset
 
 
@@ -17,10 +18,13 @@ class Sound:
 
     Attributes:
         name: unique in the run, usable as a file name.
-        audio: shape (note.samples,), float32, mono, full scale 1.0, at the note's sample rate.
+        audio: shape (note.samples,), float32, mono, full scale 1.0, at the
+            note's sample rate.
         preset: what made it; None where nobody knows.
         source: file, or the name of the test set.
         report: what was done to the recording to make it a target, one sentence each.
+        note: that it holds; None where it is the run's.
+        further: other notes of the same source, and how they sound.
     """
 
     name: str
@@ -28,6 +32,8 @@ class Sound:
     preset: Preset | None = None
     source: str = ""
     report: tuple[str, ...] = field(default=())
+    note: Note | None = None
+    further: tuple[tuple[Note, NDArray[np.float32]], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -35,6 +41,10 @@ class Sound:
         digest = hashlib.sha256(np.ascontiguousarray(self.audio, "<f4").tobytes())
         if self.preset is not None:
             digest.update(self.preset.to_bytes())
+        if self.note is not None:
+            digest.update(repr(self.note).encode())
+        for note, audio in self.further:
+            digest.update(repr(note).encode() + np.ascontiguousarray(audio, "<f4").tobytes())
         return digest.hexdigest()[:16]
 
     def seeds(self, seed: int, count: int) -> list[int]:

@@ -81,7 +81,7 @@ def to_markdown(summary: Summary) -> str:
     note = info.settings["note"]
     played = (
         f"{len(info.sounds)} sounds, {info.settings['strikes']} strikes of each match, "
-        f"note {note['pitch']}, {note['render_seconds']:g} s; "
+        f"{_notes(summary)}, {note['render_seconds']:g} s; "
         f"renderer {info.played_by}, deepdiva {info.deepdiva}. "
         "Mean and 95 % interval over the sounds (bootstrap), median beside it; a failure counts "
         "as silence."
@@ -153,6 +153,12 @@ def to_markdown(summary: Summary) -> str:
             ],
         )
     return "\n".join(lines) + "\n"
+
+
+def _notes(summary: Summary) -> str:
+    note = summary.info.settings["note"]
+    keys = sorted({(sound.note or note)["pitch"] for sound in summary.info.sounds})
+    return f"note{'s' if len(keys) > 1 else ''} {', '.join(f'{key:g}' for key in keys)}"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

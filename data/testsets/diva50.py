@@ -14,13 +14,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from deepdiva.data.testsets import embedded50
+from deepdiva.data.testsets.fetching import bring, check_file
 from deepdiva.data.testsets.named_testset import NamedTestSet
 from deepdiva.data.testsets.testset import FILE_NAME, ListedSound, TestSet
-from deepdiva.errors import InvalidValueError, MissingFileError, StorageError
-from deepdiva.files import atomic_write, file_sha256
 from deepdiva.note import Note
 
 NAME = "diva50"
+WHAT = "the recording of 2021"
 COMMIT = "9d07886"
 URL = f"https://github.com/maudgrol/deepdiva/raw/{COMMIT}/data/dataset_11params/audio/"
 ORIGIN = (
@@ -55,17 +55,14 @@ class Diva50(NamedTestSet):
         return {sound.file: sound.sha256 for sound in there.sounds}.items() <= checksums().items()
 
     def fetch(self, folder: Path, source: Path | None = None) -> TestSet:
-        if source is None:
-            self._download(folder)
-        else:
-            _copy(source, folder)
+        bring(folder, source, self.url, checksums(), WHAT)
         sounds = [
             ListedSound(Path(file).stem, file, sha256)
             for file, sha256 in checksums().items()
             if (folder / file).is_file()
         ]
         for sound in sounds:
-            _check(folder / sound.file)
+            check_file(folder / sound.file, checksums(), WHAT)
         there = {sound.file for sound in sounds}
         made = TestSet(
             name=NAME,
@@ -79,53 +76,3 @@ class Diva50(NamedTestSet):
         )
         made.write(force=(folder / FILE_NAME).exists())
         return made
-
-    def _download(self, folder: Path) -> None:
-        """Fetch what is not there yet; pooch compares the checksums."""
-        import pooch
-        import requests
-
-        hashes = {file: f"sha256:{sha256}" for file, sha256 in checksums().items()}
-        fetcher = pooch.create(path=folder, base_url=self.url, registry=hashes, retry_if_failed=2)
-        pooch.get_logger().setLevel("WARNING")
-        for file in hashes:
-            try:
-                fetcher.fetch(file)
-            except ValueError as error:
-                raise InvalidValueError(
-                    f"{self.url}{file} is not the recording of 2021: its SHA-256 is another. "
-                    "Try again, or name a folder that holds the recordings: --from DIR."
-                ) from error
-            except (requests.RequestException, OSError) as error:
-                raise StorageError(
-                    f"{self.url}{file} cannot be fetched into {folder} "
-                    f"({type(error).__name__}): try again with a network, or name a folder that "
-                    "holds the recordings: --from DIR."
-                ) from error
-
-
-def _copy(source: Path, folder: Path) -> None:
-    """Copy the recordings that a folder holds; all are checked before the first is written."""
-    if not source.is_dir():
-        raise MissingFileError(f"{source} is no folder: name one that holds the recordings.")
-    held = [source / file for file in checksums() if (source / file).is_file()]
-    if not held:
-        first, last = next(iter(checksums())), list(checksums())[-1]
-        raise MissingFileError(
-            f"{source} holds none of the recordings: they are named {first} to {last}."
-        )
-    for path in held:
-        _check(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in held:
-        if path.resolve() != (folder / path.name).resolve():
-            atomic_write(folder / path.name, path.read_bytes(), force=True)
-
-
-def _check(path: Path) -> None:
-    found = file_sha256(path)
-    if found != checksums()[path.name]:
-        raise InvalidValueError(
-            f"{path} is not the recording of 2021: its SHA-256 is {found[:12]}... and should be "
-            f"{checksums()[path.name][:12]}... Remove it, and get the set again."
-        )

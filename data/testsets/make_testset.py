@@ -33,12 +33,14 @@ class PlannedSound(NamedTuple):
         seed: to render it with.
         preset: of Diva, that holds the patch; it is kept beside the sound. None: there is nothing
             in it that the built-in preset does not say.
+        note: to play; None for that of the set.
     """
 
     name: str
     patch: NDArray[np.float64]
     seed: int
     preset: Preset | None = None
+    note: Note | None = None
 
 
 def drawn_sounds(space: ParameterSpace, count: int, seed: int, prefix: str) -> list[PlannedSound]:
@@ -129,12 +131,18 @@ def make_test_set(
     listed = []
     for number, (sound, file) in enumerate(zip(sounds, files, strict=True)):
         renderer = renderers[number if len(renderers) > 1 else 0]
-        audio = renderer.render(sound.patch[np.newaxis], note, sound.seed)[0]
+        audio = renderer.render(sound.patch[np.newaxis], sound.note or note, sound.seed)[0]
         path = folder / file
         write_wav(path, audio, note.sample_rate, force=force)
         listed.append(
             ListedSound(
-                sound.name, file, file_sha256(path), sound.patch, sound.seed, presets[number]
+                sound.name,
+                file,
+                file_sha256(path),
+                sound.patch,
+                sound.seed,
+                presets[number],
+                sound.note,
             )
         )
         if on_progress is not None:

@@ -31,6 +31,21 @@ FORMAT = "deepdiva-testset"
 FORMAT_VERSION = 1
 
 
+@dataclass(frozen=True)
+class Further:
+    """Another recording of a sound's source, on another key or at another velocity.
+
+    Attributes:
+        file: its WAV file in the set's folder.
+        sha256: of that file.
+        note: that it holds.
+    """
+
+    file: str
+    sha256: str
+    note: Note
+
+
 @dataclass(frozen=True, eq=False)
 class ListedSound:
     """One sound of a test set.
@@ -43,6 +58,10 @@ class ListedSound:
         seed: with which it was rendered; None where nobody knows.
         preset: its `.h2p` file in the set's folder; None where the built-in preset with the patch
             is meant, or nobody knows.
+        note: that the sound holds; None where it is the set's. Sample rate and length of the
+            recording are the set's.
+        start: sample of the file at which the note begins.
+        further: other notes of the same source.
     """
 
     name: str
@@ -51,6 +70,9 @@ class ListedSound:
     patch: NDArray[np.float64] | None = None
     seed: int | None = None
     preset: str | None = None
+    note: Note | None = None
+    start: int = 0
+    further: tuple[Further, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +142,7 @@ class TestSet:
         for sound in found.sounds:
             check_name("sound", sound.name)
         files = [name for sound in found.sounds for name in (sound.file, sound.preset)]
+        files += [each.file for sound in found.sounds for each in sound.further]
         for name in filter(None, [found.base, *files]):
             if not inside(folder, name).is_file():
                 raise MissingFileError(
@@ -153,7 +176,7 @@ class TestSet:
             indent=1,
         )
 
-    def path(self, sound: ListedSound) -> Path:
+    def path(self, sound: ListedSound | Further) -> Path:
         """The file of a sound."""
         return self.folder / sound.file
 
@@ -169,7 +192,11 @@ class TestSet:
         kept = Preset.template() if name is None else Preset.read(self.folder / name)
         return kept.with_values(patch)
 
-    def audio(self, sound: ListedSound) -> NDArray[np.float32]:
+    def note_of(self, sound: ListedSound) -> Note:
+        """The note that a sound holds."""
+        return sound.note or self.note
+
+    def audio(self, sound: ListedSound | Further) -> NDArray[np.float32]:
         """A sound as the note says: mono, cut or padded with silence to its length.
 
         Returns:
@@ -181,6 +208,8 @@ class TestSet:
         samples, sample_rate = read_audio(
             self.path(sound), length_seconds=self.note.render_seconds + 1.0
         )
+        if isinstance(sound, ListedSound):
+            samples = samples[sound.start :]
         if sample_rate != self.note.sample_rate:
             raise AudioError(
                 f"{self.path(sound)} has {sample_rate} samples per second and the set's note "
@@ -193,11 +222,9 @@ class TestSet:
 
     def damaged(self) -> list[Path]:
         """Files whose SHA-256 is not the one that is listed."""
-        return [
-            self.path(sound)
-            for sound in self.sounds
-            if file_sha256(self.path(sound)) != sound.sha256
-        ]
+        listed: list[ListedSound | Further] = [*self.sounds]
+        listed += [each for sound in self.sounds for each in sound.further]
+        return [self.path(each) for each in listed if file_sha256(self.path(each)) != each.sha256]
 
 
 def name_of_test_set(folder: Path) -> str | None:
@@ -211,6 +238,15 @@ def name_of_test_set(folder: Path) -> str | None:
 def _entry(sound: ListedSound, space: ParameterSpace) -> dict[str, Any]:
     """A sound in JSON; of its patch only what differs from the base, by name."""
     entry: dict[str, Any] = {"name": sound.name, "file": sound.file, "sha256": sound.sha256}
+    if sound.note is not None:
+        entry["note"] = sound.note.to_dict()
+    if sound.start:
+        entry["start"] = sound.start
+    if sound.further:
+        entry["further"] = [
+            {"file": each.file, "sha256": each.sha256, "note": each.note.to_dict()}
+            for each in sound.further
+        ]
     if sound.patch is None:
         return {**entry, "patch": None, "seed": None}
     varied = np.flatnonzero(sound.patch != space.base)
@@ -226,6 +262,19 @@ def _listed(entry: Mapping[str, Any], space: ParameterSpace) -> ListedSound:
         for name, value in entry["patch"].items():
             patch[space.table.index(name)] = value
         space.table.check(patch)
+    note = Note(**entry["note"]) if "note" in entry else None
+    further = [
+        Further(each["file"], each["sha256"], Note(**each["note"]))
+        for each in entry.get("further", [])
+    ]
     return ListedSound(
-        entry["name"], entry["file"], entry["sha256"], patch, entry["seed"], entry.get("preset")
+        entry["name"],
+        entry["file"],
+        entry["sha256"],
+        patch,
+        entry["seed"],
+        entry.get("preset"),
+        note,
+        entry.get("start", 0),
+        tuple(further),
     )

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from deepdiva.data.testsets.diva50 import Diva50
 from deepdiva.data.testsets.embedded50 import Embedded50
+from deepdiva.data.testsets.flow64 import Flow64
 from deepdiva.data.testsets.named_testset import NamedTestSet
+from deepdiva.data.testsets.panel200 import Panel200
 from deepdiva.data.testsets.testset import FILE_NAME, TestSet
 from deepdiva.errors import UnknownNameError
 
-NAMED: dict[str, NamedTestSet] = {known.name: known for known in (Diva50(), Embedded50())}
+NAMED: dict[str, NamedTestSet] = {
+    known.name: known for known in (Diva50(), Embedded50(), Flow64(), Panel200())
+}
 
 
 def cache_folder() -> Path:

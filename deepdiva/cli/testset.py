@@ -114,6 +114,18 @@ def get_command(name: str, source: Path | None, folder: Path | None, as_json: bo
     metavar="DIR",
     help="Play the presets of a folder as they are, instead of drawing patches.",
 )
+@click.option(
+    "--soundfont",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Play 32 instruments of a General MIDI sound font by FluidSynth, such as FluidR3_GM.sf2.",
+)
+@click.option(
+    "--from-recordings",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Take the recorded notes of a folder; NAME@KEY.wav is NAME.wav on another key.",
+)
 @space_options
 @note_options
 @renderer_options
@@ -125,6 +137,8 @@ def make_command(
     title: str | None,
     count: int,
     from_presets: Path | None,
+    soundfont: Path | None,
+    from_recordings: Path | None,
     space: SpaceChoice,
     note: Note,
     renderer: RendererChoice,
@@ -134,8 +148,17 @@ def make_command(
 ) -> None:
     """Make a test set in FOLDER: a WAV file of each sound, and testset.json about them.
 
-    Of Diva, the preset of each sound comes into FOLDER/presets.
+    Of Diva, the preset of each sound comes into FOLDER/presets. Instruments and recordings have no
+    preset, and the key of each is its own.
     """
+    given = [each for each in (from_presets, soundfont, from_recordings) if each is not None]
+    if len(given) > 1:
+        raise InvalidValueError(
+            "--from-presets, --soundfont and --from-recordings: name one of them."
+        )
+    if soundfont is not None or from_recordings is not None:
+        _make_of_instruments(folder, title, soundfont, from_recordings, space, note, force, as_json)
+        return
     from rich.progress import Progress
 
     from deepdiva.data.testsets.make_testset import drawn_sounds, make_test_set
@@ -179,6 +202,46 @@ def make_command(
     finally:
         for player in renderers:
             player.close()
+    tell(made, as_json)
+
+
+def _make_of_instruments(
+    folder: Path,
+    title: str | None,
+    soundfont: Path | None,
+    from_recordings: Path | None,
+    choice: SpaceChoice,
+    note: Note,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """A test set of sounds that no preset made."""
+    from rich.progress import Progress
+
+    from deepdiva.audio import SOUND_SUFFIXES
+    from deepdiva.data.testsets.instruments import make_from_recordings, make_from_soundfont
+    from deepdiva.files import collect_files
+    from deepdiva.synths.diva import DIVA
+
+    if typed("count"):
+        raise InvalidValueError("--count: all instruments and recordings are taken. Leave it out.")
+    name = title or folder.resolve().name
+    around = choice.space(choice.preset(), DIVA)
+    if soundfont is not None:
+        with Progress(console=console(), transient=True) as progress:
+            task = progress.add_task("Playing", total=None)
+            made = make_from_soundfont(
+                folder,
+                name,
+                soundfont,
+                note,
+                around,
+                force=force,
+                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    else:
+        files = collect_files([from_recordings] if from_recordings else [], SOUND_SUFFIXES)
+        made = make_from_recordings(folder, name, files, note, around, force=force)
     tell(made, as_json)
 
 

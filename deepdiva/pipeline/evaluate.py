@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepdiva.evaluation.folder import RunFolder
     from deepdiva.evaluation.method import Method
     from deepdiva.evaluation.result import Result
+    from deepdiva.evaluation.run import AtNote
     from deepdiva.evaluation.scoring import EvaluationSettings, OpenRenderer
     from deepdiva.evaluation.sound_collections import Collection
     from deepdiva.evaluation.summary import Summary
@@ -70,6 +71,7 @@ class Evaluation:
         settings: shared by all results.
         workers: side by side.
         force: as in `EvaluateOptions`.
+        at_note: makes those who take part for another note.
     """
 
     folder: RunFolder
@@ -79,6 +81,7 @@ class Evaluation:
     settings: EvaluationSettings
     workers: int
     force: bool
+    at_note: AtNote
 
     def run(
         self,
@@ -97,6 +100,7 @@ class Evaluation:
             self.settings,
             jobs=self.workers,
             force=self.force,
+            at_note=self.at_note,
             on_plan=on_plan,
             on_result=on_result,
         )
@@ -143,11 +147,22 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
                 f"{searching.table.name} renders, and contenders answer with presets of Diva: "
                 "leave out --plugin, or name Diva's."
             )
-        taking_part = make_methods(
-            options.contenders or DEFAULT_CONTENDERS, Context(searching, base, settings)
-        )
+
+        def at_note(note: Note) -> list[Method]:
+            return make_methods(
+                options.contenders or DEFAULT_CONTENDERS,
+                Context(searching, base, replace(settings, note=note)),
+            )
+
         yield Evaluation(
-            folder, collection, taking_part, open_renderer, settings, workers, options.force
+            folder,
+            collection,
+            at_note(note),
+            open_renderer,
+            settings,
+            workers,
+            options.force,
+            at_note,
         )
 
 

@@ -8,6 +8,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 from deepdiva.audio import read_audio
+from deepdiva.calibration import KnownSounds
 from deepdiva.cli import main
-from deepdiva.data.testsets import embedded50
+from deepdiva.data.testsets import embedded50, flow64, panel200
 from deepdiva.data.testsets.diva50 import Diva50, checksums
+from deepdiva.data.testsets.flow64 import Flow64
 from deepdiva.data.testsets.make_testset import drawn_sounds, make_test_set, sounds_of_presets
-from deepdiva.data.testsets.testset import TestSet
+from deepdiva.data.testsets.testset import Further, TestSet
 from deepdiva.data.testsets.testset_registry import NAMED, cached, load
 from deepdiva.errors import (
     AudioError,
@@ -35,6 +38,8 @@ from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA, SEED_PROJECT_FREE, default_space
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.prior.human import HumanPrior
+from deepdiva.synths.diva.trimmers import Trimmers
 
 NOTE = Note(length_seconds=0.04, render_seconds=0.05)
 
@@ -384,3 +389,81 @@ def test_a_set_whose_files_are_gone_or_foreign_is_an_error(tmp_path: Path) -> No
     (folder / "s01.wav").unlink()
     with pytest.raises(MissingFileError, match=r"s01\.wav is missing"):
         TestSet.open(folder)
+
+
+# flow64
+
+
+def test_flow64_comes_from_a_folder_with_patches_and_onsets(shared: Path, tmp_path: Path) -> None:
+    got = Flow64().fetch(tmp_path / "to", shared / "diva_known")
+    assert len(got.sounds) == Flow64.count == 40
+    assert got.missing == ()
+    there = TestSet.open(tmp_path / "to")
+    assert there.note == flow64.NOTE
+    assert len(there.space.free) == 32
+    known = KnownSounds.read(shared / "diva_known")
+    patches = dict(zip(known.names, known.patches, strict=True))
+    for sound in there.sounds:
+        assert sound.patch is not None
+        np.testing.assert_allclose(sound.patch, patches[sound.file], atol=1e-6)
+        audio = np.abs(there.audio(sound))
+        onset = np.flatnonzero(audio > 0.01 * audio.max())[0]
+        assert onset < 0.015 * there.note.sample_rate
+        preset = there.preset(sound)
+        assert preset is not None
+        assert Trimmers.of(preset).oscillator_reset
+        assert not preset.detune_pots().any()
+    assert cached("flow64") is None
+    assert NAMED["flow64"].is_current(there)
+
+
+def test_flow64_is_read_from_the_repositorys_own_folders(shared: Path, tmp_path: Path) -> None:
+    row = flow64.rows()[0]
+    place = tmp_path / "audio" / row["place"]
+    place.parent.mkdir(parents=True)
+    shutil.copy(shared / "diva_known" / row["file"], place)
+    got = Flow64().fetch(tmp_path / "to", tmp_path / "audio")
+    assert [sound.file for sound in got.sounds] == [row["file"]]
+    assert len(got.missing) == 39
+
+
+def test_flow64_is_fetched_from_where_the_page_keeps_it(
+    shared: Path, server: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, url = server
+    for row in flow64.rows():
+        place = folder / row["place"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shared / "diva_known" / row["file"], place)
+    assert Flow64(url).fetch(tmp_path / "to").missing == ()
+
+
+# panel200
+
+
+def test_panel200_is_listed_with_notes_and_known_to_be_on_the_grid() -> None:
+    space, sounds = panel200.listed()
+    assert len({sound.name for sound in sounds}) == panel200.COUNT == len(sounds)
+    notes = [(sound.note.pitch, sound.note.velocity) for sound in sounds if sound.note]
+    assert {notes.count(played) for played in panel200.PLAYED} == {50}
+    assert panel200.to_csv(sounds).splitlines()[0].count(",") == len(space.free) + 3
+    drawn = HumanPrior().sample(4, panel200.SEED, [panel200.note_of(k) for k in range(4)])
+    np.testing.assert_allclose(sounds[0].patch, np.round(drawn[0], 2))
+
+
+def test_notes_starts_and_further_recordings_are_kept(tmp_path: Path) -> None:
+    """Each sound may have a note of its own; the file of a sound may begin earlier."""
+    low = replace(NOTE, pitch=36)
+    space = default_space()
+    planned = [one._replace(note=low) for one in drawn_sounds(space, 1, 3, "s")]
+    made = make_test_set(tmp_path / "set", "t", "o", planned, space, NOTE, [PanelRenderer()])
+    assert made.note_of(made.sounds[0]) == low
+    further = Further(made.sounds[0].file, made.sounds[0].sha256, NOTE)
+    replace(made, sounds=(replace(made.sounds[0], start=100, further=(further,)),)).write(
+        force=True
+    )
+    there = TestSet.open(tmp_path / "set")
+    [sound] = there.sounds
+    assert (sound.note, sound.start, sound.further) == (low, 100, (further,))
+    whole = there.audio(further)
+    np.testing.assert_array_equal(there.audio(sound)[:-100], whole[100:])

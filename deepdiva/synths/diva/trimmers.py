@@ -98,3 +98,11 @@ def number(preset: Preset, section: str, key: str, otherwise: float) -> float:
 
 AT_REST: Final = Trimmers()
 """Those of a preset that was never trimmed."""
+
+
+def with_reset_oscillators(preset: Preset) -> Preset:
+    """A preset whose oscillators begin anew with each note, none of them detuned by its pot."""
+    from deepdiva.synths.diva.preset.template import OSCILLATORS, detune_key
+
+    pots = {detune_key(voice, k): "0.00" for voice in range(VOICES) for k in range(OSCILLATORS)}
+    return preset.with_texts({("OPT", "TransM"): f"{OSCILLATOR_RESET:g}", **pots})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -206,6 +206,23 @@ class Preset:
                     "no line for it. Start from a preset that has."
                 )
         return Preset(replace_spans(self.data, texts), self.source) if texts else self
+
+    def with_texts(self, texts: Mapping[tuple[str, str], str]) -> Preset:
+        """The same preset with other texts of any values, parameters or not.
+
+        Args:
+            texts: by section and key.
+
+        Raises:
+            PresetError: a key without a line in the file, or a text that a parameter cannot have.
+        """
+        spans: dict[Span, bytes] = {}
+        for (section, key), text in texts.items():
+            span = self._outline.values.get((section, key))
+            if span is None:
+                raise PresetError(f"{self.source} has no line for {section}.{key}.")
+            spans[span] = text.encode("ascii")
+        return Preset(replace_spans(self.data, spans), self.source)
 
     def _spelled(self, parameter: Parameter, value: float) -> str:
         try:
