@@ -45,5 +45,9 @@ class MissingFeatureError(DeepDivaError, ImportError):
     """An optional dependency or plug-in that is not installed."""
 
 
+class NoMatchError(DeepDivaError, RuntimeError):
+    """A search ended without a match that can be heard."""
+
+
 class RenderError(DeepDivaError, RuntimeError):
     """A synthesizer that crashed, hung, or returned something that is not audio."""

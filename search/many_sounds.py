@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from deepdiva.errors import DeepDivaError
 from deepdiva.interruption import first_one_does
+from deepdiva.left_out import LeftOut
 from deepdiva.lifetime import tidied, worker_options
 from deepdiva.renderer import Renderer
 from deepdiva.search.loop import Progress
@@ -46,7 +48,7 @@ def worth_processes(tasks: Sequence[Task], renderer: Renderer, jobs: int) -> boo
 
 def match_sounds(
     tasks: Sequence[Task], starts: Starts, renderer: Renderer, jobs: int
-) -> Iterator[Match]:
+) -> Iterator[Match | LeftOut]:
     """Match sounds in processes, each as soon as it and all before it are done.
 
     Ctrl-C, SIGTERM or SIGHUP ends all searches: those that run write their best match so far and
@@ -58,8 +60,7 @@ def match_sounds(
         renderer: plays the candidates; every process gets a copy.
         jobs: processes.
 
-    Raises:
-        As `match_sound` does, for the first sound that fails.
+    A sound that fails stops no other: it is yielded with the reason.
     """
     from joblib import Parallel, delayed
 
@@ -86,7 +87,9 @@ def match_sounds(
                     yield match
 
 
-def _match(task: Task, renderer: Renderer, start: Start | None, stop: Path) -> Match | None:
+def _match(
+    task: Task, renderer: Renderer, start: Start | None, stop: Path
+) -> Match | LeftOut | None:
     """Match one sound in a worker process, until it is done or the file `stop` exists."""
     if stop.exists():
         return None
@@ -99,4 +102,7 @@ def _match(task: Task, renderer: Renderer, start: Start | None, stop: Path) -> M
             if stop.exists():
                 raise KeyboardInterrupt
 
-    return match_sound(task, renderer, start, look)
+    try:
+        return match_sound(task, renderer, start, look)
+    except DeepDivaError as error:
+        return LeftOut(task.target.source, str(error))

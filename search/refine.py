@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import AudioError, InvalidValueError, RenderError
+from deepdiva.grade import Grade
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.level import level_of, rms
 from deepdiva.note import Note
@@ -59,6 +60,7 @@ class RefineResult:
         end: why it ended: `budget` spent, `target` distance reached, all stages `done`, or
             `interrupted`.
         history: every candidate.
+        grade: how good it is, in a word; None where nobody has graded it.
     """
 
     patch: NDArray[np.float64]
@@ -75,6 +77,7 @@ class RefineResult:
     seconds: float
     end: End
     history: History
+    grade: Grade | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, NoMatchError
 from deepdiva.files import (
     RUN_SUFFIX,
     alone_in,
@@ -27,11 +27,13 @@ from deepdiva.files import (
     move,
     sweep,
 )
+from deepdiva.grade import Grade
 from deepdiva.names import printable
 from deepdiva.note import Note
 from deepdiva.patch_writer import PatchWriter
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
+from deepdiva.search.grading import Circumstances, graded
 from deepdiva.search.journal import RUN, Journal, check_run, forget_run
 from deepdiva.search.loop import Progress
 from deepdiva.search.refine import RefineResult, refine
@@ -39,6 +41,7 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.state_files import KINDS
+from deepdiva.units import key_name
 
 BEST_PATCH_SECONDS = 1.0
 """The best patch so far is written to the run folder at most this often."""
@@ -192,6 +195,8 @@ class Task:
         recordings: the files of which `target` holds one after the other; empty where it is one
             recording, its source.
         pieces: the note of each of them.
+        kind: of the recording, as `deepdiva.hearing` names it.
+        key_source: where the key was taken from; empty where none is known.
     """
 
     target: Target
@@ -206,6 +211,16 @@ class Task:
     remarks: tuple[str, ...] = ()
     recordings: tuple[Path, ...] = ()
     pieces: tuple[Note, ...] = ()
+    kind: str = ""
+    key_source: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key that is played, in words: `key 36 (C2), by its name`."""
+        pitches = dict.fromkeys(note.pitch for note in self.pieces or (self.note,))
+        keys = ", ".join(f"{pitch} ({key_name(pitch)})" for pitch in pitches)
+        source = f", by {self.key_source}" if self.key_source else ""
+        return f"key{'s' if len(pitches) > 1 else ''} {keys}{source}"
 
 
 @dataclass(frozen=True)
@@ -283,6 +298,7 @@ def match_sound(
         FileExistsAlreadyError: a result exists, without `force`, and no search that is resumed has
             written it.
         InvalidValueError: things that do not fit together.
+        NoMatchError: the nearest that was found cannot be heard; nothing is written.
         RenderError: the synthesizer failed.
         StorageError: another search is at work in the run folder.
     """
@@ -318,7 +334,7 @@ def search_sound(
     if sketch is not None:
         start = _sketched(task, sketch, start, on_progress, recorded=recorded)
     with _journal(task, task.outputs.run, renderer, start, recorded=recorded) as journal:
-        return refine(
+        result = refine(
             task.target.audio,
             renderer,
             task.space,
@@ -330,6 +346,32 @@ def search_sound(
             on_progress=on_progress,
             explained=True,
         )
+    return replace(result, grade=_graded(task, result, renderer))
+
+
+def _graded(task: Task, result: RefineResult, renderer: Renderer) -> Grade:
+    """The grade of a match.
+
+    Raises:
+        NoMatchError: the match cannot be heard.
+    """
+    keys = task.heard.get("other_keys", ())
+    grade = graded(
+        task.target.audio,
+        result,
+        renderer,
+        task.space,
+        task.note,
+        task.pieces,
+        task.settings.seed,
+        Circumstances(task.kind, tuple(keys), task.settings.evaluations),
+    )
+    if grade.is_silent:
+        raise NoMatchError(
+            f"{task.target.source}: the nearest that was found cannot be heard, so no preset is "
+            f"written. {grade.sentence}"
+        )
+    return grade
 
 
 def _journal(
@@ -441,7 +483,8 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
     outputs = task.outputs
     name = task.target.source.name
     description = (
-        f"Matched to {printable(name)} by DeepDiva {__version__}. Spectral distance "
+        f"Matched to {printable(name)} by DeepDiva {__version__}, played at {task.key}. "
+        f"{'' if result.grade is None else result.grade.sentence + ' '}Spectral distance "
         f"{result.distance:.4f} (silence {result.silence:.4f})."
     )
     outputs.write(
@@ -479,7 +522,7 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
         atomic_write(outputs.run / "explanation.json", text.encode(), force=True)
         for number, patch in enumerate(result.explanation.alternatives, start=1):
             path = outputs.run / f"alternative-{number}{task.writer.suffix}"
-            description = f"Another match to {name}, hardly to be told from the best."
+            description = f"Another match to {printable(name)}, as near as the best."
             task.writer.write(patch, path, description=description, force=True)
             alternatives.append(path)
     return Match(task, result, tuple(alternatives))

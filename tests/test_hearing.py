@@ -10,9 +10,10 @@ import soundfile
 from click.testing import CliRunner
 
 from deepdiva.cli import main
-from deepdiva.hearing import key_name, understand
+from deepdiva.hearing import understand
 from deepdiva.hearing.key import find_key
 from deepdiva.hearing.naming import stated_by_name
+from deepdiva.units import key_name
 
 RATE = 44100
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from deepdiva.cli._tables import plain_table
+from deepdiva.grade import GRADES
 from deepdiva.names import printable
+from deepdiva.units import counted, key_name
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.renderer import Renderer
-    from deepdiva.search.explain import Explanation, ParameterRole
+    from deepdiva.search.explain import Explanation
     from deepdiva.search.loop import Progress
     from deepdiva.search.sound_match import Match, Part
 
-_MOST_SHOWN = 1000  # times as much as chance does
+_LEAST_DOUBLINGS = 2.0  # above chance, of what fills a bar
 
 
 class Bar:
@@ -66,50 +71,58 @@ class Bar:
 
 
 def show(match: Match) -> None:
-    """What the match rests on, as a table on stdout."""
-    from rich.table import Table
-
+    """What the match rests on, as a table on stdout, 80 columns wide at most."""
     from deepdiva.cli._tables import echo, results_console
+    from deepdiva.cli._values import bar, range_text, value_text
+    from deepdiva.synths import synthesizer_of
 
-    explanation = match.result.explanation
+    task, explanation = match.task, match.result.explanation
     if explanation is None:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("parameter")
-    for header in ("value", "as good", "matters"):
-        table.add_column(header, justify="right")
-    for role in explanation.roles:
-        parameter = match.task.space.table[role.name]
+    screen = results_console()
+    synthesizer, patch, key = (
+        synthesizer_of(task.space.table),
+        match.result.patch,
+        task.note.pitch,
+    )
+    table = plain_table("parameter", "value", "sounds the same", "matters")
+    for role, share in zip(explanation.roles, _importances(explanation), strict=True):
+        parameter = task.space.table[role.name]
+        same = ""
+        if parameter.is_class:
+            same = "other choices, too" if role.uncertain else ""
+        elif role.low != role.high:
+            same = range_text(parameter, (role.low, role.high), synthesizer, patch, key)
         table.add_row(
             role.name,
-            # As the preset holds it.
-            parameter.label(round(role.value, 2) if parameter.spelling == "%.2f" else role.value),
-            _as_good(role, is_class=parameter.is_class),
-            _matters(role, explanation),
+            value_text(parameter, role.value, synthesizer, patch, key),
+            same,
+            bar(share, screen.encoding),
         )
-    results_console().print(table)
-    for path in match.alternatives:
-        echo(f"hardly to be told from it: {path}")
+    screen.print(table)
+    if match.alternatives:
+        first, *others = match.alternatives
+        names = ", ".join([str(first), *(path.name for path in others)])
+        echo(f"As near, with other settings: {names}")
 
 
-def _as_good(role: ParameterRole, *, is_class: bool) -> str:
-    """Other values that make no difference."""
-    if is_class:
-        return "others too" if role.uncertain else ""
-    return "" if role.low == role.high else f"{role.low:.4g} to {role.high:.4g}"
+def _importances(explanation: Explanation) -> list[float]:
+    """How much each parameter matters, 0 to 1: 0 no more than chance, 1 as the one that does most.
 
-
-def _matters(role: ParameterRole, explanation: Explanation) -> str:
-    """How much a parameter does, against what chance does."""
-    if role.uncertain:
-        return "no"
+    On the way between them each doubling of the effect counts the same.
+    """
     # A plug-in may leave nothing to chance.
-    ratio = role.effect / max(explanation.chance, 1e-9)
-    return f"{ratio:,.0f}x chance" if ratio < _MOST_SHOWN else f"over {_MOST_SHOWN:,}x chance"
+    chance = max(explanation.chance, 1e-9)
+    doublings = [
+        0.0 if role.uncertain else math.log2(max(1.0, role.effect / chance))
+        for role in explanation.roles
+    ]
+    most = max([*doublings, _LEAST_DOUBLINGS])
+    return [one / most for one in doublings]
 
 
 def line(match: Match) -> str:
-    """What became of a sound, in one line, or a few if a plug-in failed."""
+    """What became of a sound: a line, and one more for each thing to know of it."""
     task, result = match.task, match.result
     noise = "" if result.noise is None else f", render noise {result.noise.median:.4f}"
     fitted = (
@@ -117,16 +130,42 @@ def line(match: Match) -> str:
         if result.realization is None
         else f"{result.realization.distance:.4f} with fitted phases, "
     )
-    failed = "".join(
-        f"\n  {count:,} candidates were put aside: the plug-in {reason}"
+    grade = "" if result.grade is None else f"{result.grade.name}, "
+    said = [
+        f"{counted(count, 'candidate was', 'candidates were')} put aside: the plug-in {reason}"
         for reason, count in result.failures.items()
-    )
-    said = "".join(f"\n  {remark}" for remark in result.remarks)
+    ]
+    said += [] if result.grade is None or not result.grade.reason else [result.grade.sentence]
+    said += result.remarks
+    more = "".join(f"\n  {sentence}" for sentence in said)
     return (
-        f"{task.target.source} -> {task.outputs.preset}: distance {result.distance:.4f} "
-        f"({fitted}silence {result.silence:.4f}{noise}), {result.evaluations:,} evaluations in "
-        f"{result.seconds:.1f} s{failed}{said}"
+        f"{task.target.source} -> {task.outputs.preset}: {grade}{task.key}\n"
+        f"  distance {result.distance:.4f} ({fitted}silence {result.silence:.4f}{noise}), "
+        f"{counted(result.evaluations, 'candidate')} in {result.seconds:.1f} s{more}"
     )
+
+
+def overview(matches: Sequence[Match]) -> None:
+    """All sounds of a command as a table on stdout, the worst last."""
+    from deepdiva.cli._tables import results_console
+
+    table = plain_table("sound", "grade", "key", "distance", "of silence")
+    for match in sorted(matches, key=_order):
+        result, note = match.result, match.task.note
+        table.add_row(
+            match.task.outputs.preset.stem,
+            "" if result.grade is None else result.grade.name,
+            f"{note.pitch} {key_name(note.pitch)}",
+            f"{result.distance:.4f}",
+            f"{100.0 * result.preview_distance / max(result.silence, 1e-9):.0f} %",
+        )
+    results_console().print(table)
+
+
+def _order(match: Match) -> tuple[int, float]:
+    """By grade, then by distance."""
+    grade = match.result.grade
+    return (0 if grade is None else GRADES.index(grade.name), match.result.distance)
 
 
 def part_line(part: Part) -> str:
@@ -148,6 +187,9 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "picture": task.outputs.picture,
         "values": task.outputs.values,
         "run": task.outputs.run,
+        "grade": None if result.grade is None else result.grade.to_dict(),
+        "key_source": task.key_source,
+        "kind": task.kind,
         "distance": result.distance,
         "preview_distance": result.preview_distance,
         "silence": result.silence,

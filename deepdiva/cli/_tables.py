@@ -55,6 +55,16 @@ def table_of(*headings: str) -> Table:
     return table
 
 
+def plain_table(*headings: str) -> Table:
+    """A table without lines, two spaces between its columns."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
 def by_section(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     """Parameters by section; late additions to the plug-in join the others of theirs."""
     sections: dict[str, list[Parameter]] = {}

@@ -138,8 +138,8 @@ def _summary(one: Nearest, preview: Path | None) -> dict[str, Any]:
 def _show(found: Sequence[Nearest]) -> None:
     """Print the presets as a table."""
     from deepdiva.cli._tables import results_console, table_of
-    from deepdiva.hearing import key_name
     from deepdiva.names import printable
+    from deepdiva.units import key_name
 
     table = table_of("", "Distance", "Key", "Preset")
     for place, one in enumerate(found, start=1):

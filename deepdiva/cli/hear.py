@@ -147,6 +147,6 @@ def _show(found: Sequence[Heard]) -> None:
 
 
 def _name(key: int) -> str:
-    from deepdiva.hearing import key_name
+    from deepdiva.units import key_name
 
     return key_name(key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from deepdiva.cli import EXIT_USER_ERROR
 from deepdiva.cli._common import (
     WorkChoice,
     console,
@@ -25,9 +26,12 @@ from deepdiva.cli._common import (
     warn,
     work_options,
 )
-from deepdiva.cli._refine_report import Bar, line, part_line, show, summary
+from deepdiva.cli._refine_report import Bar, line, overview, part_line, show, summary
 from deepdiva.cli._tables import echo
+from deepdiva.errors import DeepDivaError
+from deepdiva.grade import GRADES, GradeName, worse
 from deepdiva.interruption import exit_code
+from deepdiva.left_out import LeftOut
 from deepdiva.pipeline.match import MatchOptions, prepared
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import (
@@ -39,12 +43,17 @@ from deepdiva.pipeline.options import (
 )
 from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS
+from deepdiva.units import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deepdiva.pipeline.match import MatchRun
     from deepdiva.search.sound_match import Match
+
+
+EXIT_BELOW = 3
+"""A match is worse than `--fail-below` allows."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,14 @@ class ResultChoice:
     Attributes:
         resume: go on with searches that were interrupted.
         force: overwrite files that exist.
+        fail_below: end with an exit code of its own if a match is worse than this grade; None
+            never.
         as_json: print the results as JSON.
     """
 
     resume: bool
     force: bool
+    fail_below: GradeName | None
     as_json: bool
 
 
@@ -157,6 +169,12 @@ result_options = gathered(
             "--resume", is_flag=True, help="Go on with searches that were interrupted."
         ),
         "force": force_option,
+        "fail_below": click.option(
+            "--fail-below",
+            type=click.Choice(GRADES[:-1]),
+            help=f"End with exit code {EXIT_BELOW} if a match is worse than this grade; all "
+            "results are written.",
+        ),
         "as_json": json_option,
     },
 )
@@ -211,6 +229,8 @@ def command(
 
     The distance is the multi-scale spectral distance; that of silence stands beside it, for scale.
     Ctrl-C ends the search and writes the best match so far.
+
+    Each match is graded good, fair, poor or failed, with the likely reason and what helps.
     """
     options = MatchOptions(
         *(search, prior, recording, note, space, renderer, plugin_mode),
@@ -219,34 +239,71 @@ def command(
         jobs=work.jobs,
     )
     screen = console()
-    results = []
+    found: list[Match] = []
     with prepared(
         sounds, output, options, listener(screen), force=result.force, resume=result.resume
     ) as run:
+        wanted, left_out = len(run.tasks), list(run.left_out)
         for match in _matches(run, screen):
-            results.append(summary(match, run.renderer))
+            if isinstance(match, LeftOut):
+                left_out.append(match)
+                continue
+            found.append(match)
             if not result.as_json:
-                echo(line(match))
-                for part in match.parts:
-                    echo(part_line(part))
-                if len(run.tasks) == 1:
-                    show(match)
-    if result.as_json:
-        print_json(results)
-    if len(results) < len(run.tasks) or any(found["end"] == "interrupted" for found in results):
-        warn(screen, _interrupted(len(results), len(run.tasks)))
+                _print(match, alone=wanted == 1)
+        if result.as_json:
+            errors = [{"sound": one.sound, "error": one.reason} for one in left_out]
+            print_json([*(summary(match, run.renderer) for match in found), *errors])
+        elif len(found) > 1:
+            overview(found)
+    if left_out:
+        _say_left_out(screen, left_out)
+    searched = len(found) + len(left_out) - len(run.left_out)
+    if searched < wanted or any(match.result.end == "interrupted" for match in found):
+        warn(screen, _interrupted(len(found), wanted - searched))
         raise click.exceptions.Exit(exit_code())
+    # What a folder holds beside sounds is nobody's mistake.
+    if any(one.sound in sounds for one in left_out):
+        raise click.exceptions.Exit(EXIT_USER_ERROR)
+    if result.fail_below is not None and _any_worse(found, result.fail_below):
+        raise click.exceptions.Exit(EXIT_BELOW)
 
 
-def _interrupted(done: int, wanted: int) -> str:
-    """What Ctrl-C left of so many sounds."""
-    rest = wanted - done
-    left = f" Of {wanted} sounds {rest} were not searched; --resume goes on." if rest else ""
+def _print(match: Match, *, alone: bool) -> None:
+    """Say what became of a sound."""
+    echo(line(match))
+    for part in match.parts:
+        echo(part_line(part))
+    if alone:
+        show(match)
+
+
+def _say_left_out(screen: Console, left_out: Sequence[LeftOut]) -> None:
+    """List what was left out, with the reasons."""
+    warn(screen, f"{counted(len(left_out), 'sound was', 'sounds were')} left out:")
+    for one in left_out:
+        name = f"{one.sound}: "
+        warn(screen, f"  {one.reason if str(one.sound) in one.reason else name + one.reason}")
+
+
+def _any_worse(found: Sequence[Match], least: GradeName) -> bool:
+    """Whether a match is worse than a grade."""
+    grades = [match.result.grade for match in found]
+    return any(grade is not None and worse(grade.name, least) for grade in grades)
+
+
+def _interrupted(done: int, rest: int) -> str:
+    """What Ctrl-C left of the sounds."""
+    left = (
+        f" {counted(rest, 'sound was', 'sounds were')} not searched; --resume goes on."
+        if rest
+        else ""
+    )
     written = ": the best match so far was written." if done else "."
     return f"Interrupted{written}{left}"
 
 
-def _matches(run: MatchRun, screen: Console) -> Iterator[Match]:
+def _matches(run: MatchRun, screen: Console) -> Iterator[Match | LeftOut]:
     """Match all sounds, side by side where that is faster, until the user has enough."""
     if run.side_by_side:
         with Bar(screen, f"{len(run.tasks)} sounds", len(run.tasks)) as bar:
@@ -255,8 +312,14 @@ def _matches(run: MatchRun, screen: Console) -> Iterator[Match]:
                 yield match
         return
     for number, task in enumerate(run.tasks):
-        with Bar(screen, task.target.source.name) as bar:
-            match = run.one(number, bar.show)
+        try:
+            with Bar(screen, task.target.source.name) as bar:
+                match = run.one(number, bar.show)
+        except DeepDivaError as error:
+            if len(run.tasks) == 1:
+                raise
+            yield LeftOut(task.target.source, str(error))
+            continue
         yield match
         if match.result.end == "interrupted":
             return

@@ -1,5 +1,5 @@
 """Understanding a sound before it is matched: key, tuning, time, level, and what kind it is."""
 
-from deepdiva.hearing.heard import Heard, hear_target, key_name, understand
+from deepdiva.hearing.heard import Heard, hear_target, understand
 
-__all__ = ["Heard", "hear_target", "key_name", "understand"]
+__all__ = ["Heard", "hear_target", "understand"]

@@ -25,13 +25,13 @@ from deepdiva.hearing.steady import steady_part
 from deepdiva.hearing.time import CUT_DB, Span, find_release, main_span, spans
 from deepdiva.note import Note
 from deepdiva.scan import Scan
+from deepdiva.units import key_name
 
 LONGEST_NOTE_SECONDS = 30.0
 """More of a recording than this is not listened to, from the onset on."""
 
 _RATE = 44100
 _LOUD_DB = -60.0
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _AGREE = 0.6
 _SHORTEST_RELEASE = 25
 _SHORTEST_SECONDS = 0.1
@@ -179,11 +179,6 @@ def hear_target(
         without=steady,
         says_fit=says_fit,
     )
-
-
-def key_name(key: int) -> str:
-    """Name of a key in scientific pitch notation: 60 is C4."""
-    return f"{_NAMES[key % 12]}{key // 12 - 1}"
 
 
 def understand(

@@ -11,8 +11,9 @@ import numpy as np
 
 from deepdiva.audio import open_recording
 from deepdiva.files import atomic_write
-from deepdiva.hearing.heard import LONGEST_NOTE_SECONDS, Heard, key_name
+from deepdiva.hearing.heard import LONGEST_NOTE_SECONDS, Heard
 from deepdiva.picture import MATCH_COLOUR, TARGET_COLOUR, draw_spectrogram, printable
+from deepdiva.units import key_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

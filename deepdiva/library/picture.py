@@ -41,7 +41,7 @@ def nearest_picture(
     """
     from matplotlib.figure import Figure
 
-    from deepdiva.hearing import key_name
+    from deepdiva.units import key_name
 
     rows = -(-(len(found) + 1) // _COLUMNS)
     figure = Figure(figsize=(16.0, 0.6 + 3.0 * rows), dpi=100, layout="constrained")

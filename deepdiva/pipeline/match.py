@@ -14,7 +14,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from deepdiva.errors import AudioError, InvalidValueError
+from deepdiva.errors import AudioError, DeepDivaError, InvalidValueError
+from deepdiva.left_out import LeftOut
 from deepdiva.names import check_visible
 from deepdiva.note import Note
 from deepdiva.pipeline.note_choice import NoteChoice
@@ -83,6 +84,7 @@ class MatchRun:
         renderer: plays the candidates.
         sketch: a search that goes before each; None for none.
         workers: side by side.
+        left_out: sounds that cannot be matched, with the reason.
     """
 
     tasks: list[Task]
@@ -90,6 +92,7 @@ class MatchRun:
     renderer: Renderer
     sketch: Sketch | None
     workers: int
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def side_by_side(self) -> bool:
@@ -98,14 +101,21 @@ class MatchRun:
 
         return worth_processes(self.tasks, self.renderer, self.workers)
 
-    def all(self) -> Iterator[Match]:
-        """Match all sounds in processes, and write each as soon as it and those before are done."""
+    def all(self) -> Iterator[Match | LeftOut]:
+        """Match all sounds in processes, and write each as soon as it and those before are done.
+
+        One that fails stops no other: it comes with the reason.
+        """
         from deepdiva.search.many_sounds import match_sounds
 
         return match_sounds(self.tasks, self.starts, self.renderer, self.workers)
 
     def one(self, number: int, on_progress: Callable[[Progress], None]) -> Match:
-        """Match one sound, counted from 0, and write what was found."""
+        """Match one sound, counted from 0, and write what was found.
+
+        Raises:
+            DeepDivaError: as `match_sound` does.
+        """
         from deepdiva.search.sound_match import match_sound
 
         return match_sound(
@@ -126,8 +136,8 @@ def prepared(
 ) -> Iterator[MatchRun]:
     """Open the synthesizer, read all sounds, and ask the network about them.
 
-    All sounds are read before the first is searched: a bad one is no surprise an hour later. One of
-    a folder is left out, with a warning; one that was named is an error.
+    All sounds are read before the first is searched: a bad one is no surprise an hour later. Among
+    several it is left out, with a warning.
 
     Args:
         sounds: files, or folders that hold some.
@@ -139,7 +149,8 @@ def prepared(
         writes: whether anything is written; without, `output` does not matter.
 
     Raises:
-        DeepDivaError: a sound, a file or a value that does not fit; nothing was searched then.
+        DeepDivaError: a file or a value that does not fit, or no sound that does; nothing was
+            searched then.
     """
     from deepdiva.audio import sound_files
     from deepdiva.pipeline.engine_first import after_sketch, engine_sketch
@@ -157,7 +168,6 @@ def prepared(
             f"--note-pitch {options.note.pitch} is one key, and recordings that are matched "
             "--together have one each: leave it out, and name files by their keys (bass_C2.wav)."
         )
-    named = frozenset(map(Path, sounds))
     files = sound_files(sounds)
     base = options.space.preset()
     workers = worker_count(options.jobs)
@@ -182,9 +192,10 @@ def prepared(
                 _spare(files, outputs.values())
             transposed = synthesizer_of(space.table).transposition(space.base)
             heard, kept = [], []
+            left_out: list[LeftOut] = []
             for file in files:
-                recorded = _recorded(outputs[file]) if resume and not options.together else None
                 try:
+                    recorded = _recorded(outputs[file]) if resume and not options.together else None
                     listened = listen(
                         file,
                         options.note,
@@ -192,17 +203,18 @@ def prepared(
                         transposed=transposed,
                         recorded=recorded,
                     )
-                except AudioError as error:
-                    if file in named or options.together:
+                    check_room(
+                        f"The search for {file.name}",
+                        listened.chosen.note.samples,
+                        settings.population,
+                        "shorten --render-length.",
+                    )
+                except DeepDivaError as error:
+                    if len(files) == 1 or options.together:
                         raise
                     listener.warn(f"Left out: {error}")
+                    left_out.append(LeftOut(file, str(error)))
                     continue
-                check_room(
-                    f"The search for {file.name}",
-                    listened.chosen.note.samples,
-                    settings.population,
-                    "shorten --render-length.",
-                )
                 for sentence in listened.remarks:
                     listener.say(f"{file}: {sentence}")
                 heard.append(listened)
@@ -228,6 +240,8 @@ def prepared(
                     resume,
                     of_it[0].chosen.to_dict(),
                     (*of_it[0].remarks, *own.remarks),
+                    kind=of_it[0].kind,
+                    key_source=of_it[0].key_source,
                 )
                 tasks.append(_joined(task, name, of_it) if options.together else task)
             starts = starts_of(
@@ -237,7 +251,7 @@ def prepared(
                 listener,
                 near=options.space.base is not None,
             )
-            yield MatchRun(tasks, starts, synth, sketch, workers)
+            yield MatchRun(tasks, starts, synth, sketch, workers, left_out)
 
 
 def _recorded(outputs: Outputs) -> Chosen | None:
@@ -295,6 +309,8 @@ def _joined(task: Task, name: Path, heard: Sequence[Listened]) -> Task:
         remarks=tuple(remarks),
         recordings=tuple(one.target.source for one in heard),
         pieces=notes,
+        kind="",
+        key_source="",
     )
 
 

@@ -159,11 +159,15 @@ class Listened:
         target: the sound.
         chosen: the note for it.
         remarks: what a person would say of it, and what was done to it, one sentence each.
+        kind: as `Heard.kind` says it.
+        key_source: where the key was taken from; empty where it has none.
     """
 
     target: Target
     chosen: Chosen
     remarks: tuple[str, ...]
+    kind: str
+    key_source: str
 
 
 def listen(
@@ -216,7 +220,7 @@ def listen(
         says_fit=choice.fixes_length,
     )
     said = dict.fromkeys((*heard.remarks, *target.report))
-    return Listened(target, chosen, tuple(said))
+    return Listened(target, chosen, tuple(said), heard.kind, heard.key_source)
 
 
 def _chosen(heard: Heard, choice: NoteChoice, usual: Note, *, begins: bool) -> Chosen:

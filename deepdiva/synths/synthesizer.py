@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter, PresetFile, PresetWriter
 from deepdiva.space import ParameterSpace
+from deepdiva.units import Reading
 
 _LEAST_VOLUME = 5.0
 _EQUAL = 0.002
@@ -174,6 +175,18 @@ class Synthesizer:
             Values in units by name; None where the oscillators cannot be exchanged.
         """
         del patch, within_semitones
+        return None
+
+    def reading(self, patch: Patch, name: str, value: float, key: int) -> Reading | None:
+        """What a value of a parameter stands for in Hz or seconds; None where that is not known.
+
+        Args:
+            patch: shape (len(table),), in units: what the parameter means may depend on others.
+            name: of the parameter.
+            value: in its unit.
+            key: MIDI note that is played.
+        """
+        del patch, name, value, key
         return None
 
     def unused(self, patch: Patch) -> frozenset[str]:

@@ -59,7 +59,8 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     options = [*OPTIONS, "--evaluations", "700", "--keep-tuning"]
     result = refine(sounds / "bass.wav", "-o", tmp_path, *options)
     assert result.exit_code == 0, result.output
-    assert f"bass.wav -> {tmp_path / 'bass.h2p'}: distance 0." in result.stdout
+    assert f"bass.wav -> {tmp_path / 'bass.h2p'}: " in result.stdout
+    assert "key 48 (C3), by --note-pitch" in result.stdout
     assert "silence 1." in result.stdout
     preset = Preset.read(tmp_path / "bass.h2p")
     assert "bass.wav" in preset.meta["Description"]
@@ -242,6 +243,29 @@ def test_sounds_that_are_none_are_refused(tmp_path):
         assert result.exit_code == 2, name
         assert message in result.stderr
         assert not (tmp_path / "out" / "silent.h2p").exists()
+
+
+def test_one_bad_sound_stops_no_other_and_is_listed_at_the_end(sounds, tmp_path):
+    write_wav(tmp_path / "silent.wav", np.zeros(8000, np.float32), 8000)
+    result = refine(tmp_path / "silent.wav", sounds / "bass.wav", "-o", tmp_path / "out", *SHORT)
+    assert result.exit_code == 2
+    assert (tmp_path / "out" / "bass.h2p").exists()
+    assert "1 sound was left out:" in result.stderr
+    assert "silent.wav is silent" in " ".join(result.stderr.splitlines()[-1].split())
+
+
+def test_a_match_below_a_grade_has_an_exit_code_of_its_own(tmp_path):
+    noise = np.random.default_rng(1).normal(0.0, 0.1, 4000).astype(np.float32)
+    sweep = np.sin(np.cumsum(np.linspace(0.1, 2.5, 4000))).astype(np.float32) * noise
+    write_wav(tmp_path / "odd.wav", sweep, 8000)
+    result = refine(
+        tmp_path / "odd.wav", "-o", tmp_path / "out", *SHORT, "--fail-below", "good", "--json"
+    )
+    [found] = json.loads(result.stdout)
+    assert found["grade"]["name"] in ("fair", "poor", "failed")
+    assert found["grade"]["reason"]
+    assert result.exit_code == 3
+    assert (tmp_path / "out" / "odd.h2p").exists()
 
 
 def test_a_sound_that_is_named_twice_is_searched_once(sounds, tmp_path):

@@ -13,6 +13,8 @@ from rich.console import Console
 from deepdiva.audio import load_target, write_wav
 from deepdiva.cli import main
 from deepdiva.cli._refine_report import Bar, line, show, summary
+from deepdiva.cli._values import bar
+from deepdiva.grade import Grade, Measures
 from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
@@ -38,6 +40,7 @@ NOTE_OPTIONS = [
     "8000",
 ]
 SPACE = default_space()
+MEASURES = Measures(0.25, 2.5, 1.0, 0.0, 9.0, 0.0, 1.0, 9.0, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,7 @@ def match(sound, tmp_path_factory):
         "seconds": 1.25,
         "noise": NoiseFloor(0.0625, 0.125, 5),
         "failures": {"crashed with SIGSEGV": 1200},
+        "grade": Grade("poor", "its colour is 9 dB off", "say more", MEASURES),
         "explanation": Explanation(0.1, 0.05, roles, SPACE.patches(np.full((2, 11), 0.5))),
     }
     for name, value in known.items():
@@ -76,23 +80,31 @@ def match(sound, tmp_path_factory):
     writer = PresetWriter(Preset.template(), ".h2p")
     outputs = Outputs.of(sound, folder, writer)
     task = Task(target, outputs, writer, SPACE, NOTE, settings, force=False, resume=False)
+    task = replace(task, key_source="its name")
     return Match(task, result, (outputs.run / "alternative-1.h2p",))
 
 
 def test_the_table_says_what_matters_and_what_would_do(match, capsys):
     show(match)
     *table, other = capsys.readouterr().out.splitlines()
+    assert all(len(row) <= 80 for row in table)
     # Columns stand two spaces apart at least; an empty one leaves no trace.
-    assert [re.split(r"\s{2,}", row.strip()) for row in table] == [
-        ["parameter", "value", "as good", "matters"],
-        ["VCF1.Freq", DIVA["VCF1.Freq"].label(80.0), "79 to 82.5", "10x chance"],
-        ["ENV1.Dec", DIVA["ENV1.Dec"].label(30.0), "10 to 50", "no"],
-        ["OSC.Wave1", DIVA["OSC.Wave1"].label(2.0), "4x chance"],
-        ["OSC.Wave2", DIVA["OSC.Wave2"].label(3.0), "others too", "no"],
-        ["OSC.Vol1", DIVA["OSC.Vol1"].label(50.0), "over 1,000x chance"],
+    rows = [re.split(r"\s{2,}", row.strip()) for row in table]
+    assert [[cell.replace("#", "█") for cell in row] for row in rows] == [
+        ["parameter", "value", "sounds the same", "matters"],
+        ["VCF1.Freq", "80 (831 Hz)", "79 to 82.5 (784 to 960 Hz)", "██"],
+        ["ENV1.Dec", "30 (54 ms)", "10 to 50 (2.7 to 665 ms)"],
+        ["OSC.Wave1", DIVA["OSC.Wave1"].label(2.0), "█"],
+        ["OSC.Wave2", DIVA["OSC.Wave2"].label(3.0), "other choices, too"],
+        ["OSC.Vol1", DIVA["OSC.Vol1"].label(50.0), "████████"],
     ]
-    assert other.startswith("hardly to be told from it: ")
+    assert other.startswith("As near, with other settings: ")
     assert other.endswith("alternative-1.h2p")
+
+
+def test_bars_are_of_signs_where_there_are_no_blocks():
+    assert [bar(share, "utf-8") for share in (0.0, 0.01, 0.5, 1.0)] == ["", "█", "████", "█" * 8]
+    assert bar(1.0, "cp1252") == "#" * 8
 
 
 def test_names_of_a_plug_in_are_no_markup(match, capsys):
@@ -106,11 +118,13 @@ def test_names_of_a_plug_in_are_no_markup(match, capsys):
 
 
 def test_the_line_says_how_near_and_what_failed(match):
-    first, second = line(match).splitlines()
+    first, second, third, last = line(match).splitlines()
     assert "bass.wav -> " in first
-    assert "distance 0.2500 (" in first
-    assert "silence 2.5000, render noise 0.0625), 60 evaluations in 1.2 s" in first
-    assert second == "  1,200 candidates were put aside: the plug-in crashed with SIGSEGV"
+    assert first.endswith(": poor, key 48 (C3), by its name")
+    assert second.startswith("  distance 0.2500 (")
+    assert second.endswith("silence 2.5000, render noise 0.0625), 60 candidates in 1.2 s")
+    assert third == "  1,200 candidates were put aside: the plug-in crashed with SIGSEGV"
+    assert last == "  Poor: its colour is 9 dB off (say more)."
 
 
 def test_json_holds_the_same(match):
@@ -119,6 +133,7 @@ def test_json_holds_the_same(match):
     assert found["explanation"]["parameters"][0]["name"] == "VCF1.Freq"
     assert found["alternatives"] == [match.task.outputs.run / "alternative-1.h2p"]
     assert found["renderer"] == "embedded"
+    assert (found["grade"]["name"], found["key_source"]) == ("poor", "its name")
 
 
 def test_one_sound_is_explained_and_many_are_one_line_each(sound, tmp_path):
@@ -126,15 +141,16 @@ def test_one_sound_is_explained_and_many_are_one_line_each(sound, tmp_path):
     alone = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "one")])
     assert alone.exit_code == 0, alone.output
     rows = alone.stdout.splitlines()
-    assert rows[1].split() == ["parameter", "value", "as", "good", "matters"]
-    assert [row.split()[0] for row in rows[2:13]] == list(SPACE.names)
+    [head] = [number for number, row in enumerate(rows) if row.startswith("parameter")]
+    assert [row.split()[0] for row in rows[head + 1 : head + 12]] == list(SPACE.names)
     stored = json.loads((tmp_path / "one" / "bass.run" / "explanation.json").read_text())
     assert [entry["name"] for entry in stored["parameters"]] == list(SPACE.names)
     (tmp_path / "lead.wav").write_bytes(sound.read_bytes())
     arguments.insert(2, str(tmp_path / "lead.wav"))
     many = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "two")])
     assert many.exit_code == 0, many.output
-    assert len(many.stdout.splitlines()) == 2
+    assert many.stdout.count(" -> ") == 2
+    assert "sound" in many.stdout.splitlines()[-3]
 
 
 def test_a_terminal_shows_progress_and_a_file_does_not():

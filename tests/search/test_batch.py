@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from deepdiva.audio import Target, load_target, write_wav
 from deepdiva.cli import main
-from deepdiva.errors import FileExistsAlreadyError
+from deepdiva.left_out import LeftOut
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.renderer import RendererInfo
@@ -101,11 +101,14 @@ def test_processes_find_what_one_after_the_other_finds(sounds, tmp_path):
             assert ours.read_bytes() == theirs.read_bytes()
 
 
-def test_what_a_process_cannot_write_is_the_callers_error(sounds, tmp_path):
+def test_a_sound_that_fails_in_a_process_stops_no_other(sounds, tmp_path):
     first, second, _ = tasks(sounds, tmp_path)
     first.outputs.preset.touch()
-    with pytest.raises(FileExistsAlreadyError, match=r"bass\.h2p"):
-        list(match_sounds([first, second], [None, None], PanelRenderer(), jobs=2))
+    bad, good = match_sounds([first, second], [None, None], PanelRenderer(), jobs=2)
+    assert isinstance(bad, LeftOut)
+    assert bad.sound == first.target.source
+    assert "bass.h2p" in bad.reason
+    assert good.task.outputs.preset.exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deepdiva.parameters import ParameterTable
-from deepdiva.synths.diva import symmetry
+from deepdiva.synths.diva import readings, symmetry
 from deepdiva.synths.diva.keys import (
     FINE_TUNING,
     KEY_FOLLOWING,
@@ -17,6 +17,7 @@ from deepdiva.synths.diva.keys import (
 from deepdiva.synths.diva.space import RELEASES, SEED_PROJECT_FREE, USUAL_VARIETY, VOLUMES
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
+from deepdiva.units import Reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,9 @@ class Diva(Synthesizer):
 
     def exchange(self, patch: Patch, within_semitones: float = 0.0) -> Mapping[str, float] | None:
         return symmetry.exchange(patch, within_semitones)
+
+    def reading(self, patch: Patch, name: str, value: float, key: int) -> Reading | None:
+        return readings.reading(patch, name, value, key)
 
     def unused(self, patch: Patch) -> frozenset[str]:
         return symmetry.unused(patch)
