@@ -52,22 +52,12 @@ def acts(
         performance: what is played; a wheel that rests brings out no bend range.
         trimmers: of the preset.
     """
-    value = {parameter.name: float(patch[parameter.index]) for parameter in DIVA}
-    fittings = _fittings(panel.played_models(patch))
-    found = set(_ALWAYS)
-    heard: set[int] = set()
-    for fitting in fittings:
-        for law in (*fitting.inputs.values(), *fitting.pitches):
-            found |= panel.reads(law)
+    value = dict(zip(DIVA.names, np.asarray(patch, dtype=np.float64).tolist(), strict=True))
+    of_chain, routes = _of_chain(panel.played_models(patch))
+    found = set(of_chain)
     found |= _effects(patch, performance)
     found |= _keys(value, performance, trimmers)
-    feedback = any(fitting.feedback for fitting in fittings)
-    if feedback:
-        found.add("VCF1.Fback")
-    if any(fitting.module.bend for fitting in fittings):
-        found.add("VCF1.FFM")
-    routes = [route for fitting in fittings for route in fitting.routes]
-    routes += panel.shared_routes(feedback)
+    heard: set[int] = set()
     for route in routes:
         found |= _of_route(route, value)
         if value[route.depth] != 0.0:
@@ -87,6 +77,33 @@ def acts(
             voices *= _polyphony(value)
         found |= {f"OPT.V{k + 1}Mod" for k in range(min(8, voices))}
     return frozenset(found)
+
+
+@lru_cache(maxsize=128)
+def _of_chain(models: tuple[int, int, int]) -> tuple[frozenset[str], tuple[panel.Route, ...]]:
+    """What acts whenever a chain plays, and its rows of the matrix."""
+    fittings = _fittings(models)
+    found = set(_ALWAYS)
+    for fitting in fittings:
+        for law in (*fitting.inputs.values(), *fitting.pitches):
+            found |= panel.reads(law)
+    feedback = any(fitting.feedback for fitting in fittings)
+    if feedback:
+        found.add("VCF1.Fback")
+    if any(fitting.module.bend for fitting in fittings):
+        found.add("VCF1.FFM")
+    routes = [route for fitting in fittings for route in fitting.routes]
+    routes += panel.shared_routes(feedback)
+    return frozenset(found), tuple(routes)
+
+
+def routes_of(patch: NDArray[np.float64]) -> dict[str, str]:
+    """Rows of the matrix that the chain of a patch has: by the source, the depth.
+
+    Args:
+        patch: (281,) in the units of `DIVA`.
+    """
+    return {route.source: route.depth for route in _of_chain(panel.played_models(patch))[1]}
 
 
 PLAYED_ONLY = ("VCC.PB", "VCC.PBD", "VCC.MTunS")

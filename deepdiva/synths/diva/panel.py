@@ -170,6 +170,7 @@ class _Reader(Lanes):
         return super().__getitem__(name)
 
 
+@lru_cache(maxsize=4096)
 def reads(law: Law) -> frozenset[str]:
     """The parameters that a law depends on."""
     reader = _Reader()
