@@ -105,8 +105,10 @@ def make_optimizer(learner: Learner, settings: TrainingSettings) -> torch.optim.
             f"weight_decay is {settings.weight_decay:g}, and {kind.__name__} has none: leave it "
             "out, or choose another optimizer."
         )
-    if "foreach" in accepted:
-        options["foreach"] = True
+    for way in ("fused", "foreach"):
+        if way in accepted:
+            options[way] = True
+            break
     return kind(learner.network.parameters(), **options)
 
 

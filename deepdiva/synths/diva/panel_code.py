@@ -125,6 +125,20 @@ class Variable:
         return np.where(self.single, 1, counts - inside.sum(axis=1))
 
     @cached_property
+    def ranks(self) -> NDArray[np.float64]:
+        """Where each class lies among the bins, 0 to 1, shape (classes,); NaN for choices."""
+        bins = np.flatnonzero(~self.single)
+        found = np.full(len(self.low), np.nan)
+        if not len(bins):
+            return found
+        found[bins] = (np.arange(len(bins)) + 0.5) / len(bins)
+        atoms = np.flatnonzero(self.single)
+        ends = np.append(self.low[bins], self.high[bins][-1])
+        shares = np.arange(len(bins) + 1) / len(bins)
+        found[atoms] = np.interp(self.low[atoms], ends, shares)
+        return found
+
+    @cached_property
     def middle(self) -> NDArray[np.float64]:
         """Middle of each class, shape (classes,), in units."""
         return (self.low + self.high) / 2.0
@@ -176,6 +190,16 @@ class PanelCode:
     def sizes(self) -> tuple[int, ...]:
         """Classes of each variable."""
         return tuple(len(entry.low) for entry in self.variables)
+
+    @cached_property
+    def ranks(self) -> NDArray[np.float64]:
+        """`Variable.ranks` of all classes, shape (sum of sizes,)."""
+        return np.concatenate([entry.ranks for entry in self.variables])
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which classes are one value, shape (sum of sizes,)."""
+        return np.concatenate([entry.single for entry in self.variables])
 
     @cached_property
     def names(self) -> tuple[str, ...]:
