@@ -18,16 +18,16 @@ _WAIT_SECONDS = 0.2
 
 
 class ShardSource(Source):
-    """Half of a batch is new, in the order of the shards; half was heard a while ago.
+    """A third of a batch is new, in the order of the shards; the others were heard a while ago.
 
     Args:
         folder: in which the shards appear.
-        batch_size: recordings of a step, even.
-        shard_size: recordings of a shard, a multiple of half a batch.
+        batch_size: recordings of a step.
+        shard_size: recordings of a shard, a multiple of the new ones of a batch.
         heard: recordings of each patch.
         steps_per_epoch: after which an epoch is said to be over.
         seed: of the order.
-        window: shards from which the older half is taken.
+        window: shards from which the older ones are taken.
         check: called while a shard is waited for; raises where it will never come.
     """
 
@@ -39,10 +39,11 @@ class ShardSource(Source):
         heard: int,
         steps_per_epoch: int,
         seed: int,
-        window: int = 64,
+        window: int = 96,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._folder, self._half, self._shard_size = folder, batch_size // 2, shard_size
+        self._folder, self._new, self._old = folder, batch_size // 3, batch_size - batch_size // 3
+        self._shard_size = shard_size
         self._heard, self._steps, self._seed, self._window = heard, steps_per_epoch, seed, window
         self._check = check
         self._shard = lru_cache(maxsize=window + 2)(self._read)
@@ -52,13 +53,13 @@ class ShardSource(Source):
         return self._steps
 
     def batch(self, step: int) -> Batch:
-        per_shard = self._shard_size // self._half
+        per_shard = self._shard_size // self._new
         newest, part = divmod(step, per_shard)
         order = np.random.default_rng([self._seed, 0, newest]).permutation(self._shard_size)
-        rows = order[part * self._half : (part + 1) * self._half]
+        rows = order[part * self._new : (part + 1) * self._new]
         rng = np.random.default_rng([self._seed, 1, step])
         pieces = [(newest, rows)]
-        for size in (self._half // 2, self._half - self._half // 2):
+        for size in (self._old // 2, self._old - self._old // 2):
             older = int(rng.integers(max(0, newest - self._window), max(1, newest)))
             pieces.append((older, rng.integers(0, self._shard_size, size)))
         vectors, classes = [], []
