@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdiva.models.encoder import EncoderSettings
-from deepdiva.models.learner import Learner
+from deepdiva.models.learner import Learner, plain
 from deepdiva.models.posterior import FlowSettings, Noise, PosteriorNetwork
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.models.representation import Representation, RepresentationSettings, Views
@@ -96,6 +96,9 @@ class PosteriorLearner(Learner):
         ):
             encoding = self.network.encoder(views)
         return self.network.log_density(encoding.float(), numbers, values)
+
+    def kept(self, state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        return plain(state)
 
     def features_description(self) -> dict[str, Any]:
         return {"kind": "views", **self._representation.to_dict()}

@@ -16,7 +16,7 @@ class Learner(ABC):
     """A network, its input features, its targets, and its loss.
 
     Attributes:
-        name: `cnn`, `lstm` or `posterior`.
+        name: `cnn`, `lstm`, `posterior` or `panel`.
         network: what is trained.
     """
 
@@ -49,9 +49,22 @@ class Learner(ABC):
         """What is reported beside the loss, means over the batch; the same names each time."""
 
     @abstractmethod
+    def kept(self, state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """What a weights file holds of a state of the network.
+
+        Args:
+            state: as `network.state_dict()` gave it.
+        """
+
+    @abstractmethod
     def features_description(self) -> dict[str, Any]:
         """How sounds become inputs, for the header of the weights; JSON."""
 
     @abstractmethod
     def network_description(self) -> dict[str, Any]:
         """Sizes of the network, for the header of the weights; JSON."""
+
+
+def plain(state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Tensors as arrays of numpy."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,19 @@ from numpy.typing import NDArray
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
+
+
+@dataclass(frozen=True)
+class ChainShare:
+    """How probable one choice of a synthesizer's modules is.
+
+    Attributes:
+        values: of the parameters that choose the modules, by name, in units.
+        probability: 0 to 1.
+    """
+
+    values: Mapping[str, float]
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -23,11 +37,19 @@ class Candidates:
             (count,), falling; all NaN from a predictor that gives points and no densities.
         class_probabilities: for each class dimension of the space, by parameter name, the
             probability of each class in the order of the parameter's choices, sums 1.
+        chains: choices of modules, the likeliest first; empty from a predictor that answers none.
+        certainties: for each parameter, by name, 1 if the sound fixes its value and 0 if it tells
+            no more than what patches usually have; empty where the spread of the rows says it.
+        acting: for each parameter, by name, the share of the rows in which it shapes the sound;
+            empty where all do.
     """
 
     x: NDArray[np.float64]
     log_density: NDArray[np.float64]
     class_probabilities: dict[str, NDArray[np.float64]]
+    chains: tuple[ChainShare, ...] = ()
+    certainties: Mapping[str, float] = field(default_factory=dict)
+    acting: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -40,8 +62,11 @@ class Predictor(ABC):
         name: how reports call it.
         space: the free parameters of its answers, and the patch that the others are held at.
         note: the note that its sounds are played with.
+        whole: whether it answers all that shapes a sound, so that the base patch, its tuning and
+            its transposition tell nothing of the sounds.
     """
 
+    whole: bool = False
     name: str
     space: ParameterSpace
     note: Note

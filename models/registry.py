@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdiva.errors import DeepDivaError, InvalidValueError
-from deepdiva.models.devices import check_device
-from deepdiva.models.learner import Learner
+import numpy as np
+
+from deepdiva.errors import DeepDivaError, InvalidValueError, MissingFeatureError
 from deepdiva.models.predictor import Predictor
-from deepdiva.models.weights import DEFAULT_WEIGHTS, WeightsHeader, read_weights
+from deepdiva.models.weights import DEFAULT_WEIGHTS, Arrays, WeightsHeader, read_weights
 from deepdiva.names import one_line
 from deepdiva.note import Note
 from deepdiva.renderer import RendererInfo
@@ -19,7 +20,7 @@ from deepdiva.space import ParameterSpace
 from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from deepdiva.models.learner import Learner
 
 
 def learner_from(
@@ -40,9 +41,10 @@ def learner_from(
 
     Raises:
         InvalidValueError: a kind that does not exist.
+        MissingFeatureError: PyTorch is not installed.
     """
-    if model not in NETWORKS:
-        raise InvalidValueError(f"There is no model {model!r}: choose {', '.join(NETWORKS)}.")
+    _check_model(model)
+    check_torch()
     return NETWORKS[model].learner(model, space, note, features, network)
 
 
@@ -61,7 +63,7 @@ def load_predictor(
         renderer: what will render the answers; None does not ask.
         draws: patches per sound, of a network that answers several.
         seed: of the draws.
-        device: where the network runs.
+        device: where the network runs; of a network that is played without PyTorch, `cpu`.
 
     Returns:
         The predictor, and what the file says of itself.
@@ -70,32 +72,68 @@ def load_predictor(
         MissingFileError: no such file.
         InvalidValueError: a file that does not fit its own description, this version, or the
             renderer, or a device that this machine does not have.
+        MissingFeatureError: a network that needs PyTorch, which is not installed.
     """
-    check_device(device)
     path = DEFAULT_WEIGHTS if path is None else path
-    header, tensors = read_weights(path)
+    if device != "cpu":
+        check_torch()
+        from deepdiva.models.devices import check_device
+
+        check_device(device)
+    header, arrays = read_weights(path)
     if renderer is not None:
         header.check_engine(renderer, path)
-    space, note = header.parameter_space(), header.played_note()
     try:
-        learner = learner_from(header.model, space, note, header.features, header.network)
+        _check_model(header.model)
+        return NETWORKS[header.model].predictor(header, arrays, path, draws, seed, device), header
+    except MissingFeatureError:
+        raise
     except DeepDivaError as error:
+        if isinstance(error, _UnfitWeightsError):
+            raise
         raise KINDS["weights"].damaged(path, str(error)) from error
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
         raise KINDS["weights"].damaged(path, f"{type(error).__name__}: {error}") from error
-    _fill(learner, tensors, path)
-    return NETWORKS[header.model].predictor(learner, draws, seed, device), header
 
 
-def _fill(learner: Learner, tensors: dict[str, Tensor], path: Path) -> None:
+class _UnfitWeightsError(InvalidValueError):
+    """Arrays that are not those of the network that the header describes."""
+
+
+def check_torch() -> None:
+    """Refuse what needs PyTorch where it is not installed.
+
+    Raises:
+        MissingFeatureError: it is not.
+    """
+    if find_spec("torch") is None:
+        raise MissingFeatureError(
+            "This needs PyTorch, which is not installed: pip install 'deepdiva[train]'. Predicting "
+            "with the networks that come with deepdiva works without it."
+        )
+
+
+def _check_model(model: str) -> None:
+    if model not in NETWORKS:
+        raise InvalidValueError(f"There is no model {model!r}: choose {', '.join(NETWORKS)}.")
+
+
+def _filled(header: WeightsHeader, arrays: Arrays, path: Path) -> Any:
+    """The learner that a header describes, with its weights."""
+    import torch
+
+    space, note = header.parameter_space(), header.played_note()
+    learner = learner_from(header.model, space, note, header.features, header.network)
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     try:
         learner.network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InvalidValueError(
+        raise _UnfitWeightsError(
             f"The weights in {path} do not fit the network that its header describes "
             f"({one_line(str(error))}): the file is damaged, or another version of deepdiva wrote "
             "it."
         ) from error
+    return learner
 
 
 def _posterior_learner(
@@ -110,10 +148,12 @@ def _posterior_learner(
     return PosteriorLearner.from_description(space, note, features, network)
 
 
-def _posterior(learner: Any, draws: int, seed: int, device: str) -> Predictor:
+def _posterior(
+    header: WeightsHeader, arrays: Arrays, path: Path, draws: int, seed: int, device: str
+) -> Predictor:
     from deepdiva.models.estimation import PosteriorPredictor
 
-    return PosteriorPredictor(learner, draws, seed, device)
+    return PosteriorPredictor(_filled(header, arrays, path), draws, seed, device)
 
 
 def _regression_learner(
@@ -128,10 +168,42 @@ def _regression_learner(
     return RegressionLearner(model, space, note, features_from(features))
 
 
-def _regression(learner: Any, draws: int, seed: int, device: str) -> Predictor:  # noqa: ARG001
+def _regression(
+    header: WeightsHeader,
+    arrays: Arrays,
+    path: Path,
+    draws: int,  # noqa: ARG001
+    seed: int,  # noqa: ARG001
+    device: str,
+) -> Predictor:
     from deepdiva.models.regression import RegressionPredictor
 
-    return RegressionPredictor(learner, device)
+    return RegressionPredictor(_filled(header, arrays, path), device)
+
+
+def _panel_learner(
+    model: str,  # noqa: ARG001
+    space: ParameterSpace,  # noqa: ARG001
+    note: Note,  # noqa: ARG001
+    features: dict[str, Any],  # noqa: ARG001
+    network: dict[str, Any],
+) -> Learner:
+    from deepdiva.models.panel.learner import PanelLearner
+
+    return PanelLearner.from_description(network)
+
+
+def _panel(
+    header: WeightsHeader,
+    arrays: Arrays,
+    path: Path,  # noqa: ARG001
+    draws: int,
+    seed: int,
+    device: str,  # noqa: ARG001
+) -> Predictor:
+    from deepdiva.models.panel.predictor import PanelPredictor
+
+    return PanelPredictor.of_weights(arrays, header.network, header.played_note(), draws, seed)
 
 
 @dataclass(frozen=True)
@@ -140,14 +212,16 @@ class Network:
 
     Attributes:
         learner: the untrained network, of the arguments of `learner_from`.
-        predictor: of a trained learner, the number of draws, a seed and a device.
+        predictor: of a weights file's header, arrays and path, the number of draws, a seed and a
+            device.
     """
 
     learner: Callable[[str, ParameterSpace, Note, dict[str, Any], dict[str, Any]], Learner]
-    predictor: Callable[[Any, int, int, str], Predictor]
+    predictor: Callable[[WeightsHeader, Arrays, Path, int, int, str], Predictor]
 
 
 NETWORKS: dict[str, Network] = {
+    "panel": Network(_panel_learner, _panel),
     "posterior": Network(_posterior_learner, _posterior),
     "cnn": Network(_regression_learner, _regression),
     "lstm": Network(_regression_learner, _regression),

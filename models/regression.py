@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.models.cnn import ConvolutionalNetwork
-from deepdiva.models.learner import Learner
+from deepdiva.models.learner import Learner, plain
 from deepdiva.models.losses import measure
 from deepdiva.models.lstm import RecurrentNetwork
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
@@ -162,6 +162,9 @@ class RegressionLearner(Learner):
         ):
             answer: Tensor = self.network(heard)
         return answer.float()
+
+    def kept(self, state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        return plain(state)
 
     def features_description(self) -> dict[str, Any]:
         return self.features.to_dict()

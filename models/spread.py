@@ -46,7 +46,9 @@ def spreads(candidates: Candidates, space: ParameterSpace) -> list[Spread]:
     for position, parameter in enumerate(space.parameters):
         column: NDArray[np.float64] = candidates.x[:, position]
         low, first, third, high = np.quantile(column, [0.05, 0.25, 0.75, 0.95])
-        if parameter.is_class:
+        if parameter.name in candidates.certainties:
+            certainty = candidates.certainties[parameter.name]
+        elif parameter.is_class:
             certainty = float(candidates.class_probabilities[parameter.name].max())
         elif len(candidates) == 1:
             certainty = float("nan")

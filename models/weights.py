@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.numpy import save
 
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.files import atomic_write
@@ -30,8 +31,17 @@ from deepdiva.synths.diva import DIVA
 FORMAT = 1
 KEY = "deepdiva"
 MOST_HEADER_BYTES = 16 << 20
-DEFAULT_WEIGHTS = Path(__file__).resolve().parent / "weights" / "posterior_ms_rev1.safetensors"
-"""The trained default for the 11 parameters around MS-REV1, inside the package."""
+Arrays = dict[str, NDArray[Any]]
+
+_FOLDER = Path(__file__).resolve().parent / "weights"
+PANEL_WEIGHTS = _FOLDER / "panel.safetensors"
+"""The trained network of the whole panel, inside the package."""
+
+MS_REV1_WEIGHTS = _FOLDER / "posterior_ms_rev1.safetensors"
+"""The trained network of the 11 parameters around MS-REV1, inside the package."""
+
+DEFAULT_WEIGHTS = MS_REV1_WEIGHTS
+"""What answers where nothing is asked."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +137,20 @@ def git_commit() -> str | None:
 
 
 def write_weights(
-    path: Path, header: WeightsHeader, tensors: Mapping[str, Tensor], force: bool = False
+    path: Path, header: WeightsHeader, arrays: Mapping[str, NDArray[Any]], force: bool = False
 ) -> None:
     """Write a weights file, whole or not at all.
+
+    Args:
+        path: of the file.
+        header: what it says of itself.
+        arrays: the weights by name.
+        force: overwrite a file that exists.
 
     Raises:
         FileExistsAlreadyError: the file exists and `force` is not set.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     content = save(plain, metadata={KEY: json.dumps(asdict(header), sort_keys=True)})
     atomic_write(path, content, force=force)
 
@@ -149,8 +165,8 @@ def read_header(path: Path) -> WeightsHeader:
     return _read(path, tensors=False)[0]
 
 
-def read_weights(path: Path) -> tuple[WeightsHeader, dict[str, Tensor]]:
-    """Header and tensors of a weights file.
+def read_weights(path: Path) -> tuple[WeightsHeader, Arrays]:
+    """Header and arrays of a weights file.
 
     Raises:
         MissingFileError: no such file.
@@ -159,7 +175,7 @@ def read_weights(path: Path) -> tuple[WeightsHeader, dict[str, Tensor]]:
     return _read(path, tensors=True)
 
 
-def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, dict[str, Tensor]]:
+def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, Arrays]:
     if not path.is_file():
         raise MissingFileError(
             f"There are no weights at {path}: name a weights file, or train a network "
@@ -167,7 +183,7 @@ def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, dict[str, Tensor]]:
         )
     try:
         _check_length(path)
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             names = list(file.keys()) if tensors else []
             content = {name: file.get_tensor(name) for name in names}
@@ -182,8 +198,8 @@ def _read(path: Path, tensors: bool) -> tuple[WeightsHeader, dict[str, Tensor]]:
             "`deepdiva train` wrote."
         )
     header = KINDS["weights"].parse(metadata[KEY].encode(), path, _header)
-    for name, tensor in content.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+    for name, array in content.items():
+        if np.issubdtype(array.dtype, np.floating) and not bool(np.isfinite(array).all()):
             raise KINDS["weights"].damaged(path, f"{name} holds a number that is not finite")
     return header, content
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,8 +28,22 @@ from deepdiva.cli._tables import echo
 from deepdiva.errors import InvalidValueError
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import RecordingChoice, RendererChoice, SpaceChoice
-from deepdiva.pipeline.predict import DRAWS, Job, Predicted, PredictOptions, prepared
+from deepdiva.pipeline.predict import DRAWS, TASKS, Job, Predicted, PredictOptions, prepared
 from deepdiva.synths.diva.space import EXAMPLE_HELD
+
+if TYPE_CHECKING:
+    from deepdiva.models.predictor import ChainShare
+    from deepdiva.models.spread import Spread
+
+
+CHAINS, LEAST_SHARE = 3, 0.02
+"""Chains that are shown, at most, and how probable each must be."""
+
+LEAST_CERTAINTY = 0.1
+"""Of a value of the whole panel that is shown."""
+
+RANKED = 5
+"""Candidates of which `--json` says more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class NetworkChoice:
     """What the user said about the network and its answers; see `PredictOptions`."""
 
     model_file: Path | None
+    space: str | None
     candidates: int
     base: Path | None
     lock: tuple[str, ...]
@@ -53,6 +68,12 @@ network_options = gathered(
             metavar="WEIGHTS",
             help="Network that deepdiva train has made.  [default: the one that comes with "
             "deepdiva]",
+        ),
+        "space": click.option(
+            "--space",
+            type=click.Choice(TASKS),
+            help="What the network that comes with deepdiva answers: the whole panel, or the 11 "
+            f"parameters of the 2021 project around MS-REV1.  [default: {TASKS[0]}]",
         ),
         "candidates": click.option(
             "--candidates",
@@ -123,8 +144,9 @@ def command(
 
     SOUNDS are recordings of one note each: wav, flac, mp3, ogg or aiff files, or folders that hold
     some. A network answers each with many patches; all are rendered, and the nearest becomes
-    NAME.h2p, with a preview NAME.wav. Beside each value stands where nine tenths of the network's
-    patches lie, and how sure it is: 0 % means that the sound says nothing about the parameter.
+    NAME.h2p, with a preview NAME.wav. The likeliest choices of modules are listed. Beside each
+    value stands where nine tenths of the network's patches lie, and how sure it is: 0 % means that
+    the sound says nothing about the parameter.
     """
     options = PredictOptions(
         network.model_file,
@@ -136,6 +158,7 @@ def command(
         network.device,
         work.seed,
         work.jobs,
+        network.space,
     )
     todo = plan(sounds, output, picture=picture, force=force)
     screen = console()
@@ -190,8 +213,12 @@ def show(found: Predicted) -> None:
         f"{job.sound} -> {job.preset}: distance {answer.chosen.distance:.4f}, nearest of "
         f"{len(answer.chosen.distances)} in {answer.seconds:.1f} s"
     )
+    for share in answer.candidates.chains[:CHAINS]:
+        if share.probability >= LEAST_SHARE:
+            echo(f"{100 * share.probability:3.0f} %  {chain_words(share)}")
     table = table_of("Parameter", "Value", "Nine in ten lie in", "Sure")
-    for spread in answer.spreads:
+    spreads, unheard = told(found)
+    for spread in spreads:
         parameter = spread.parameter
         value = float(answer.chosen.patch[parameter.index])
         interval = f"{spread.low:.2f} … {spread.high:.2f}"
@@ -203,6 +230,36 @@ def show(found: Predicted) -> None:
             f"{100 * spread.certainty:.0f} %" if known else "",
         )
     results_console().print(table)
+    if unheard:
+        echo(
+            f"The sound tells nothing of {unheard} further values: they are what presets of this "
+            "kind usually have."
+        )
+
+
+def chain_words(share: ChainShare) -> str:
+    """The modules of a chain, as people call them."""
+    from deepdiva.synths.diva import DIVA
+
+    return ", ".join(DIVA[name].label(value) for name, value in share.values.items())
+
+
+def told(found: Predicted) -> tuple[list[Spread], int]:
+    """What the sound tells of the chosen patch, and how many values it tells nothing of."""
+    answer = found.answer
+    if not found.matcher.predictor.whole:
+        return answer.spreads, 0
+    from deepdiva.synths.diva.acting import acts
+
+    names = acts(answer.chosen.patch)
+    shaping = [spread for spread in answer.spreads if spread.parameter.name in names]
+    heard = [spread for spread in shaping if spread.certainty >= LEAST_CERTAINTY]
+    return heard, len(shaping) - len(heard)
+
+
+def _finite(value: float) -> float | None:
+    """A number for JSON, which knows no other."""
+    return float(value) if math.isfinite(value) else None
 
 
 def summary(found: Predicted) -> dict[str, Any]:
@@ -231,6 +288,17 @@ def summary(found: Predicted) -> dict[str, Any]:
             name: [float(p) for p in probabilities]
             for name, probabilities in answer.candidates.class_probabilities.items()
         },
+        "chains": [
+            {"probability": share.probability, "values": dict(share.values)}
+            for share in answer.candidates.chains[:CHAINS]
+        ],
+        "ranking": [
+            {
+                "distance": float(answer.chosen.distances[place]),
+                "log_density": _finite(answer.candidates.log_density[place]),
+            }
+            for place in answer.chosen.distances.argsort(kind="stable")[:RANKED]
+        ],
         "predictor": matcher.predictor.name,
         "note": found.note.to_dict(),
         "renderer": info.name,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdiva import __version__
-from deepdiva.errors import InvalidValueError
+from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
 
@@ -37,6 +37,26 @@ ALTERNATIVES = 5
 """Other patches that are offered, at most."""
 
 PRESET_SUFFIX = ".h2p"
+
+TASKS = ("panel", "ms-rev1")
+"""What a network that comes with the package answers: the whole panel, or the 11 parameters of the
+2021 project around MS-REV1."""
+
+
+def weights_of(task: str | None) -> Path:
+    """The weights file that comes with the package for a task; None: the whole panel, if there.
+
+    Raises:
+        UnknownNameError: no such task.
+    """
+    from deepdiva.models.weights import MS_REV1_WEIGHTS, PANEL_WEIGHTS
+
+    files = dict(zip(TASKS, (PANEL_WEIGHTS, MS_REV1_WEIGHTS), strict=True))
+    if task is None:
+        return PANEL_WEIGHTS if PANEL_WEIGHTS.is_file() else MS_REV1_WEIGHTS
+    if task not in files:
+        raise UnknownNameError(f"There is no task {task!r}: choose {' or '.join(TASKS)}.")
+    return files[task]
 
 
 @dataclass(frozen=True)
@@ -81,6 +101,7 @@ class PredictOptions:
 
     Attributes:
         model_file: weights of the network; None for those that come with the package.
+        task: which of those: one of `TASKS`; None for the whole panel, where its network is there.
         candidates: patches that are rendered and compared for each sound; of 1, the likeliest is
             taken.
         space: base preset and locks; what is free, the network says.
@@ -102,6 +123,7 @@ class PredictOptions:
     device: str = "cpu"
     seed: int = 0
     jobs: int | None = None
+    task: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +212,7 @@ def prepared(
     around.space(preset, DIVA)
     with closing(options.renderer.open(preset)) as synth:
         predictor, header = load_predictor(
-            options.model_file,
+            options.model_file or weights_of(options.task),
             synth.info,
             draws=max(options.candidates, DRAWS),
             seed=seed,
@@ -198,8 +220,9 @@ def prepared(
         )
         threads = worker_count(options.jobs) if synth.info.workers == "threading" else 1
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
-        _warn_of_base(listener, matcher, header)
-        transposed = synthesizer_of(DIVA).transposition(matcher.held)
+        if not predictor.whole:
+            _warn_of_base(listener, matcher, header)
+        transposed = 0.0 if predictor.whole else synthesizer_of(DIVA).transposition(matcher.held)
         heard = [_listened(job.sound, options, predictor, matcher.held, transposed) for job in jobs]
         targets = [one.target for one in heard]
         notes = [one.chosen.note for one in heard]
@@ -255,10 +278,13 @@ def _tuned(matcher: Matcher, listened: Listened, recording: RecordingChoice) -> 
     from deepdiva.synths import synthesizer_of
 
     table = matcher.predictor.space.table
-    kept = (*matcher.predictor.space.names, *matcher.locks)
+    name = synthesizer_of(table).fine_tuning
+    free = matcher.predictor.space.names
+    if matcher.predictor.whole:  # what was heard of the tuning is surer than what is answered
+        free = tuple(other for other in free if other != name)
+    kept = (*free, *matcher.locks)
     base = matcher.held
     tuned = tuned_base(base, listened.chosen.cents, matcher.renderer, kept)
-    name = synthesizer_of(table).fine_tuning
     if tuned is None or name is None:
         return _Tuning()
     column = table.index(name)
@@ -401,6 +427,7 @@ def predict(
     sound: Path | str,
     *,
     model_file: Path | str | None = None,
+    space: str | None = None,
     candidates: int = DRAWS,
     pitch: int | None = None,
     base: Path | str | None = None,
@@ -418,6 +445,8 @@ def predict(
     Args:
         sound: file with one note.
         model_file: weights of the network; None for those that come with the package.
+        space: which of those: `panel` for all that shapes a sound, `ms-rev1` for the 11 parameters
+            of the 2021 project; None for the first, where it is there.
         candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
         pitch: MIDI note of the sound, 0 to 127; None: it is heard.
         base: preset that holds every parameter that is not predicted; the built-in one if None.
@@ -443,6 +472,7 @@ def predict(
         device=device,
         seed=seed,
         jobs=jobs,
+        task=space,
     )
     said: list[str] = []
     job = Job.of(Path(sound), Path(), picture=False)

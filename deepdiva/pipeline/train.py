@@ -264,7 +264,8 @@ class Training:
 
         def keep(epoch: int, weights: dict[str, Tensor], metrics: dict[str, float]) -> None:
             header = _header(data, settings, metrics, {"epochs": epoch})
-            write_weights(folder / f"cp-{epoch:04d}.safetensors", header, weights, force=True)
+            kept = data.learner.kept(weights)
+            write_weights(folder / f"cp-{epoch:04d}.safetensors", header, kept, force=True)
 
         result = train(
             data.learner,
@@ -281,7 +282,8 @@ class Training:
         if options["save_model"]:
             extent = {"epochs": result.epochs, "sounds": result.sounds}
             header = _header(data, settings, result.metrics, extent)
-            write_weights(folder / FINAL, header, result.network, force=True)
+            kept = data.learner.kept(result.network)
+            write_weights(folder / FINAL, header, kept, force=True)
         return result
 
     @property

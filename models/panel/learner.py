@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,20 +11,11 @@ from torch import Tensor
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.models.learner import Learner
-from deepdiva.models.panel.network import Classes, PanelNetwork, PanelSettings
+from deepdiva.models.panel.network import PanelNetwork, PanelSettings
+from deepdiva.models.panel.predictor import CHAIN_VARIABLES, PRIOR
 from deepdiva.models.panel.views import LAYOUT
 from deepdiva.models.training_batches import Tensors
-
-CHAIN_VARIABLES = 3
-"""The first variables choose the modules of the chain."""
-
-
-class StagedClasses(Classes, Protocol):
-    """The same, and in which stage each variable is drawn; `PanelCode` is one."""
-
-    @property
-    def stages(self) -> NDArray[np.intp]:
-        """Of each variable, rising."""
+from deepdiva.synths.diva.panel_code import PanelCode
 
 
 class PanelLearner(Learner):
@@ -42,12 +33,12 @@ class PanelLearner(Learner):
 
     def __init__(
         self,
-        code: StagedClasses,
+        code: PanelCode,
         settings: PanelSettings | None = None,
         counts: NDArray[np.int64] | None = None,
         precision: str = "float32",
     ) -> None:
-        self._settings = settings or PanelSettings()
+        self._settings, self._code = settings or PanelSettings(), code
         self.network = PanelNetwork(code, self._settings)
         self._stages = torch.from_numpy(np.asarray(code.stages, dtype=np.int64))
         self._precision = precision
@@ -57,13 +48,13 @@ class PanelLearner(Learner):
             self.network.start_at(torch.from_numpy(counts))
             self._prior = torch.from_numpy(self.network.played()["direct.bias"])
 
-    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:
+    def featurize(self, sounds: NDArray[np.float32]) -> Tensors:  # noqa: ARG002
         raise InvalidValueError(
             "The panel network hears sounds with the note that they were played with: make views "
             "of them (deepdiva.models.panel.views)."
         )
 
-    def encode(self, x: NDArray[np.float64], rng: np.random.Generator) -> Tensors:
+    def encode(self, x: NDArray[np.float64], rng: np.random.Generator) -> Tensors:  # noqa: ARG002
         raise InvalidValueError(
             "The panel network learns classes of patches: make them with PanelCode.encode."
         )
@@ -102,4 +93,19 @@ class PanelLearner(Learner):
         return {"kind": "panel views", **{name: list(shape) for name, shape in LAYOUT.items()}}
 
     def network_description(self) -> dict[str, Any]:
-        return {"panel": self._settings.to_dict()}
+        return {"panel": self._settings.to_dict(), "code": self._code.to_dict()}
+
+    @classmethod
+    def from_description(cls, network: dict[str, Any]) -> PanelLearner:
+        """The learner that the description was made by, with fresh weights."""
+        code = PanelCode.from_dict(network["code"])
+        return cls(code, PanelSettings.from_dict(network["panel"]))
+
+    def kept(self, state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        kept = self.network.state_dict()
+        copied = {name: tensor.clone() for name, tensor in kept.items()}
+        self.network.load_state_dict(state)
+        found = self.network.played()
+        self.network.load_state_dict(copied)
+        arrays = {**found, PRIOR: self._prior.exp().numpy()}
+        return {name: array.astype(np.float16) for name, array in arrays.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -225,14 +225,20 @@ class PanelNetwork(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         starts = np.concatenate([[0], np.cumsum(code.sizes)])
         waved = [bool(np.isfinite(code.ranks[a:b]).any()) for a, b in pairwise(starts)]
-        kinds = [2 if wave else int(size > _SMALL) for size, wave in zip(code.sizes, waved, strict=True)]
+        kinds = [
+            2 if wave else int(size > _SMALL) for size, wave in zip(code.sizes, waved, strict=True)
+        ]
         members = [[k for k, kind in enumerate(kinds) if kind == group] for group in range(3)]
         self.groups = nn.ModuleList(Group(code, some, settings) for some in members if some)
+
+    @property
+    def _groups(self) -> list[Group]:
+        return cast("list[Group]", list(self.groups))
 
     def start_at(self, counts: Tensor) -> None:
         """Let the network begin at the shares of classes: counts of each, shape (classes,)."""
         with torch.no_grad():
-            for group in self.groups:
+            for group in self._groups:
                 for row, (_, start, size) in enumerate(group.rows):
                     some = counts[start : start + size].double() + 0.3
                     group.bias[row, :size] = (some / some.sum()).log().float()
@@ -247,18 +253,21 @@ class PanelNetwork(nn.Module):
         encoding = self.dropout(self.encoder(vectors))
         present = (classes >= 0).t()
         classes = classes.t()  # (variables, batch) from here
-        tables = [group.tables() for group in self.groups]
+        tables = [group.tables() for group in self._groups]
         told = encoding.new_zeros(len(self.sizes), len(vectors), self.settings.state)
-        for group, (embedding, _, _) in zip(self.groups, tables, strict=True):
+        for group, (embedding, _, _) in zip(self._groups, tables, strict=True):
             rows, most = embedding.shape[:2]
-            tokens = classes[group.columns] + most * torch.arange(rows, device=classes.device)[:, None]
+            tokens = (
+                classes[group.columns] + most * torch.arange(rows, device=classes.device)[:, None]
+            )
             tokens = torch.where(present[group.columns], tokens, rows * most)
             table = F.pad(embedding.reshape(rows * most, -1), (0, 0, 0, 1))
             told = told.index_copy(0, group.columns, F.embedding(tokens, table).to(told.dtype))
-        state = _SumBefore.apply(self.to_state(encoding).to(told.dtype), told)
+        first = self.to_state(encoding).to(told.dtype)
+        state = _SumBefore.apply(first, told)  # type: ignore[no-untyped-call]
         hidden = F.silu(torch.addcmul(self.shift[:, None], state, self.gain[:, None]))
         losses = torch.zeros(len(self.sizes), len(vectors), device=vectors.device)
-        for group, (_, readout, direct) in zip(self.groups, tables, strict=True):
+        for group, (_, readout, direct) in zip(self._groups, tables, strict=True):
             rows, most = direct.shape[:2]
             wanted = classes[group.columns].clamp_min(0)
             logits = torch.bmm(hidden[group.columns], readout.transpose(1, 2)).float()
@@ -281,7 +290,7 @@ class PanelNetwork(nn.Module):
         widths = (self.settings.state, self.settings.state, self.settings.encoding)
         flat = [torch.zeros(total, width) for width in widths]
         bias = torch.zeros(total)
-        for group in self.groups:
+        for group in self._groups:
             for row, (_, start, size) in enumerate(group.rows):
                 bias[start : start + size] = group.bias[row, :size]
             for table, padded in zip(flat, group.tables(), strict=True):

@@ -41,7 +41,7 @@ class Draws:
 
 
 def silu(x: Array) -> Array:
-    """x times its logistic function."""
+    """X times its logistic function."""
     with np.errstate(over="ignore"):
         return np.asarray(x / (1.0 + np.exp(-x)), dtype=np.float32)
 
@@ -98,9 +98,7 @@ class PanelPlayer:
         normed = layer_norm(merged, *self._layer("encoder.norm"))
         return silu(self._dense("encoder.out", normed))
 
-    def log_probabilities(
-        self, encoding: Array, classes: NDArray[np.int16]
-    ) -> NDArray[np.float64]:
+    def log_probabilities(self, encoding: Array, classes: NDArray[np.int16]) -> NDArray[np.float64]:
         """Of each variable of patches, given those before it: (batch, variables), 0 where absent.
 
         Args:
@@ -131,9 +129,7 @@ class PanelPlayer:
         order = np.argsort(-weight, kind="stable")
         return grid[order], weight[order].astype(np.float32)
 
-    def draw(
-        self, encoding: Array, uniform: NDArray[np.float64], presence: Presence
-    ) -> Draws:
+    def draw(self, encoding: Array, uniform: NDArray[np.float64], presence: Presence) -> Draws:
         """Draw patches for one sound.
 
         Args:
@@ -154,7 +150,7 @@ class PanelPlayer:
                 here = np.flatnonzero(present[:, place])
                 if not len(here):
                     continue
-                shares = self._shares(column, direct, state[here])
+                shares = self._shares(int(column), direct, state[here])
                 ends = np.cumsum(shares, axis=1)
                 wanted = uniform[here, column] * ends[:, -1]
                 chosen = np.minimum((ends <= wanted[:, None]).sum(axis=1), shares.shape[1] - 1)

@@ -18,16 +18,18 @@ _WAIT_SECONDS = 0.2
 
 
 class ShardSource(Source):
-    """A third of a batch is new, in the order of the shards; the others were heard a while ago.
+    """Each recording once: half of a batch is a shard's first recordings, half older second ones.
+
+    Parameters that cannot be heard are noise to a network, which learns it by heart from sounds
+    that it meets often; so the second recording of a patch comes long after the first.
 
     Args:
         folder: in which the shards appear.
-        batch_size: recordings of a step.
-        shard_size: recordings of a shard, a multiple of the new ones of a batch.
-        heard: recordings of each patch.
+        batch_size: recordings of a step, even.
+        patches: of a shard, a multiple of half a batch; each is there in two recordings.
         steps_per_epoch: after which an epoch is said to be over.
         seed: of the order.
-        window: shards from which the older ones are taken.
+        delay: shards between the two recordings of a patch.
         check: called while a shard is waited for; raises where it will never come.
     """
 
@@ -35,38 +37,31 @@ class ShardSource(Source):
         self,
         folder: Path,
         batch_size: int,
-        shard_size: int,
-        heard: int,
+        patches: int,
         steps_per_epoch: int,
         seed: int,
-        window: int = 96,
+        delay: int = 16,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._folder, self._new, self._old = folder, batch_size // 3, batch_size - batch_size // 3
-        self._shard_size = shard_size
-        self._heard, self._steps, self._seed, self._window = heard, steps_per_epoch, seed, window
+        self._folder, self._half, self._patches = folder, batch_size // 2, patches
+        self._steps, self._seed, self._delay = steps_per_epoch, seed, delay
         self._check = check
-        self._shard = lru_cache(maxsize=window + 2)(self._read)
+        self._shard = lru_cache(maxsize=delay + 4)(self._read)
 
     @property
     def steps_per_epoch(self) -> int:
         return self._steps
 
     def batch(self, step: int) -> Batch:
-        per_shard = self._shard_size // self._new
-        newest, part = divmod(step, per_shard)
-        order = np.random.default_rng([self._seed, 0, newest]).permutation(self._shard_size)
-        rows = order[part * self._new : (part + 1) * self._new]
-        rng = np.random.default_rng([self._seed, 1, step])
-        pieces = [(newest, rows)]
-        for size in (self._old // 2, self._old - self._old // 2):
-            older = int(rng.integers(max(0, newest - self._window), max(1, newest)))
-            pieces.append((older, rng.integers(0, self._shard_size, size)))
+        newest, part = divmod(step, self._patches // self._half)
+        older = newest - self._delay if newest >= self._delay else newest
         vectors, classes = [], []
-        for number, chosen in pieces:
+        for turn, number in enumerate((newest, older)):
+            order = np.random.default_rng([self._seed, turn, number]).permutation(self._patches)
+            rows = order[part * self._half : (part + 1) * self._half]
             shard = self._shard(number)
-            vectors.append(shard.vectors[chosen])
-            classes.append(shard.classes[chosen % (self._shard_size // self._heard)])
+            vectors.append(shard.vectors[turn * self._patches + rows])
+            classes.append(shard.classes[rows])
         inputs = torch.from_numpy(np.concatenate(vectors).astype(np.float32))
         return Batch((inputs,), (torch.from_numpy(np.concatenate(classes)),))
 
@@ -79,7 +74,7 @@ class ShardSource(Source):
         return Shard.read(path)
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "panel", "window": self._window, "seed": self._seed}
+        return {"kind": "panel", "delay": self._delay, "seed": self._seed}
 
 
 def shard_path(folder: Path, stream: int, number: int) -> Path:

@@ -2,7 +2,7 @@
 
 | view | shape | what it holds |
 |---|---|---|
-| `lines` | (2, 432) | spectra of an early and of a late stretch, 48 bands an octave around the key |
+| `lines` | (2, 432) | spectra of an early and a late stretch, 48 bands an octave, key-aligned |
 | `picture` | (64, 48) | mel spectrogram; 32 frames while the key is held, 16 after it |
 | `level` | (96,) | loudness in finer steps, 64 while the key is held, 32 after it |
 | `modulation` | (3, 40) | rates, 0.7 to 40 Hz, of level, brightness and pitch |
@@ -147,7 +147,7 @@ def _decibels(power: NDArray[np.floating]) -> Array:
 def _hann(samples: int) -> Array:
     """Periodic Hann window whose sum is 2: a full-scale sine has the power 1 at its line."""
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(samples) / samples)
-    return (window * (2.0 / window.sum())).astype(np.float32)
+    return np.asarray(window * (2.0 / window.sum()), dtype=np.float32)
 
 
 @lru_cache(maxsize=512)
@@ -201,14 +201,14 @@ def _mel_filters() -> Array:
     """Triangular filters of unit peak, equally spaced in mel: shape (bins, bands)."""
     bands = LAYOUT["picture"][0]
     mel = 2595.0 * np.log10(1.0 + np.array([20.0, _HIGHEST_HZ]) / 700.0)
-    edges = 700.0 * (10.0 ** (np.linspace(*mel, bands + 2) / 2595.0) - 1.0)
+    edges = 700.0 * (10.0 ** (np.linspace(mel[0], mel[1], bands + 2) / 2595.0) - 1.0)
     bins = np.arange(_FRAME // 2 + 1) * RATE / _FRAME
     rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
     falling = (edges[None, 2:] - bins[:, None]) / np.diff(edges)[None, 1:]
     filters = np.clip(np.minimum(rising, falling), 0.0, None)
     deaf = np.flatnonzero(filters.max(axis=0) < 0.1)  # narrower than a bin: the nearest one
     filters[np.rint(edges[1:-1][deaf] * _FRAME / RATE).astype(int), deaf] = 1.0
-    return filters.astype(np.float32)
+    return np.asarray(filters, dtype=np.float32)
 
 
 def _picture(padded: Array, until: int, length: int) -> Array:
@@ -287,4 +287,4 @@ def _width(sound: Array) -> NDArray[np.float64]:
         )
         for part in parts
     ]  # fmt: skip
-    return np.maximum(np.array(ratios), -40.0) / 20.0 + 1.0
+    return np.asarray(np.maximum(np.array(ratios), -40.0) / 20.0 + 1.0)

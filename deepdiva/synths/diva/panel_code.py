@@ -141,7 +141,7 @@ class Variable:
     @cached_property
     def middle(self) -> NDArray[np.float64]:
         """Middle of each class, shape (classes,), in units."""
-        return (self.low + self.high) / 2.0
+        return np.asarray((self.low + self.high) / 2.0)
 
     def classify(self, values: NDArray[np.float64]) -> NDArray[np.int16]:
         """Class of spelled values, shape (batch,)."""
@@ -162,7 +162,7 @@ class Variable:
         """Values of classes, shape (batch,); `uniform` in [0, 1) places them inside bins."""
         low, high = self.low[classes], self.high[classes]
         if self.parameter.choices:
-            return low
+            return np.asarray(low)
         values = low + np.floor(uniform * self.counts[classes]) * STEP
         for atom in np.sort(self.low[self.single]):  # a bin has all values but the atoms
             inside = (low < high) & (atom > low - STEP / 2) & (atom < values + STEP / 2)
@@ -264,7 +264,9 @@ class PanelCode:
         if stage == 0:
             return np.ones((len(classes), len(columns)), dtype=bool)
         known = np.where(self.stages < stage, classes, ABSENT)
-        distinct, back = np.unique(known[:, self.stages < min(stage, 5)], axis=0, return_inverse=True)
+        distinct, back = np.unique(
+            known[:, self.stages < min(stage, 5)], axis=0, return_inverse=True
+        )
         rows = np.full((len(distinct), len(self.variables)), ABSENT, dtype=np.int16)
         rows[:, self.stages < min(stage, 5)] = distinct
         patches = self.decode(rows, quiet(base), np.full(rows.shape, 0.5))
