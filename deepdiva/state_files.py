@@ -249,7 +249,7 @@ _EVALUATION = record(
 def _features(value: Any, place: str) -> None:
     """How sounds become a network's input; mel settings and scalers check themselves."""
     table()(value, place)
-    choice("views", "melspectrogram", "mfcc")(value.get("kind"), f"{place}.kind")
+    choice("views", "panel views", "melspectrogram", "mfcc")(value.get("kind"), f"{place}.kind")
     if value["kind"] == "views":
         _VIEWS(value, place)
 
@@ -273,6 +273,16 @@ _VIEWS = record(
 _LAYER = whole(1, 4096)
 
 
+_VARIABLE = record(
+    {
+        "name": text(),
+        "stage": whole(0, 5),
+        "low": each(number(), 1),
+        "high": each(number(), 1),
+    }
+)
+
+
 def _network(value: Any, place: str) -> None:
     """Sizes of a network, bounded so that a damaged one allocates no memory."""
     channels = each(_LAYER, 3)
@@ -286,7 +296,12 @@ def _network(value: Any, place: str) -> None:
     }
     flow = {"transforms": whole(1, 16), "bins": whole(2, 64), "hidden": _LAYER, "head": _LAYER}
     table()(value, place)
-    if "encoder" in value or "flow" in value:
+    if "panel" in value or "code" in value:
+        sizes = dict.fromkeys(("hidden", "encoding", "state"), _LAYER)
+        counts = {name: whole(1, 64) for name in ("blocks", "waves")}
+        panel = record({}, {"channels": channels, **sizes, **counts, "dropout": number(0, 1)})
+        record({"panel": panel, "code": each(_VARIABLE, 1)})(value, place)
+    elif "encoder" in value or "flow" in value:
         record({"encoder": record({}, encoder), "flow": record({}, flow)})(value, place)
 
 
@@ -552,7 +567,7 @@ KINDS: dict[str, StateFile] = {
         "a network",
         record(
             {
-                "model": choice("posterior", "cnn", "lstm"),
+                "model": choice("panel", "posterior", "cnn", "lstm"),
                 "space": SPACE,
                 "note": NOTE,
                 "features": _features,

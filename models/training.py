@@ -71,6 +71,9 @@ class TrainingResult:
 _UNFIT = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
 """Classes of `torch.optim` that a plain step over all parameters cannot use."""
 
+_FUSED_ON = {"cpu", "cuda"}
+"""Devices on which a step over all parameters is one operation."""
+
 KeepWeights = Callable[[int, dict[str, Tensor], dict[str, float]], None]
 """Called with epoch, weights and metrics whenever weights are to be kept."""
 
@@ -105,11 +108,12 @@ def make_optimizer(learner: Learner, settings: TrainingSettings) -> torch.optim.
             f"weight_decay is {settings.weight_decay:g}, and {kind.__name__} has none: leave it "
             "out, or choose another optimizer."
         )
-    for way in ("fused", "foreach"):
-        if way in accepted:
-            options[way] = True
-            break
-    return kind(learner.network.parameters(), **options)
+    parameters = list(learner.network.parameters())
+    if "fused" in accepted and {entry.device.type for entry in parameters} <= _FUSED_ON:
+        options["fused"] = True
+    elif "foreach" in accepted:
+        options["foreach"] = True
+    return kind(parameters, **options)
 
 
 def train(

@@ -107,5 +107,6 @@ class PanelLearner(Learner):
         self.network.load_state_dict(state)
         found = self.network.played()
         self.network.load_state_dict(copied)
+        found["direct.bias"][self._code.never] = -1e4
         arrays = {**found, PRIOR: self._prior.exp().numpy()}
         return {name: array.astype(np.float16) for name, array in arrays.items()}

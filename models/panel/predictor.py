@@ -13,7 +13,7 @@ from deepdiva.models.panel.player import Draws, PanelPlayer
 from deepdiva.models.panel.views import RATE, Played, views
 from deepdiva.models.predictor import Candidates, ChainShare, Predictor, check_sounds
 from deepdiva.note import Note
-from deepdiva.synths.diva.panel_code import PanelCode, quiet
+from deepdiva.synths.diva.panel_code import PanelCode, canonical, quiet
 from deepdiva.synths.diva.space import whole_panel
 
 KEYS = (24, 96)
@@ -109,9 +109,8 @@ class PanelPredictor(Predictor):
         draws = self._player.draw(
             encoding, uniform, lambda known, stage: self.code.present_at(known, stage, self._quiet)
         )
-        density = draws.log_probability - self.code.log_volume(draws.classes)
+        patches, density = self._canonical(encoding, draws, within)
         order = np.argsort(-density, kind="stable")
-        patches = self.code.decode(draws.classes[order], self._quiet, within[order])
         classes, shares = self._player.chain(encoding, CHAIN_VARIABLES)
         chains = tuple(
             ChainShare(
@@ -125,13 +124,26 @@ class PanelPredictor(Predictor):
         )
         names = self.code.names
         return Candidates(
-            self.space.normalised(patches),
+            self.space.normalised(patches[order]),
             density[order],
             self._class_probabilities(draws),
             chains,
             dict(zip(names, self._certainties(draws).tolist(), strict=True)),
             dict(zip(names, draws.acting.tolist(), strict=True)),
-        ), patches
+        ), patches[order]
+
+    def _canonical(
+        self, encoding: NDArray[np.float32], draws: Draws, within: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Patches of draws, none with an input that nothing listens to, and their densities."""
+        patches = self.code.decode(draws.classes, self._quiet, within)
+        patches, present = canonical(patches)
+        classes, total = self.code.encode(patches, present), draws.log_probability.copy()
+        changed = np.flatnonzero((classes != draws.classes).any(axis=1))
+        if len(changed):
+            found = self._player.log_probabilities(encoding, classes[changed])
+            total[changed] = found.sum(axis=1)
+        return patches, total - self.code.log_volume(classes)
 
     def log_density(
         self, sound: NDArray[np.float32], patches: NDArray[np.float64]
@@ -145,8 +157,6 @@ class PanelPredictor(Predictor):
         Returns:
             Shape (batch,).
         """
-        from deepdiva.synths.diva.panel_code import canonical
-
         note = self.note
         vector = views(sound, Played(note.pitch, note.velocity, note.length_seconds))
         encoding = self._player.encode(vector[None])[0]

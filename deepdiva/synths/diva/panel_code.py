@@ -202,6 +202,16 @@ class PanelCode:
         return np.concatenate([entry.single for entry in self.variables])
 
     @cached_property
+    def never(self) -> NDArray[np.bool_]:
+        """Classes that no canonical patch has: a modulation with a source and a depth of 0."""
+        return np.concatenate(
+            [
+                (entry.low == 0.0) & entry.single & (entry.name in _DEPTHS)
+                for entry in self.variables
+            ]
+        )
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Parameters, in the order in which they are drawn."""
         return tuple(entry.name for entry in self.variables)
