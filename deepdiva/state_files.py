@@ -207,12 +207,24 @@ def _generation(value: Any, place: str) -> None:
             "seconds": number(0),
             "full": number(),
             "distances": each(number(), 1),
-            "points": each(each(number()), 1),
         },
-        {"gain": number(), "failures": each(text()), "residuals": text("[A-Za-z0-9+/]*={0,2}")},
+        {
+            "points": each(each(number()), 1),
+            "digest": SHA256,
+            "gain": number(),
+            "guides": each(number(), 1),
+            "failures": each(text()),
+            "residuals": text("[A-Za-z0-9+/]*={0,2}"),
+        },
     )(value, place)
+    if ("points" in value) == ("digest" in value):
+        raise Unfit("it", "must hold either points or their digest")
     if value.get("gain", 1.0) <= 0:
         raise Unfit("gain", f"is {value['gain']!r}, and must be a number above 0")
+    if len(value.get("guides", value["distances"])) != len(value["distances"]):
+        raise Unfit("guides", f"are {len(value['guides'])} for {len(value['distances'])} distances")
+    if "digest" in value:
+        return
     if len(value["distances"]) != len(value["points"]):
         raise Unfit("points", f"are {len(value['points'])} for {len(value['distances'])} distances")
     if len({len(point) for point in value["points"]}) != 1:

@@ -293,7 +293,7 @@ class _Descent:
             growth = np.where(silent, growth * _GROWTH, 1.0)
             # A probe that could not be played says nothing.
             slopes[~np.isfinite(slopes).all(axis=1)] = 0.0
-            trials = self._moved(_steps(here, self._residuals, slopes, radius))
+            trials = self._moved(damped_steps(here, self._residuals, slopes, radius))
             tried = yield trials
 
             before = self.length
@@ -338,7 +338,7 @@ def _lengths(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(lengths), lengths, np.inf)
 
 
-def _steps(
+def damped_steps(
     point: NDArray[np.float64],
     residuals: NDArray[np.float64],
     slopes: NDArray[np.float64],

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.level import Level, at_reference
+from deepdiva.level import Level, at_reference, rms
 from deepdiva.note import Note
 from deepdiva.renderer import RenderBatch, Renderer
 from deepdiva.search.objective import REPORTED, Objectives
@@ -19,6 +19,10 @@ from deepdiva.workers import WorkerPool, spans, worker_count
 
 WORST = 1e9
 """Distance of a candidate that the synthesizer could not play, or whose sound is not finite."""
+
+
+SILENT_RMS = 1e-4
+"""Root mean square of a sound that counts as silent, 80 dB below a full scale."""
 
 
 class Scores(NamedTuple):
@@ -33,6 +37,7 @@ class Scores(NamedTuple):
             they are compared as they are.
         residuals: how the levels of each differ from the target's, shape (batch, any), float32, a
             row for a candidate that could not be played NaN; None if they were not asked for.
+        guides: shape (batch,), finite, by a second objective; None if it was not asked for.
     """
 
     distances: NDArray[np.float64]
@@ -41,6 +46,7 @@ class Scores(NamedTuple):
     failures: tuple[str, ...] = ()
     residuals: NDArray[np.float32] | None = None
     gain: float | None = None
+    guides: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class _Work:
         seeds: one for each, shape (count,).
         objective: that scores the sounds.
         residuals: whether to return these, too.
+        guide: a second objective; empty for none. Where one is asked for, a silent sound counts
+            as one that could not be played.
         realizations: shape (count, size): see `Renderer.render_realizations`;
             None leaves them to the seeds.
     """
@@ -71,6 +79,7 @@ class _Work:
     seeds: NDArray[np.int64]
     objective: str
     residuals: bool = False
+    guide: str = ""
     realizations: NDArray[np.float64] | None = None
 
     def play(self, bench: _Bench) -> RenderBatch:
@@ -86,16 +95,23 @@ def _score(bench: _Bench, work: _Work) -> Scores:
     audio, gains = at_reference(batch.audio) if bench.levels else (batch.audio, None)
     distances = bench.objectives.score(work.objective, audio)
     scored = np.isfinite(distances) & batch.played
+    if work.guide:
+        scored &= rms(batch.audio) >= SILENT_RMS
     distances = np.where(scored, distances, WORST)
     best = int(distances.argmin())
-    full = float(bench.objectives.score(REPORTED, audio[best : best + 1])[0])
+    full = float(distances[best])
+    if work.objective != REPORTED or full >= WORST:
+        full = float(bench.objectives.score(REPORTED, audio[best : best + 1])[0])
+    guides = None
+    if work.guide:
+        guides = np.where(scored, bench.objectives.score(work.guide, audio), WORST)
     residuals = None
     if work.residuals:
         residuals = bench.objectives.profile(audio)
         residuals[~scored] = np.nan
     failures = tuple(failure.reason for failure in batch.failures)
     gain = None if gains is None else float(gains[best])
-    return Scores(distances, best, full, failures, residuals, gain)
+    return Scores(distances, best, full, failures, residuals, gain, guides)
 
 
 def _piece(work: _Work, span: slice) -> _Work:
@@ -189,6 +205,7 @@ class Evaluator:
         realizations: NDArray[np.float64] | None = None,
         *,
         residuals: bool = False,
+        guide: str = "",
     ) -> Scores:
         """Render points and score them.
 
@@ -199,12 +216,13 @@ class Evaluator:
             realizations: shape (batch, realization size), in [0, 1], of points that all have
                 realizations of this size; None leaves them to the seeds.
             residuals: also return the vectors of `deepdiva.distance.Profile`.
+            guide: also score by a second key of `WEIGHTS`, and put silent sounds last.
 
         Raises:
             InvalidValueError: the renderer takes no realizations.
             RenderError: the synthesizer failed.
         """
-        work = self._work(points, objective, seeds, realizations, residuals=residuals)
+        work = self._work(points, objective, seeds, realizations, residuals=residuals, guide=guide)
         return self._gathered([_piece(work, span) for span in self._spans(len(points))])
 
     def render(
@@ -250,10 +268,11 @@ class Evaluator:
         realizations: NDArray[np.float64] | None,
         *,
         residuals: bool = False,
+        guide: str = "",
     ) -> _Work:
         if seeds is None:
             seeds = np.full(len(points), self._bench.seed)
-        return _Work(self.patches(points), seeds, objective, residuals, realizations)
+        return _Work(self.patches(points), seeds, objective, residuals, guide, realizations)
 
     def _spans(self, count: int) -> list[slice]:
         return spans(count, self._pool.jobs, self._bench.renderer.info.preferred_batch)
@@ -268,4 +287,6 @@ class Evaluator:
         failures = tuple(reason for piece in scores for reason in piece.failures)
         vectors = [piece.residuals for piece in scores if piece.residuals is not None]
         residuals = np.concatenate(vectors) if vectors else None
-        return Scores(distances, best, owner.full, failures, residuals, owner.gain)
+        seconds = [piece.guides for piece in scores if piece.guides is not None]
+        guides = np.concatenate(seconds) if seconds else None
+        return Scores(distances, best, owner.full, failures, residuals, owner.gain, guides)

@@ -6,6 +6,7 @@ shows when it is rendered with another seed: a difference below that is no diffe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +31,9 @@ STEP = 0.05
 
 ALTERNATIVES = 5
 """Other matches that are offered, at most."""
+
+MOST_CHOICES = 12
+"""Of a class with more others, so many are tried."""
 
 TOGETHER = 256
 """Points that are scored at once."""
@@ -70,7 +74,7 @@ class Explanation:
     Attributes:
         distance: of the best match, by the forgiving judge.
         chance: how much that grows, in nine of ten renders with another seed.
-        roles: of all free parameters, in their order.
+        roles: of all free parameters, or those that were looked at, in their order.
         alternatives: patches no worse than chance, distinct from the match and from each other,
             the best first, shape (at most `ALTERNATIVES`, len(table)), in units.
     """
@@ -89,13 +93,22 @@ class Explanation:
         }
 
 
-def explain(best: NDArray[np.float64], archive: Archive, evaluator: Evaluator) -> Explanation:
+def explain(
+    best: NDArray[np.float64],
+    archive: Archive,
+    evaluator: Evaluator,
+    names: Sequence[str] | None = None,
+    alternatives: NDArray[np.float64] | None = None,
+) -> Explanation:
     """Look around a match.
 
     Args:
         best: its point, shape (dimensions,).
         archive: candidates of the wide search, among which alternatives are sought.
         evaluator: of the search, whose seed counts; others follow it.
+        names: parameters that are looked at, some free ones; all of them if None.
+        alternatives: patches that are known to do, shape (any, len(table)), in units; sought in
+            the archive if None.
     """
     space = archive.space
     # The same point, first with the seed of the search, then with other seeds.
@@ -104,20 +117,20 @@ def explain(best: NDArray[np.float64], archive: Archive, evaluator: Evaluator) -
     distance, *again = evaluator.score(repeated, FORGIVING, seeds).distances
     # Luck may have been good or bad: chance is how far renders lie apart.
     chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
-    moves = [_moves(best, space, position) for position in range(space.dimensions)]
+    looked_at = range(space.dimensions)
+    if names is not None:
+        looked_at = [space.names.index(name) for name in names]
+    moves = [_moves(best, space, position) for position in looked_at]
     scores = _scores(np.concatenate(moves), evaluator) - distance
     ends = np.cumsum([len(points) for points in moves])
     roles = [
         _role(best, space, position, points, scores[end - len(points) : end], chance)
-        for position, (points, end) in enumerate(zip(moves, ends, strict=True))
+        for position, points, end in zip(looked_at, moves, ends, strict=True)
     ]
-    others = _alternatives(best, distance + chance, archive, evaluator)
-    return Explanation(
-        float(distance),
-        chance,
-        tuple(roles),
-        evaluator.with_volume(evaluator.patches(others)),
-    )
+    if alternatives is None:
+        others = _alternatives(best, distance + chance, archive, evaluator)
+        alternatives = evaluator.with_volume(evaluator.patches(others))
+    return Explanation(float(distance), chance, tuple(roles), alternatives)
 
 
 def _scores(points: NDArray[np.float64], evaluator: Evaluator) -> NDArray[np.float64]:
@@ -134,6 +147,8 @@ def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> N
         positions = parameter.choice_positions
         own = nearest_class(positions, best[[position]])[0]
         values = np.delete(positions, own)
+        if len(values) > MOST_CHOICES:
+            values = values[np.linspace(0, len(values) - 1, MOST_CHOICES).astype(np.intp)]
     else:
         values = np.clip(best[position] + np.array(OFFSETS), 0.0, 1.0)
     points = np.repeat(best[None], len(values), axis=0)

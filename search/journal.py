@@ -7,13 +7,15 @@ distances instead of rendering, and stands after a moment where it stood, to the
 The folder holds `run.json`, what the search is, and `generations.jsonl`, one line for each
 generation: `seconds`, `points`, `distances` and `full` (the reported distance of the best row),
 `gain` where the level is solved (of that row), `failures` where there were some (the reasons), and
-where the strategy learns from them `residuals` (float32, little-endian, base64).
+where the strategy learns from them `residuals` (float32, little-endian, base64) and `guides` (a
+second distance). Of points with more than 64 coordinates `digest` stands in the place of `points`.
 After those of the search come those of the fit of start phases, whose points hold these, too.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -31,6 +33,9 @@ from deepdiva.state_files import KINDS
 
 RUN = "run.json"
 GENERATIONS = "generations.jsonl"
+
+MOST_COORDINATES = 64
+"""Of longer points a digest is kept: they are drawn again, and only compared."""
 
 
 class Journal:
@@ -98,7 +103,7 @@ class Journal:
         path = self.folder / GENERATIONS
         line, residuals = KINDS["generation"].parse(self._lines[self._next], path, _recalled)
         self._next += 1
-        if not np.array_equal(np.array(line["points"]), points):
+        if not _same_points(line, points):
             raise InvalidValueError(
                 f"{self.folder} cannot be resumed: this version searches other points than those "
                 f"in generation {self._next}. Start again in another folder."
@@ -107,7 +112,8 @@ class Journal:
         failures = tuple(line.get("failures", ()))
         gain = line.get("gain")
         best = int(distances.argmin())
-        scores = Scores(distances, best, line["full"], failures, residuals, gain)
+        guides = np.array(line["guides"], dtype=np.float64) if "guides" in line else None
+        scores = Scores(distances, best, line["full"], failures, residuals, gain, guides)
         return scores, line["seconds"]
 
     def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
@@ -122,8 +128,13 @@ class Journal:
             "seconds": seconds,
             "full": scores.full,
             "distances": scores.distances.tolist(),
-            "points": points.tolist(),
         }
+        if points.shape[1] > MOST_COORDINATES:
+            line["digest"] = _digest(points)
+        else:
+            line["points"] = points.tolist()
+        if scores.guides is not None:
+            line["guides"] = scores.guides.tolist()
         if scores.gain is not None:
             line["gain"] = scores.gain
         if scores.failures:
@@ -133,6 +144,16 @@ class Journal:
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _same_points(line: Mapping[str, Any], points: NDArray[np.float64]) -> bool:
+    if "digest" in line:
+        return bool(line["digest"] == _digest(points))
+    return np.array_equal(np.array(line["points"]), points)
+
+
+def _digest(points: NDArray[np.float64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest()
 
 
 def _recalled(line: dict[str, Any]) -> tuple[dict[str, Any], NDArray[np.float32] | None]:

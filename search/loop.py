@@ -169,7 +169,7 @@ class SearchLoop:
             batch = strategy.ask()
             # The last batch of all may be cut short; then nobody needs to learn from it.
             scored = batch if until is None else batch[: self._room()]
-            scores, told = self._score(scored, stage)
+            scores, told = self._score(scored, stage, strategy.wants_residuals)
             improved = stage.comparable and self._keep(scored, scores, stage)
             stale = 0 if improved else stale + len(scored)
             if len(scored) == len(batch):
@@ -204,7 +204,7 @@ class SearchLoop:
         if improved:
             self.best, self._full = self._archive.best_point, scores.full
             self._gain = scores.gain
-        scores = scores._replace(residuals=None)
+        scores = scores._replace(residuals=None, guides=None)
         self.history.add(
             Generation(stage.name, stage.objective, points, scores, self.budget.seconds)
         )
@@ -216,9 +216,14 @@ class SearchLoop:
         return None if limit is None else limit - self.budget.evaluations
 
     def _score(
-        self, batch: NDArray[np.float64], stage: Stage
+        self, batch: NDArray[np.float64], stage: Stage, wants_residuals: bool
     ) -> tuple[Scores, NDArray[np.float64]]:
         """Render a batch and score it.
+
+        Args:
+            batch: vectors of the strategy.
+            stage: says how they are scored.
+            wants_residuals: whether the strategy learns from residuals, where the stage has them.
 
         Returns:
             The scores of what was rendered, and what the strategy learns.
@@ -230,16 +235,25 @@ class SearchLoop:
             count = len(drawn)
             rows, seeds = np.repeat(batch, count, axis=0), np.tile(drawn, len(batch))
 
+        with_residuals = stage.residuals and wants_residuals
+
         def render() -> Scores:
             points, realizations = rows, None
             if stage.domain is not None:
                 points, realizations = stage.domain.points(rows), stage.domain.realizations(rows)
             return self._evaluator.score(
-                points, stage.objective, seeds, realizations, residuals=stage.residuals
+                points,
+                stage.objective,
+                seeds,
+                realizations,
+                residuals=with_residuals,
+                guide=stage.guide,
             )
 
         scores = self._recorded(rows, render)
-        told = _residuals(scores) if stage.residuals else scores.distances
+        told = _residuals(scores) if with_residuals else scores.distances
+        if stage.guide:
+            told = _both(scores)
         # A mean over one seed is what it was, to the bit.
         return scores, told.reshape(len(batch), count, *told.shape[1:]).mean(axis=1)
 
@@ -290,6 +304,18 @@ class SearchLoop:
         points = self._archive.ranked(count, per_combination=1)
         patches = self._evaluator.with_volume(self._evaluator.patches(points))
         return Leaders(patches, self._evaluator.full(self._evaluator.render(points)))
+
+
+def _both(scores: Scores) -> NDArray[np.float64]:
+    """Distances, those by the second objective, and residuals, if there are some."""
+    if scores.guides is None:
+        raise InvalidValueError(
+            "The record of the search holds no second distances: start again in another folder."
+        )
+    columns = [scores.distances[:, None], scores.guides[:, None]]
+    if scores.residuals is not None:
+        columns.append(scores.residuals.astype(np.float64))
+    return np.concatenate(columns, axis=1)
 
 
 def _residuals(scores: Scores) -> NDArray[np.float64]:

@@ -37,6 +37,10 @@ SETTLED: Final = "settled"
 FRAMES: Final = "frames"
 """For fitting start phases, which show in single frames."""
 
+GUIDE: Final = "guide"
+"""For a search over a whole panel, beside the reported distance: what single frames do counts
+less, and the level more."""
+
 REPORTED: Final = "reported"
 """What is reported."""
 
@@ -46,6 +50,7 @@ WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
     FORGIVING: {"averaged": 1.0},
     STEADY: {"averaged": 1.0, "lines": 1.0},
     SETTLED: {"averaged": 1.0, "lines": 1.0, "scales": 0.5, "level": 0.3},
+    GUIDE: {"lines": 1.0, "full": 0.3, "level": 0.3},
     FRAMES: {"frames": 1.0},
     REPORTED: {"full": 1.0},
 }
@@ -82,7 +87,7 @@ class Objectives:
         """
         all_weights = dict(WEIGHTS)
         if weights is not None:
-            all_weights |= dict.fromkeys((COARSE, FINE, STEADY, SETTLED), weights)
+            all_weights |= dict.fromkeys((COARSE, FINE, GUIDE, STEADY, SETTLED), weights)
         needed = {name for weighted in all_weights.values() for name in weighted}
         return cls(
             {

@@ -38,6 +38,9 @@ from deepdiva.space import ParameterSpace
 REALIZATION_SHARE = 0.2
 """Part of a search's budget that the fit takes, where the renderer takes phases."""
 
+PANEL_REALIZATION_SHARE = 0.06
+"""The same of a search over a whole panel, where only the phases are fitted."""
+
 LEAST_EVALUATIONS = 64
 """With less than this nothing is fitted."""
 
@@ -134,6 +137,22 @@ def fit_realization(
     point = fit.nearest(np.stack([point, settled]), SETTLED, count)
     tried = vector[len(moving) :]
     return fit.realization(*fit.phases(point, moving[:0], evaluations - fit.spent, tried))
+
+
+def fit_phases(
+    drive: Drive,
+    evaluator: Evaluator,
+    space: ParameterSpace,
+    point: NDArray[np.float64],
+    evaluations: int,
+    seed: int,
+) -> Realization:
+    """Fit start phases and noise to the target, and leave the patch as it is.
+
+    Takes what `fit_realization` does, of one point.
+    """
+    fit = _Fit(drive, evaluator, space, seed)
+    return fit.realization(*fit.phases(point, np.empty(0, np.intp), evaluations))
 
 
 def _moving(

@@ -14,7 +14,8 @@ from deepdiva.hosts.noise_floor import NoiseFloor
 from deepdiva.level import level_of, rms
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
-from deepdiva.search.evaluator import Evaluator
+from deepdiva.search.answers import Answer, answers_of
+from deepdiva.search.evaluator import WORST, Evaluator
 from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.explain import Explanation, explain
 from deepdiva.search.journal import Journal
@@ -24,17 +25,21 @@ from deepdiva.search.pitch import with_pitches
 from deepdiva.search.realization import (
     COMBINATIONS,
     LEAST_EVALUATIONS,
+    PANEL_REALIZATION_SHARE,
     REALIZATION_SHARE,
     Realization,
+    fit_phases,
     fit_realization,
 )
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.search_history import History
 from deepdiva.search.sequence import SequenceRenderer
 from deepdiva.search.sequence import pieces as slices
-from deepdiva.search.stages import POLISH_STEP, plan
+from deepdiva.search.stages import POLISH_STEP, is_panel, panel_plan, plan
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
+from deepdiva.synths import synthesizer_of
+from deepdiva.synths.structure import Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +65,12 @@ class RefineResult:
         end: why it ended: `budget` spent, `target` distance reached, all stages `done`, or
             `interrupted`.
         history: every candidate.
+<<<<<<< HEAD
         grade: how good it is, in a word; None where nobody has graded it.
+=======
+        answers: of a search over a whole panel, the match and others, distinct by their chains;
+            empty elsewhere.
+>>>>>>> 7afe8a4 (Search over a whole panel as a tree of models)
     """
 
     patch: NDArray[np.float64]
@@ -77,7 +87,11 @@ class RefineResult:
     seconds: float
     end: End
     history: History
+<<<<<<< HEAD
     grade: Grade | None = None
+=======
+    answers: tuple[Answer, ...] = ()
+>>>>>>> 7afe8a4 (Search over a whole panel as a tree of models)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -145,17 +159,22 @@ def refine(
         heard = target if level is None else target * np.float32(level.gain)
         for own, part in zip(pieces or (note,), slices(pieces or (note,)), strict=True):
             start = with_pitches(start, heard[part], own.sample_rate, own)
+    structure = synthesizer_of(space.table).structure
+    panel = is_panel(space, settings, structure)
+    share = PANEL_REALIZATION_SHARE if panel else REALIZATION_SHARE
     fits_realization = renderer.info.takes_realizations and (
         settings.evaluations is None
         # The stages before may need a generation more than their share.
-        or settings.evaluations * REALIZATION_SHARE >= LEAST_EVALUATIONS + settings.population
+        or settings.evaluations * share >= LEAST_EVALUATIONS + settings.population
     )
-    parts = plan(
-        settings,
-        start,
-        1.0 - REALIZATION_SHARE if fits_realization else 1.0,
-        descends=not renderer.info.takes_realizations,
-    )
+    share = share if fits_realization else 0.0
+    if panel and structure is not None:
+        drawn_for = (pieces or (note,))[0] if renderer.info.cheap_to_copy else None
+        parts = panel_plan(settings, start, 1.0 - share, structure, drawn_for)
+    else:
+        parts = plan(
+            settings, start, 1.0 - share, descends=not renderer.info.takes_realizations
+        )
     with Evaluator(
         target, renderer, space, note, settings.seed, settings.jobs, settings.weights, level
     ) as evaluator:
@@ -167,17 +186,29 @@ def refine(
         points = loop.leaders(CONTENDERS)
         if not len(points):
             raise InvalidValueError("The budget ended before the first candidate was scored.")
+        answers: tuple[Answer, ...] = ()
+        if panel and structure is not None:
+            archive = loop.history.wide()
+            if archive.best_distance >= WORST:
+                raise InvalidValueError(
+                    "Every candidate is silent, and silence is no match: lock less with --lock, "
+                    "or begin with another --base."
+                )
+            answers = answers_of(archive, evaluator, structure, settings.price)
+            points = np.array([answer.point for answer in answers])
         realization = None
         if fits_realization and end in ("budget", "done"):
-            realization = _realization(
-                loop, evaluator, points[0], POLISH_STEP**2 * start.steps, settings
-            )
+            steps = None if panel else POLISH_STEP**2 * start.steps
+            realization = _realization(loop, evaluator, points[0], steps, settings, share)
         if realization is not None:
             points[0] = realization.point
         match = exact_match(evaluator, points)
         point = points[match.row]
+        answers = _led_by(answers, match.row, match.patch)
         explained = explained and not loop.interrupted
-        explanation = _explanation(loop, evaluator, point) if explained else None
+        explanation = None
+        if explained:
+            explanation = _explanation(loop, evaluator, point, answers, structure)
         return RefineResult(
             patch=match.patch,
             point=point,
@@ -193,6 +224,7 @@ def refine(
             seconds=loop.budget.seconds,
             end="interrupted" if loop.interrupted else end,
             history=loop.history,
+            answers=answers,
         )
 
 
@@ -224,8 +256,9 @@ def _realization(
     loop: SearchLoop,
     evaluator: Evaluator,
     point: NDArray[np.float64],
-    steps: NDArray[np.float64],
+    steps: NDArray[np.float64] | None,
     settings: RefineSettings,
+    share: float,
 ) -> Realization | None:
     """Spend the rest of the budget on how the match was played; None if that is too little.
 
@@ -233,14 +266,21 @@ def _realization(
         loop: of the search.
         evaluator: of the search.
         point: the best match, shape (dimensions,).
-        steps: covariance of its last steps, shape (dimensions, dimensions).
+        steps: covariance of its last steps, shape (dimensions, dimensions); None leaves the patch
+            as it is.
         settings: of the search.
+        share: part of the whole budget that is kept for this.
     """
-    share = REALIZATION_SHARE / (1.0 - REALIZATION_SHARE)
-    left = min(loop.budget.until(1.0), round(share * loop.budget.evaluations))
+    left = min(loop.budget.until(1.0), round(share / (1.0 - share) * loop.budget.evaluations))
     if left < LEAST_EVALUATIONS:
         return None
     space = loop.history.space
+    if steps is None:
+        try:
+            return fit_phases(loop.drive, evaluator, space, point, left, settings.seed)
+        except KeyboardInterrupt:
+            loop.interrupted = True
+            return None
     points = _combinations(loop.history, point)
     try:
         return fit_realization(loop.drive, evaluator, space, points, steps, left, settings.seed)
@@ -267,12 +307,36 @@ def _combinations(history: History, point: NDArray[np.float64]) -> NDArray[np.fl
     return np.concatenate([point[None], others])[:COMBINATIONS]
 
 
+def _led_by(
+    answers: tuple[Answer, ...], row: int, patch: NDArray[np.float64]
+) -> tuple[Answer, ...]:
+    """Answers with one of them, as it was rendered at last, as the first."""
+    if not answers:
+        return answers
+    others = [answer for number, answer in enumerate(answers) if number != row]
+    return (replace(answers[row], patch=patch), *others)
+
+
 def _explanation(
-    loop: SearchLoop, evaluator: Evaluator, point: NDArray[np.float64]
+    loop: SearchLoop,
+    evaluator: Evaluator,
+    point: NDArray[np.float64],
+    answers: tuple[Answer, ...],
+    structure: Structure | None,
 ) -> Explanation | None:
-    """What a match rests on; None if the user does not wait for it, or a plug-in fails."""
+    """What a match rests on; None if the user does not wait for it, or a plug-in fails.
+
+    Of a panel, what acts and the sound can tell is looked at, and the alternatives are the answers.
+    """
+    archive = loop.history.wide()
     try:
-        return explain(point, loop.history.wide(), evaluator)
+        if not answers or structure is None:
+            return explain(point, archive, evaluator)
+        space = archive.space
+        acting = structure.acting(answers[0].patch) - structure.untold
+        names = [name for name in space.names if name in acting]
+        others = np.array([answer.patch for answer in answers[1:]]).reshape(-1, len(space.table))
+        return explain(point, archive, evaluator, names, others)
     except KeyboardInterrupt:
         loop.interrupted = True
         return None

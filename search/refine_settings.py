@@ -44,6 +44,7 @@ class RefineSettings:
         jobs: workers side by side; None for one for each core. Does not change the result.
         weights: of distances, by their names in `DISTANCES`; the search minimises their weighted
             sum from beginning to end. None for the measured best, which changes on the way.
+        price: what a module in use costs in a search over a whole panel, as a part of the distance.
         held: parameters that keep the values of the base patch. Of others a volume may be set, at
             the end, so that the match is as loud as the target.
 
@@ -61,6 +62,7 @@ class RefineSettings:
     seed: int = 0
     jobs: int | None = None
     weights: Mapping[str, float] | None = None
+    price: float = 0.002
     held: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,6 +84,8 @@ class RefineSettings:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InvalidValueError(f"{name} is {value}: it must be a number above 0.")
+        if not 0 <= self.price <= 1:
+            raise InvalidValueError(f"price is {self.price}: it must be from 0 to 1.")
         for name, weight in (self.weights or {}).items():
             if name not in DISTANCES:
                 raise UnknownNameError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.note import Note
 from deepdiva.search.archive import Archive
 from deepdiva.search.descent import Descents
 from deepdiva.search.differential import MixedDifferentialEvolution
@@ -15,12 +16,15 @@ from deepdiva.search.domain import Domain
 from deepdiva.search.enqueued import EnqueuedPoints
 from deepdiva.search.halving import SuccessiveHalving
 from deepdiva.search.moves import neighbours
-from deepdiva.search.objective import COARSE, FINE
+from deepdiva.search.objective import COARSE, FINE, GUIDE, REPORTED
 from deepdiva.search.optimizers import AUTO, NevergradSearch, optimizer_name
+from deepdiva.search.panel_search import PanelSearch
 from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.registry import OPTIMIZERS
 from deepdiva.search.start import Start
 from deepdiva.search.strategy import Strategy
+from deepdiva.space import ParameterSpace
+from deepdiva.synths.structure import Structure
 
 SURVEY_POPULATION = 48
 BRANCH_POPULATION = 12
@@ -28,6 +32,9 @@ JUMP_POPULATION = 48
 FIRST_BRANCHES, SECOND_BRANCHES = 8, 4
 RACE_STEP, REMATCH_STEP, POLISH_STEP = 0.4, 0.25, 0.1
 """First steps of the branches, as parts of the start's."""
+
+LEAST_PANEL = 32
+"""Free parameters from which on a space is searched as a panel."""
 
 CHOICE_SHARE = 0.05
 """Part of the budget, at most, in which the best points of an optimizer of Nevergrad are scored by
@@ -47,6 +54,8 @@ class Stage:
         name: what the progress shows.
         objective: which distance it minimises.
         residuals: whether its strategy learns from residuals and not from distances.
+        guide: a second objective, whose distances its strategy learns beside those of the first,
+            and the residuals behind them where it wants some; empty for none.
         seeds: called for every batch, gives the seeds, shape (any,), with which each candidate is
             rendered; its strategy learns the mean over them. None for the seed of the search.
         domain: what the vectors of its strategy mean; None for points of the space.
@@ -55,6 +64,7 @@ class Stage:
     name: str
     objective: str
     residuals: bool = False
+    guide: str = ""
     seeds: Callable[[], NDArray[np.int64]] | None = None
     domain: Domain | None = None
 
@@ -123,6 +133,31 @@ def plan(
         survey, _, jumps, *_ = parts
         parts = [replace(survey, until=0.6), replace(jumps, until=1.0)]
     return tuple(replace(part, until=part.until * share) for part in parts)
+
+
+def panel_plan(
+    settings: RefineSettings, start: Start, share: float, structure: Structure, note: Note | None
+) -> tuple[Part, ...]:
+    """The one part of a search over a whole panel.
+
+    Args:
+        settings: of the search.
+        start: what is known before.
+        share: part of the budget that it may spend.
+        structure: of the synthesizer.
+        note: for which patches are drawn; None for no draws.
+    """
+
+    def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
+        return PanelSearch(start, structure, note, settings.price, rng)
+
+    return (Part(Stage("panel", REPORTED, residuals=True, guide=GUIDE), share, begin),)
+
+
+def is_panel(space: ParameterSpace, settings: RefineSettings, structure: Structure | None) -> bool:
+    """Whether a space is a panel to be searched as a tree of models."""
+    wide = len(space.names) >= LEAST_PANEL
+    return structure is not None and wide and optimizer_name(settings.optimizer) == AUTO
 
 
 def _survey(start: Start) -> Begin:

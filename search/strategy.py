@@ -25,6 +25,12 @@ class Strategy(ABC):
     settings, the seed and what was told, and on nothing else.
     """
 
+    @property
+    def wants_residuals(self) -> bool:
+        """Whether the batch that was asked for last is told with residuals, where a stage has
+        them."""
+        return True
+
     @abstractmethod
     def ask(self) -> NDArray[np.float64]:
         """The next points to be scored, shape (batch, dimensions), in [0, 1], batch at least 1."""
@@ -37,7 +43,8 @@ class Strategy(ABC):
             batch: what `ask` returned, shape (batch, dimensions).
             told: what the strategy learns from, which its stage says: distances, shape (batch,),
                 finite, the smaller the better; or residuals, shape (batch, any), whose squares are
-                to be small, a row that is not finite for a point without a sound.
+                to be small, a row that is not finite for a point without a sound; or both with a
+                second distance, shape (batch, 2 + any), the distances first.
         """
 
     @property

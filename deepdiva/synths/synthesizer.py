@@ -16,6 +16,7 @@ from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter, PresetFile, PresetWriter
 from deepdiva.space import ParameterSpace
 from deepdiva.units import Reading
+from deepdiva.synths.structure import Structure
 
 _LEAST_VOLUME = 5.0
 _EQUAL = 0.002
@@ -73,6 +74,16 @@ class Synthesizer:
         """
         base = self.table.defaults() if base is None else base
         return ParameterSpace(self.table, base, self.default_free)
+
+    @property
+    def structure(self) -> Structure | None:
+        """Its panel as a tree of models; None where that is not known."""
+        return None
+
+    @property
+    def free_sets(self) -> Mapping[str, tuple[str, ...]]:
+        """Sets of free parameters by a name that a user may type."""
+        return {"all": self.table.names}
 
     @property
     def preset_suffix(self) -> str:

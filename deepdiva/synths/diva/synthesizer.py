@@ -15,7 +15,9 @@ from deepdiva.synths.diva.keys import (
     VELOCITY_FOLLOWING,
 )
 from deepdiva.synths.diva.space import RELEASES, SEED_PROJECT_FREE, USUAL_VARIETY, VOLUMES
+from deepdiva.synths.diva.structure import STRUCTURE
 from deepdiva.synths.diva.table import DIVA
+from deepdiva.synths.structure import Structure
 from deepdiva.synths.synthesizer import KeyRules, Patch, Synthesizer
 from deepdiva.units import Reading
 
@@ -31,6 +33,14 @@ class Diva(Synthesizer):
     def default_free(self) -> tuple[str, ...]:
         """The 11 parameters of the 2021 project."""
         return SEED_PROJECT_FREE
+
+    @property
+    def structure(self) -> Structure:
+        return STRUCTURE
+
+    @property
+    def free_sets(self) -> Mapping[str, tuple[str, ...]]:
+        return {"all": STRUCTURE.panel, "ms-rev1": SEED_PROJECT_FREE}
 
     @property
     def preset_suffix(self) -> str:
