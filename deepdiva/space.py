@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepdiva.errors import InvalidValueError
+from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.parameters import Parameter, ParameterTable
 
 
@@ -253,7 +254,7 @@ def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
         table: where they are looked up.
         text: names and indices in any mixture, separated by commas or blanks:
             `86 131 148`, `Tune,Cutoff`, `86, Cutoff`. A name that holds blanks itself is
-            understood between commas.
+            understood between commas. `*` and `?` stand for any letters and for one: `VCF1.*`.
 
     Returns:
         Their names, in the order of the text.
@@ -266,6 +267,9 @@ def parse_free(table: ParameterTable, text: str) -> tuple[str, ...]:
     for piece in text.split(","):
         whole = piece.strip()
         for word in [whole] if whole in table else whole.split():
+            if word not in table and {"*", "?"} & set(word):
+                names += _matching(table, word, names)
+                continue
             name = _lookup(table, word).name
             if name in names:
                 raise InvalidValueError(f"{name} is named twice in {text!r}.")
@@ -298,6 +302,17 @@ def parse_lock(table: ParameterTable, text: str) -> tuple[str, float]:
         raise InvalidValueError(f"{text!r} fixes no value: write NAME=VALUE.")
     parameter = _lookup(table, word.strip())
     return parameter.name, parameter.parse(value)
+
+
+def _matching(table: ParameterTable, pattern: str, named: Collection[str]) -> list[str]:
+    """Names that a pattern stands for, without those that were named."""
+    found = [name for name in table.names if fnmatchcase(name.casefold(), pattern.casefold())]
+    if not found:
+        raise UnknownNameError(
+            f"No parameter of {table.name} is called like {pattern!r}: names are such as "
+            f"{table.names[0]} or {table.names[-1]}."
+        )
+    return [name for name in found if name not in named]
 
 
 def _lookup(table: ParameterTable, word: str) -> Parameter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,14 @@ class Archive:
 
     Args:
         space: what the points mean.
+        combination: positions of the classes that tell combinations apart; all classes if None.
     """
 
-    def __init__(self, space: ParameterSpace) -> None:
+    def __init__(self, space: ParameterSpace, combination: Sequence[int] | None = None) -> None:
         self.space = space
+        if combination is None:
+            combination = [dimension.position for dimension in space.classes]
+        self.combination = list(combination)
         self.best_distance = math.inf
         self.best_point: NDArray[np.float64] | None = None
         self._points: list[NDArray[np.float64]] = []
@@ -64,7 +69,7 @@ class Archive:
             Shape (at most count, space.dimensions).
         """
         points = self.points
-        columns = [dimension.position for dimension in self.space.classes]
+        columns = self.combination
         chosen: list[NDArray[np.float64]] = []
         seen: set[bytes] = set()
         taken: dict[bytes, int] = {}

@@ -117,7 +117,7 @@ def explain(
     distance, *again = evaluator.score(repeated, FORGIVING, seeds).distances
     # Luck may have been good or bad: chance is how far renders lie apart.
     chance = float(np.quantile(again, 0.9) - min(distance, np.median(again)))
-    looked_at = range(space.dimensions)
+    looked_at: Sequence[int] = range(space.dimensions)
     if names is not None:
         looked_at = [space.names.index(name) for name in names]
     moves = [_moves(best, space, position) for position in looked_at]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,6 +90,7 @@ class SearchLoop:
         history: gets every candidate that can be compared with the others.
         journal: where generations are recorded, and recalled from instead of rendered.
         on_progress: called after every generation, in the calling thread.
+        combination: see `Archive`.
 
     Attributes:
         budget: what is spent.
@@ -106,6 +107,7 @@ class SearchLoop:
         history: History,
         journal: Journal | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        combination: Sequence[int] | None = None,
     ) -> None:
         self.budget = Budget(settings)
         self.history = history
@@ -118,7 +120,8 @@ class SearchLoop:
         self._settings = settings
         self._journal = journal
         self._on_progress = on_progress
-        self._archive = Archive(history.space)
+        self._combination = combination
+        self._archive = Archive(history.space, combination)
         self._objective = ""
         self._recalled = False
         self._began = time.monotonic()
@@ -193,7 +196,7 @@ class SearchLoop:
         if part.stage.objective == self._objective:
             return
         best = self._archive.ranked(self._settings.population)
-        self._archive = Archive(self.history.space)
+        self._archive = Archive(self.history.space, self._combination)
         self._objective = part.stage.objective
         if len(best):
             self.drive(EnqueuedPoints(best, self._settings.population), part.stage, part.until)

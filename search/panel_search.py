@@ -234,9 +234,10 @@ class PanelSearch(Strategy):
 
     def _score(self, points: NDArray[np.float64], residuals: bool = False) -> Told:
         """What is told of points, however many, a batch at a time."""
-        found = []
+        found: list[NDArray[np.float64]] = []
         for start in range(0, len(points), BATCH):
-            found.append((yield points[start : start + BATCH], residuals))
+            told = yield points[start : start + BATCH], residuals
+            found.append(told)
         return np.concatenate(found)
 
     def _screen(self, points: NDArray[np.float64]) -> Search:
@@ -298,9 +299,7 @@ class PanelSearch(Strategy):
             dtype=np.intp,
         )
 
-    def _with(
-        self, point: NDArray[np.float64], proposal: Proposal
-    ) -> NDArray[np.float64] | None:
+    def _with(self, point: NDArray[np.float64], proposal: Proposal) -> NDArray[np.float64] | None:
         """The point after a proposal; None where it needs something that is not free."""
         if not proposal.values.keys() <= self._place.keys():
             return None
@@ -448,7 +447,7 @@ class PanelSearch(Strategy):
             return False
         row = int(told[:, 1].argmin())
         value = float(told[row, 1])
-        if value * 1.0 >= branch.value or value >= WORST:
+        if value >= min(branch.value, WORST):
             return False
         value *= self._cost(points[row])
         if value >= branch.value:
@@ -605,9 +604,9 @@ class PanelSearch(Strategy):
             if self._rng.random() < 0.5:
                 changed[position] = self._rng.random()
             else:
-                changed[position] = reflect(
-                    point[position] + 0.15 * self._rng.standard_normal(1)
-                )[0]
+                changed[position] = reflect(point[position] + 0.15 * self._rng.standard_normal(1))[
+                    0
+                ]
             yield changed
 
     def _grafted(self, point: NDArray[np.float64]) -> Generator[NDArray[np.float64], None, None]:

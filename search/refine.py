@@ -172,16 +172,17 @@ def refine(
         drawn_for = (pieces or (note,))[0] if renderer.info.cheap_to_copy else None
         parts = panel_plan(settings, start, 1.0 - share, structure, drawn_for)
     else:
-        parts = plan(
-            settings, start, 1.0 - share, descends=not renderer.info.takes_realizations
-        )
+        parts = plan(settings, start, 1.0 - share, descends=not renderer.info.takes_realizations)
     with Evaluator(
         target, renderer, space, note, settings.seed, settings.jobs, settings.weights, level
     ) as evaluator:
         # Compiles the kernels before the clock starts.
         evaluator.score(space.normalised(space.base[None]), parts[0].stage.objective)
         silence = float(evaluator.full(np.zeros((1, note.samples), np.float32))[0])
-        loop = SearchLoop(evaluator, settings, History(space), journal, on_progress)
+        chain = None
+        if panel and structure is not None:
+            chain = [space.names.index(name) for name in structure.chain if name in space.names]
+        loop = SearchLoop(evaluator, settings, History(space), journal, on_progress, chain)
         end = loop.run(parts)
         points = loop.leaders(CONTENDERS)
         if not len(points):

@@ -18,6 +18,9 @@ RENDERS = {"quick": 100, "standard": 300, "thorough": 1000}
 
 DEFAULT_MODE = "standard"
 
+SIMPLE_PRICE = 0.02
+"""Of a module in use where a preset is to be simple."""
+
 MOST_SEED = 2**32 - 1
 """The highest seed: others are counted on from it, in 64 bits."""
 

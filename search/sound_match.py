@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva import __version__
 from deepdiva.audio import Target, write_wav
@@ -514,15 +515,38 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
     atomic_write(outputs.run / "history.png", history_picture(result.history, name), force=True)
     task.writer.keep(result.patch, outputs.run)
     # An earlier search in this folder may have found more.
-    for stale in (*outputs.run.glob("alternative-*"), outputs.run / "explanation.json"):
+    for stale in (
+        *outputs.run.glob("alternative-*"),
+        outputs.run / "explanation.json",
+        outputs.run / "answers.json",
+    ):
         stale.unlink(missing_ok=True)
-    alternatives = []
     if result.explanation is not None:
         text = json.dumps(result.explanation.to_dict(), indent=1)
         atomic_write(outputs.run / "explanation.json", text.encode(), force=True)
-        for number, patch in enumerate(result.explanation.alternatives, start=1):
-            path = outputs.run / f"alternative-{number}{task.writer.suffix}"
-            description = f"Another match to {printable(name)}, as near as the best."
-            task.writer.write(patch, path, description=description, force=True)
-            alternatives.append(path)
+    alternatives = []
+    for number, (patch, said) in enumerate(_others(result, name), start=1):
+        path = outputs.run / f"alternative-{number}{task.writer.suffix}"
+        task.writer.write(patch, path, description=said, force=True)
+        alternatives.append(path)
+    if result.answers:
+        files = [outputs.preset.name, *(path.name for path in alternatives)]
+        told = [
+            {"preset": file, **answer.to_dict()}
+            for file, answer in zip(files, result.answers, strict=True)
+        ]
+        atomic_write(outputs.run / "answers.json", json.dumps(told, indent=1).encode(), force=True)
     return Match(task, result, tuple(alternatives))
+
+
+def _others(result: RefineResult, name: str) -> list[tuple[NDArray[np.float64], str]]:
+    """Patches of other matches, and what their presets say of themselves."""
+    another = f"Another match to {printable(name)}"
+    if result.answers:
+        return [
+            (answer.patch, f"{another}: {answer.chain}, spectral distance {answer.distance:.4f}.")
+            for answer in result.answers[1:]
+        ]
+    if result.explanation is None:
+        return []
+    return [(patch, f"{another}, as near as the best.") for patch in result.explanation.alternatives]

@@ -27,8 +27,7 @@ class Strategy(ABC):
 
     @property
     def wants_residuals(self) -> bool:
-        """Whether the batch that was asked for last is told with residuals, where a stage has
-        them."""
+        """Whether the next batch is told with residuals, where its stage has some."""
         return True
 
     @abstractmethod

@@ -153,7 +153,15 @@ def test_a_damaged_note_is_refused():
 
 def test_resuming_takes_the_note_that_was_chosen(tmp_path):
     write_wav(tmp_path / "bass.wav", tone(48, held=0.3, release=0.05), RATE)
-    options = ["refine", str(tmp_path / "bass.wav"), "-o", str(tmp_path / "out"), "--no-predict"]
+    options = [
+        "refine",
+        "--free",
+        "ms-rev1",
+        str(tmp_path / "bass.wav"),
+        "-o",
+        str(tmp_path / "out"),
+        "--no-predict",
+    ]
     options += ["--sample-rate", "8000", "--evaluations", "64", "--jobs", "1"]
     done = CliRunner().invoke(main, options)
     assert done.exit_code == 0, done.output

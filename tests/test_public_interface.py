@@ -90,12 +90,29 @@ def test_the_import_loads_nothing_but_itself():
 def test_a_match_is_what_refine_writes(sound, tmp_path):
     options = ["--evaluations", "120", "--seed", "3", "--jobs", "1", "--lock", "OSC.Wave1=2"]
     done = CliRunner().invoke(
-        main, ["refine", str(sound), "-o", str(tmp_path / "cli"), *NOTE_OPTIONS, *options, "--json"]
+        main,
+        [
+            "refine",
+            "--free",
+            "ms-rev1",
+            str(sound),
+            "-o",
+            str(tmp_path / "cli"),
+            *NOTE_OPTIONS,
+            *options,
+            "--json",
+        ],
     )
     assert done.exit_code == 0, done.output
     [told] = json.loads(done.stdout)
     result = deepdiva.match(
-        sound, note=NOTE, evaluations=120, seed=3, jobs=1, lock={"OSC.Wave1": 2.0}
+        sound,
+        note=NOTE,
+        evaluations=120,
+        free=("ms-rev1",),
+        seed=3,
+        jobs=1,
+        lock={"OSC.Wave1": 2.0},
     )
     assert (result.distance, result.silence) == (told["distance"], told["silence"])
     assert result.values == told["parameters"]
@@ -113,7 +130,14 @@ def test_a_match_is_what_refine_writes(sound, tmp_path):
 
 def test_the_preset_of_a_match_sounds_as_near_as_it_says(sound):
     result = deepdiva.match(
-        sound, note=NOTE, evaluations=60, predict=False, keep_tuning=True, jobs=1, seed=5
+        sound,
+        note=NOTE,
+        evaluations=60,
+        free=("ms-rev1",),
+        predict=False,
+        keep_tuning=True,
+        jobs=1,
+        seed=5,
     )
     target = at_reference(load_target(sound, NOTE).audio[None])[0][0]
     distance = SpectralDistance(target, NOTE.sample_rate)

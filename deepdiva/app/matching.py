@@ -19,6 +19,8 @@ from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.pipeline.match import MatchOptions, MatchRun, prepared
 from deepdiva.pipeline.options import Listener, SearchChoice, SpaceChoice
+from deepdiva.search.stages import LEAST_PANEL
+from deepdiva.synths import synthesizer_of
 
 if TYPE_CHECKING:
     from deepdiva.search.loop import Progress
@@ -151,7 +153,10 @@ class _Reporter:
 
 
 def combination(space: ParameterSpace, patch: NDArray[np.float64]) -> str:
-    """The switches of a patch in words: `EcoWave1 Triangle, Tune1 -12`."""
+    """The switches of a patch in words: `EcoWave1 Triangle, Tune1 -12`; of a panel its chain."""
+    structure = synthesizer_of(space.table).structure
+    if structure is not None and len(space.names) >= LEAST_PANEL:
+        return structure.chain_label(patch)
     return ", ".join(
         f"{dimension.parameter.title} {dimension.parameter.label(patch[dimension.parameter.index])}"
         for dimension in space.classes

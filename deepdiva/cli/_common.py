@@ -206,8 +206,9 @@ space_options = gathered(
             "--random-parameters",
             "free",
             metavar="NAMES",
-            help=f"Free parameters, names or indices: '{EXAMPLE_FREE}', '86 131 148'.  "
-            "[default: the 11 of MS-REV1; of another plug-in all]",
+            help=f"Free parameters, names, patterns or indices: '{EXAMPLE_FREE}', 'VCF1.*', "
+            "'86 131 148'; all: the whole panel; ms-rev1: 11 of one voice.  [default: of refine "
+            "all, elsewhere ms-rev1; of another plug-in all]",
         ),
         "lock": click.option(
             "--lock",

@@ -41,9 +41,16 @@ from deepdiva.pipeline.options import (
     SearchChoice,
     SpaceChoice,
 )
-from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
+from deepdiva.search.refine_settings import (
+    DEFAULT_MODE,
+    MODES,
+    RENDERS,
+    SIMPLE_PRICE,
+    RefineSettings,
+)
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS
 from deepdiva.units import counted
+from deepdiva.synths.diva.space import EXAMPLE_CHAIN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,6 +128,29 @@ search_options = gathered(
             help="Minimise a weighted sum of your own; may be given again. "
             + ", ".join(f"{name}: {kind.description}" for name, kind in DISTANCES.items())
             + ".  [default: the measured best]",
+        ),
+        "chain": click.option(
+            "--chain",
+            metavar="MODELS",
+            help=f"Models of oscillator and filters to stay with, such as '{EXAMPLE_CHAIN}'.",
+        ),
+        "effects": click.option(
+            "--effects/--no-effects",
+            default=True,
+            show_default=True,
+            help="Whether effects may be used.",
+        ),
+        "simple": click.option(
+            "--simple",
+            is_flag=True,
+            help=f"Few modules in use count more than the last per cent: --price {SIMPLE_PRICE}.",
+        ),
+        "price": click.option(
+            "--price",
+            type=click.FloatRange(min=0, max=1),
+            metavar="PART",
+            help="What a module in use costs, as a part of the distance.  "
+            f"[default: {RefineSettings.price}]",
         ),
     },
 )

@@ -54,7 +54,7 @@ def fitted(
 ) -> FittedSpace:
     """Fit a parameter space to a recording, or to several that get one preset.
 
-    Where the user has not said what is free, the release is if it is heard, and what follows key
+    Where the user has not listed what is free, the release is if it is heard, and what follows key
     and velocity is if there are several of them. A preset plays in tune, and is compared at the
     recording's own tuning: that of the candidates is moved, and left out of what is written, unless
     the user keeps it.
@@ -76,7 +76,7 @@ def fitted(
         wanted += synthesizer.key_following
     if len({one.note.velocity for one in chosen}) > 1:
         wanted += synthesizer.velocity_following
-    if options.space.free is None:
+    if options.space.free is None or options.space.named(space.table) is not None:
         known = (*space.names, *held)
         more = [name for name in wanted if name in synth.honoured and name not in known]
         space = replace(space, free=(*space.free, *more))

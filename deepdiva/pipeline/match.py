@@ -175,8 +175,10 @@ def prepared(
         base, workers=workers, mode=options.plugin_mode, state=options.space.state
     )
     with closing(synth):
-        space = _heard(options.space.space(base, synth.table), synth, listener)
-        held = tuple(options.space.locks(synth.table))
+        locks = {**search.locks(synth.table), **options.space.locks(synth.table)}
+        asked = options.space.space(base, synth.table, whole=True).locked(locks)
+        space = _heard(asked, synth, listener)
+        held = tuple(locks)
         settings = search.settings(options.seed, options.jobs, held)
         first = options.prior.engine_first
         sketch = engine_sketch(settings, search.mode, space, synth, base) if first else None

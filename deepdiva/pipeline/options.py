@@ -12,7 +12,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.hosts.quality import Accuracy, DivaQuality, OfflineAccuracy
 from deepdiva.performance import AT_REST, Performance
 from deepdiva.renderers import make_renderer, renderer_kind
-from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RefineSettings
+from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, SIMPLE_PRICE, RefineSettings
 
 if TYPE_CHECKING:
     from deepdiva.parameters import ParameterTable
@@ -55,7 +55,8 @@ class SpaceChoice:
     Attributes:
         base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
             preset file; None for the built-in one, or for the plug-in as it loads.
-        free: names or indices as typed; None for the default ones, of another plug-in all.
+        free: names, patterns or indices as typed, or the name of a set such as `all`; None for
+            the default ones, of another plug-in all.
         lock: `NAME=VALUE` as typed.
     """
 
@@ -96,12 +97,15 @@ class SpaceChoice:
             return Preset.template()
         return Preset.read(self.base)
 
-    def space(self, preset: Preset, table: ParameterTable) -> ParameterSpace:
+    def space(
+        self, preset: Preset, table: ParameterTable, *, whole: bool = False
+    ) -> ParameterSpace:
         """The parameter space around a base preset.
 
         Args:
             preset: of Diva; another table's defaults stand for it.
             table: of the renderer, which holds the values of `state` as its defaults.
+            whole: by default the whole panel is free, where it is known.
 
         Raises:
             UnknownNameError: a parameter that the table does not have.
@@ -118,10 +122,22 @@ class SpaceChoice:
                 f"{self.base} is no preset of {table.name}: --base takes one of the synthesizer "
                 "that renders."
             )
-        free = synthesizer.default_free if self.free is None else parse_free(table, self.free)
+        named = self.named(table)
+        if self.free is not None:
+            free = parse_free(table, self.free) if named is None else named
+        elif whole and synthesizer.structure is not None:
+            free = synthesizer.structure.panel
+        else:
+            free = synthesizer.default_free
         locks = self.locks(table)
         values = preset.values() if has_presets else table.defaults()
         return ParameterSpace(table, values, free).locked(locks)
+
+    def named(self, table: ParameterTable) -> tuple[str, ...] | None:
+        """The set of free parameters that was named; None where they were listed, or not at all."""
+        from deepdiva.synths import synthesizer_of
+
+        return synthesizer_of(table).free_sets.get((self.free or "").strip().casefold())
 
     def locks(self, table: ParameterTable) -> dict[str, float]:
         """Values at which parameters are held, by name, in units.
@@ -200,6 +216,10 @@ class SearchChoice:
         target_distance: the match that is near enough; None to go on.
         patience: evaluations without a better match that end a stage; None to go on.
         weights: `DISTANCE=WEIGHT` as typed; nothing for the measured best.
+        price: of a module in use, as a part of the distance; None for the usual one.
+        simple: a preset of few modules counts more than the last per cent.
+        chain: models of the chain as typed, such as `Triple VCO + Ladder`; None for any.
+        effects: whether effects may be used.
     """
 
     mode: str | None = None
@@ -209,6 +229,29 @@ class SearchChoice:
     target_distance: float | None = None
     patience: int | None = None
     weights: tuple[str, ...] = ()
+    price: float | None = None
+    simple: bool = False
+    chain: str | None = None
+    effects: bool = True
+
+    def locks(self, table: ParameterTable) -> dict[str, float]:
+        """Values at which the chosen chain and missing effects are held, by name, in units.
+
+        Raises:
+            InvalidValueError: a word that names no model, or a synthesizer without known models.
+        """
+        from deepdiva.synths import synthesizer_of
+
+        structure = synthesizer_of(table).structure
+        if structure is None:
+            if self.chain is not None or not self.effects:
+                raise InvalidValueError(
+                    f"The models of {table.name} are not known: leave out --chain and "
+                    "--no-effects, and say --lock NAME=VALUE."
+                )
+            return {}
+        chain = {} if self.chain is None else structure.chain_values(self.chain)
+        return chain if self.effects else {**chain, **structure.effects}
 
     def settings(self, seed: int, jobs: int | None, held: tuple[str, ...] = ()) -> RefineSettings:
         """The settings of a search.
@@ -233,8 +276,14 @@ class SearchChoice:
             seed=seed,
             jobs=jobs,
             weights=self._weights(),
+            price=self._price(),
             held=held,
         )
+
+    def _price(self) -> float:
+        if self.price is not None:
+            return self.price
+        return SIMPLE_PRICE if self.simple else RefineSettings.price
 
     def _limit(self) -> int | None:
         """The limit in evaluations: as given, of the mode, or the default where nothing is."""

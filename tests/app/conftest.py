@@ -47,7 +47,7 @@ class Server:
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("app")
     (folder / "presets").mkdir()
-    found = Server(folder / "matched", 160, folder / "presets")
+    found = Server(folder / "matched", 64, folder / "presets")
     yield found
     found.end()
 

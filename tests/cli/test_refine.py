@@ -52,7 +52,7 @@ def sounds(tmp_path_factory):
 
 
 def refine(*arguments):
-    return CliRunner().invoke(main, ["refine", *map(str, arguments)])
+    return CliRunner().invoke(main, ["refine", "--free", "ms-rev1", *map(str, arguments)])
 
 
 def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
@@ -312,7 +312,15 @@ def process(sounds, tmp_path):
     started = []
 
     def start(*arguments):
-        command = [sys.executable, "-m", "deepdiva", "refine", str(sounds / "bass.wav")]
+        command = [
+            sys.executable,
+            "-m",
+            "deepdiva",
+            "refine",
+            "--free",
+            "ms-rev1",
+            str(sounds / "bass.wav"),
+        ]
         options = ["-o", str(tmp_path / "out"), *OPTIONS, "--evaluations", "400000"]
         one = subprocess.Popen(
             [*command, *options, *arguments],

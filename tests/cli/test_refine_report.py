@@ -137,7 +137,16 @@ def test_json_holds_the_same(match):
 
 
 def test_one_sound_is_explained_and_many_are_one_line_each(sound, tmp_path):
-    arguments = ["refine", str(sound), *NOTE_OPTIONS, "--evaluations", "100", "--no-predict"]
+    arguments = [
+        "refine",
+        "--free",
+        "ms-rev1",
+        str(sound),
+        *NOTE_OPTIONS,
+        "--evaluations",
+        "100",
+        "--no-predict",
+    ]
     alone = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "one")])
     assert alone.exit_code == 0, alone.output
     rows = alone.stdout.splitlines()

@@ -47,7 +47,7 @@ def sounds(tmp_path_factory):
 
 
 def refine(*arguments, expect=0):
-    result = CliRunner().invoke(main, ["refine", *map(str, arguments)])
+    result = CliRunner().invoke(main, ["refine", "--free", "ms-rev1", *map(str, arguments)])
     assert result.exit_code == expect, result.output
     return result
 

@@ -81,7 +81,7 @@ def _make(root):
     deepdiva("render", root / "presets", "-o", root / "recordings", *NOTE)
     sound = root / "recordings" / "cutoff1.wav"
     search = ("--evaluations", 96, "--no-predict", *NOTE)
-    deepdiva("refine", sound, "--output", root / "matched", *search)
+    deepdiva("refine", "--free", "ms-rev1", sound, "--output", root / "matched", *search)
     preset = root / "matched" / "cutoff1.h2p"
     deepdiva("render", preset, "-o", root / "previews", *NOTE)
     deepdiva("inspect", preset, "--diff", root / "presets" / "cutoff1.h2p")

@@ -101,7 +101,16 @@ def test_one_bad_sound_of_a_folder_is_left_out(chain, tmp_path):
     shutil.copy(chain / "recordings" / "cutoff1.wav", folder / "good.wav")
     (folder / "bad.wav").write_bytes(b"no sound")
     note = ["--note-length", "0.2", "--render-length", "0.2", "--evaluations", "48"]
-    arguments = ["refine", str(folder), "-o", str(tmp_path / "out"), "--no-predict", *note]
+    arguments = [
+        "refine",
+        "--free",
+        "ms-rev1",
+        str(folder),
+        "-o",
+        str(tmp_path / "out"),
+        "--no-predict",
+        *note,
+    ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "Left out" in result.output
@@ -115,7 +124,9 @@ def test_pipes_and_unseen_names_are_refused_before_the_work(chain, tmp_path):
     odd = tmp_path / f"{ESCAPE}.wav"
     shutil.copy(chain / "recordings" / "cutoff1.wav", odd)
     for path, said in ((tmp_path / "pipe.wav", "is a pipe"), (odd, "nobody sees")):
-        result = CliRunner().invoke(main, ["refine", str(path), "-o", str(tmp_path / "out")])
+        result = CliRunner().invoke(
+            main, ["refine", "--free", "ms-rev1", str(path), "-o", str(tmp_path / "out")]
+        )
         assert result.exit_code == 2, result.output
         assert said in result.output
         assert "\x1b[31mred" not in result.output

@@ -41,7 +41,7 @@ def lines(path):
 def test_sigterm_writes_the_best_match_and_the_search_can_be_resumed(chain, program, tmp_path):
     sound = chain / "recordings" / "cutoff0.wav"
     search = ("--evaluations", 10**6, "--no-predict", *NOTE)
-    run = program("refine", sound, "--output", tmp_path, *search)
+    run = program("refine", "--free", "ms-rev1", sound, "--output", tmp_path, *search)
     generations = tmp_path / "cutoff0.run" / "generations.jsonl"
     until(lambda: lines(generations) > 2 or run.poll() is not None)
     run.send_signal(signal.SIGTERM)
@@ -51,7 +51,7 @@ def test_sigterm_writes_the_best_match_and_the_search_can_be_resumed(chain, prog
     assert (tmp_path / "cutoff0.h2p").exists()
 
     kept = lines(generations)
-    run = program("refine", sound, "--output", tmp_path, *search, "--resume")
+    run = program("refine", "--free", "ms-rev1", sound, "--output", tmp_path, *search, "--resume")
     until(lambda: lines(generations) > kept or run.poll() is not None)
     run.send_signal(signal.SIGHUP)
     output, _ = run.communicate(timeout=60)

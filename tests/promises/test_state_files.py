@@ -14,7 +14,7 @@ NOTE = ("--note-length", "0.2", "--render-length", "0.2")
 def refine(root):
     sound = root / "recordings" / "cutoff1.wav"
     search = ("--evaluations", 96, "--no-predict", *NOTE)
-    return ("refine", sound, "--output", root / "matched", *search, "--resume")
+    return ("refine", "--free", "ms-rev1", sound, "--output", root / "matched", *search, "--resume")
 
 
 def evaluate(root):

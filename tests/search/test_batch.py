@@ -141,7 +141,17 @@ def folder_search(sounds, tmp_path):
     output = tmp_path / "out"
 
     def start(*arguments):
-        command = [sys.executable, "-m", "deepdiva", "refine", str(sounds), "-o", str(output)]
+        command = [
+            sys.executable,
+            "-m",
+            "deepdiva",
+            "refine",
+            "--free",
+            "ms-rev1",
+            str(sounds),
+            "-o",
+            str(output),
+        ]
         one = subprocess.Popen(
             [*command, *NOTE_OPTIONS, "--jobs", "2", "--no-predict", "--json", *arguments],
             stdout=subprocess.PIPE,
@@ -187,12 +197,34 @@ def test_the_command_matches_a_folder_in_processes(sounds, tmp_path, monkeypatch
     options = [*NOTE_OPTIONS, "--no-predict", "--evaluations", "300", "--json"]
     pair = [str(sounds / f"{name}.wav") for name in NAMES[:2]]
     run = CliRunner().invoke(
-        main, ["refine", *pair, "-o", str(tmp_path / "both"), "--jobs", "2", *options]
+        main,
+        [
+            "refine",
+            "--free",
+            "ms-rev1",
+            *pair,
+            "-o",
+            str(tmp_path / "both"),
+            "--jobs",
+            "2",
+            *options,
+        ],
     )
     assert run.exit_code == 0, run.output
     both = json.loads(run.stdout)
     run = CliRunner().invoke(
-        main, ["refine", pair[1], "-o", str(tmp_path / "one"), "--jobs", "1", *options]
+        main,
+        [
+            "refine",
+            "--free",
+            "ms-rev1",
+            pair[1],
+            "-o",
+            str(tmp_path / "one"),
+            "--jobs",
+            "1",
+            *options,
+        ],
     )
     [alone] = json.loads(run.stdout)
     assert [entry["sound"] for entry in both] == pair

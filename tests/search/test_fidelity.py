@@ -197,7 +197,14 @@ def test_the_command_searches_the_engine_before_diva(target, tmp_path, monkeypat
     options += ["--plugin", str(plugin), "--mode", "quick", "--no-predict", "--json"]
     found = {}
     for name, more in (("first", []), ("never", ["--no-engine-first", "--evaluations", "60"])):
-        arguments = ["refine", str(tmp_path / "bass.wav"), "-o", str(tmp_path / name)]
+        arguments = [
+            "refine",
+            "--free",
+            "ms-rev1",
+            str(tmp_path / "bass.wav"),
+            "-o",
+            str(tmp_path / name),
+        ]
         result = CliRunner().invoke(main, [*arguments, *options, *more])
         assert result.exit_code == 0, result.output
         [found[name]] = json.loads(result.stdout)

@@ -144,7 +144,18 @@ def recordings(engine, tmp_path_factory):
 
 
 def matched(sound, folder, *options):
-    arguments = ["refine", str(sound), "-o", str(folder), "--evaluations", "64", "--jobs", "1"]
+    arguments = [
+        "refine",
+        "--free",
+        "ms-rev1",
+        str(sound),
+        "-o",
+        str(folder),
+        "--evaluations",
+        "64",
+        "--jobs",
+        "1",
+    ]
     arguments += ["--sample-rate", "22050", "--no-predict", "--json", *options]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output

@@ -62,7 +62,7 @@ def test_an_optimizer_is_one_row(target, tmp_path, monkeypatch):
         "-o",
         str(tmp_path / "out"),
     ]
-    done = CliRunner().invoke(main, ["refine", str(sound), *options])
+    done = CliRunner().invoke(main, ["refine", "--free", "ms-rev1", str(sound), *options])
     assert done.exit_code == 0, done.output
     assert "Listed," in (tmp_path / "out" / "bass.run" / "history.csv").read_text()
 

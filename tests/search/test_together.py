@@ -74,7 +74,7 @@ def test_a_patch_that_fails_with_one_note_has_failed(engine):
 
 
 def refine(*arguments, expect=0):
-    done = CliRunner().invoke(main, ["refine", *map(str, arguments)])
+    done = CliRunner().invoke(main, ["refine", "--free", "ms-rev1", *map(str, arguments)])
     assert done.exit_code == expect, done.output
     return done
 

@@ -54,6 +54,7 @@ USUAL_VARIETY: Mapping[str, tuple[float, ...]] = MappingProxyType({VOICE_STACK: 
 EXAMPLE_FREE = "VCF1.Freq VCF1.Res"
 EXAMPLE_LOCK = "OSC.Wave1=2"
 EXAMPLE_HELD = f"{VOICE_STACK}=2"
+EXAMPLE_CHAIN = "Triple VCO + Ladder"
 """What the command line's help shows."""
 
 

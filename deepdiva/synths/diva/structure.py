@@ -18,15 +18,14 @@ from deepdiva.synths.diva.keys import (
     TRANSPOSING,
     VELOCITY_FOLLOWING,
 )
-from deepdiva.synths.diva.space import VOICE_STACK, VOLUMES
+from deepdiva.synths.diva.space import VOICE_STACK, whole_panel
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.structure import Patch, Proposal, Structure
 
-_NONE, _STACK_VOICE, _ENV_2, _LFO_1, _LFO_2 = 0.0, 12.0, 15.0, 16.0, 17.0
+_NONE, _ENV_2, _LFO_2 = 0.0, 15.0, 17.0
 """Sources of modulation."""
 
 _SLOTS = (1, 2)
-_TRIPLE, _DUAL, _DCO, _ECO, _DIGITAL = range(5)
 
 _EFFECTS: tuple[tuple[str, float, Mapping[str, float]], ...] = (
     ("chorus", 0.0, {"Chrs.Type": 0.0, "Chrs.Rate": 40.0, "Chrs.Depth": 50.0, "Chrs.Wet": 60.0}),
@@ -189,12 +188,8 @@ def _value(patch: Patch, name: str) -> float:
 
 @lru_cache(maxsize=1)
 def _panel() -> tuple[str, ...]:
-    """In the order of the table, without the volumes, which the level solves."""
-    left_out = {
-        *VOLUMES, FINE_TUNING, "VCC.PB", "VCC.PBD", "VCC.MTunS", *panel.ROTARY_SPEEDS,
-        "VCC.Porta", "VCC.Porta2", "VCC.PRange", "VCC.PortaM", "OPT.GSlop",
-    }  # fmt: skip
-    return tuple(name for name in DIVA.names if name in acting.known() - left_out)
+    """The whole panel without the fine tuning, which is measured in the recording."""
+    return tuple(name for name in whole_panel().names if name != FINE_TUNING)
 
 
 def _arpeggiator() -> tuple[str, ...]:
@@ -259,64 +254,71 @@ def _new_effects(patch: Patch) -> Iterator[Proposal]:
         yield Proposal(label, values)
 
 
-_SECOND = -2.0
-"""The time base of an LFO: a rate of 0 is one cycle a second, each unit doubles it."""
-
-
 def _new_modulations(patch: Patch) -> Iterator[Proposal]:
     """Envelope and LFOs on what they usually move, where nothing moves it yet."""
     acts = acting.acts(patch)
-
-    def idle(depth: str) -> bool:
-        return _value(patch, depth) == 0.0
-
-    if idle("VCF1.FMDpt"):
-        for depth in (-40.0, 25.0, 60.0):
-            for decay in (30.0, 60.0):
-                envelope = {} if "ENV2.Dec" in acts else {"ENV2.Atk": 0.0, "ENV2.Dec": decay}
-                yield Proposal(
-                    "envelope on cutoff",
-                    {"VCF1.FMSrc": _ENV_2, "VCF1.FMDpt": depth, **envelope},
-                )
-                if not envelope:
-                    break
-        yield Proposal("attack on cutoff", {
-            "VCF1.FMSrc": _ENV_2, "VCF1.FMDpt": -50.0, "ENV2.Atk": 0.0, "ENV2.Dec": 20.0,
-            "ENV2.Sus": 0.0,
-        })  # fmt: skip
-    lfo_free = "LFO2.Rate" not in acts
-    for source, depth, amount, what in (
-        ("VCF1.FM2Src", "VCF1.FM2Dpt", 20.0, "LFO on cutoff"),
-        ("OSC.TM2Src", "OSC.TM2Dpt", 0.4, "LFO on pitch"),
-        ("VCA1.ModSrc", "VCA1.ModDpt", 30.0, "LFO on level"),
-        ("OSC.PWMSrc", "OSC.PWMDpt", 20.0, "LFO on pulse width"),
-    ):
-        if not idle(depth):
-            continue
-        for rate in (0.0, 1.5, 2.5) if lfo_free else (None,):
-            lfo = {}
-            if rate is not None:
-                lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.Wave": 0.0}
-                lfo |= {"LFO2.DMS1": _NONE, "LFO2.DMD1": 100.0}
-            yield Proposal(what, {source: _LFO_2, depth: amount, **lfo})
+    if _value(patch, "VCF1.FMDpt") == 0.0:
+        yield from _envelopes_on_cutoff("ENV2.Dec" not in acts)
+    yield from _lfos(patch, "LFO2.Rate" not in acts)
     if _value(patch, "OSC.VtoD") == 0.0:
-        for rate in (2.0, 2.5) if "LFO1.Rate" not in acts else (None,):
-            lfo = {"LFO1.Sync": _SECOND, "LFO1.Rate": rate} if rate is not None else {}
-            yield Proposal("vibrato", {"OSC.VtoD": 8.0, **lfo})
-    if idle("OSC.TM1Dpt"):
-        for depth in (-12.0, 12.0):
+        yield Proposal("vibrato", {"OSC.VtoD": 8.0})
+        if "LFO1.Rate" not in acts:
+            for rate in (2.0, 2.5):
+                lfo = {"LFO1.Sync": _SECOND, "LFO1.Rate": rate}
+                yield Proposal("vibrato", {"OSC.VtoD": 8.0, **lfo})
+    if _value(patch, "OSC.TM1Dpt") == 0.0:
+        for tune in (-12.0, 12.0):
+            envelope = {"ENV2.Dec": 15.0, "ENV2.Sus": 0.0}
             yield Proposal(
-                "envelope on pitch",
-                {"OSC.TM1Src": _ENV_2, "OSC.TM1Dpt": depth, "ENV2.Dec": 15.0, "ENV2.Sus": 0.0},
+                "envelope on pitch", {"OSC.TM1Src": _ENV_2, "OSC.TM1Dpt": tune, **envelope}
             )
-    for name, what, value in (
-        ("OSC.Noise", "noise", 25.0),
-        ("OSC.FM", "FM", 20.0),
-        ("VCF1.Fback", "feedback", 35.0),
-        ("VCF1.FFM", "filter FM", 6.0),
-    ):
+    for name, what, value in _SWITCHED_ON:
         if name in acts and _value(patch, name) == 0.0:
             yield Proposal(what, {name: value})
+
+
+def _envelopes_on_cutoff(idle: bool) -> Iterator[Proposal]:
+    """Both ways; with some decays where the envelope moves nothing else."""
+    for depth in (-40.0, 25.0, 60.0):
+        route = {"VCF1.FMSrc": _ENV_2, "VCF1.FMDpt": depth}
+        if not idle:
+            yield Proposal("envelope on cutoff", route)
+            continue
+        for decay in (30.0, 60.0):
+            envelope = {"ENV2.Atk": 0.0, "ENV2.Dec": decay, "ENV2.Sus": 0.0}
+            yield Proposal("envelope on cutoff", {**route, **envelope})
+
+
+def _lfos(patch: Patch, idle: bool) -> Iterator[Proposal]:
+    """LFO 2 on what nothing moves; at some rates where it moves nothing else."""
+    for source, depth, amount, what in _LFO_ROUTES:
+        if _value(patch, depth) != 0.0:
+            continue
+        route = {source: _LFO_2, depth: amount}
+        if not idle:
+            yield Proposal(what, route)
+            continue
+        for rate in (0.0, 1.5, 2.5):
+            lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.Wave": 0.0}
+            yield Proposal(what, {**route, **lfo, "LFO2.DMS1": _NONE, "LFO2.DMD1": 100.0})
+
+
+_SECOND = -2.0
+"""The time base of an LFO: a rate of 0 is one cycle a second, each unit doubles it."""
+
+_LFO_ROUTES = (
+    ("VCF1.FM2Src", "VCF1.FM2Dpt", 20.0, "LFO on cutoff"),
+    ("OSC.TM2Src", "OSC.TM2Dpt", 0.4, "LFO on pitch"),
+    ("VCA1.ModSrc", "VCA1.ModDpt", 30.0, "LFO on level"),
+    ("OSC.PWMSrc", "OSC.PWMDpt", 20.0, "LFO on pulse width"),
+)
+
+_SWITCHED_ON = (
+    ("OSC.Noise", "noise", 25.0),
+    ("OSC.FM", "FM", 20.0),
+    ("VCF1.Fback", "feedback", 35.0),
+    ("VCF1.FFM", "filter FM", 6.0),
+)
 
 
 STRUCTURE = DivaStructure()
