@@ -65,12 +65,9 @@ class RefineResult:
         end: why it ended: `budget` spent, `target` distance reached, all stages `done`, or
             `interrupted`.
         history: every candidate.
-<<<<<<< HEAD
         grade: how good it is, in a word; None where nobody has graded it.
-=======
         answers: of a search over a whole panel, the match and others, distinct by their chains;
             empty elsewhere.
->>>>>>> 7afe8a4 (Search over a whole panel as a tree of models)
     """
 
     patch: NDArray[np.float64]
@@ -87,11 +84,8 @@ class RefineResult:
     seconds: float
     end: End
     history: History
-<<<<<<< HEAD
     grade: Grade | None = None
-=======
     answers: tuple[Answer, ...] = ()
->>>>>>> 7afe8a4 (Search over a whole panel as a tree of models)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -549,4 +549,6 @@ def _others(result: RefineResult, name: str) -> list[tuple[NDArray[np.float64], 
         ]
     if result.explanation is None:
         return []
-    return [(patch, f"{another}, as near as the best.") for patch in result.explanation.alternatives]
+    return [
+        (patch, f"{another}, as near as the best.") for patch in result.explanation.alternatives
+    ]

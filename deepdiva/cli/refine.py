@@ -49,8 +49,8 @@ from deepdiva.search.refine_settings import (
     RefineSettings,
 )
 from deepdiva.search.registry import DISTANCES, OPTIMIZERS
-from deepdiva.units import counted
 from deepdiva.synths.diva.space import EXAMPLE_CHAIN
+from deepdiva.units import counted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter, PresetFile, PresetWriter
 from deepdiva.space import ParameterSpace
-from deepdiva.units import Reading
 from deepdiva.synths.structure import Structure
+from deepdiva.units import Reading
 
 _LEAST_VOLUME = 5.0
 _EQUAL = 0.002
