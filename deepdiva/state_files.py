@@ -498,6 +498,7 @@ KINDS: dict[str, StateFile] = {
                 "values": table(number()),
                 "errors": table(number()),
                 "exchanged": flag,
+                "elsewhere": table(table(optional(number()))),
             }
         ),
         "remove the file, and the same command makes it again; or evaluate into a new folder.",
@@ -518,6 +519,53 @@ KINDS: dict[str, StateFile] = {
         ),
         "evaluate again.",
         {"format": "deepdiva evaluation 1"},
+    ),
+    "entry": StateFile(
+        "answers of a tool",
+        record(
+            {"format": text(), "format_version": COUNT},
+            {
+                "tool": text(),
+                "version": text(),
+                "authors": text(),
+                "url": text(),
+                "renders": optional(COUNT),
+                "remarks": text(),
+            },
+        ),
+        "mend or remove the file; the answers beside it need none.",
+        {"format": "deepdiva-entry", "format_version": 1},
+    ),
+    "listening": StateFile(
+        "answers of a listening test",
+        record(
+            {
+                "format": text(),
+                "format_version": COUNT,
+                "run": text("[0-9a-f]{16}"),
+                "test_set": text(),
+                "listener": text(),
+                "finished": text(),
+                "trials": each(
+                    record(
+                        {
+                            "sound": text(),
+                            "seconds": number(0),
+                            "reference_plays": COUNT,
+                            "ratings": each(
+                                record(
+                                    {"stimulus": text(), "value": number(0, 100), "plays": COUNT}
+                                ),
+                                2,
+                            ),
+                        }
+                    ),
+                    1,
+                ),
+            }
+        ),
+        "let the listener save the answers again.",
+        {"format": "deepdiva-listening", "format_version": 1},
     ),
     "testset": StateFile(
         "a test set",

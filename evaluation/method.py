@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.synths.diva.preset import Preset
 
@@ -16,13 +19,15 @@ class Match:
     """A method's answer to one sound.
 
     Attributes:
-        preset: what would be loaded into the synthesizer.
+        preset: what would be loaded into the synthesizer; None where only a sound is answered.
         renders: how many candidates were rendered to find it, 0 for an answer without listening.
-            Methods are on equal terms only where these agree.
+            Methods are on equal terms only where these agree. None where nobody knows.
+        audio: the sound of an answer without a preset, shape (note.samples,).
     """
 
-    preset: Preset
-    renders: int
+    preset: Preset | None
+    renders: int | None
+    audio: NDArray[np.float32] | None = None
 
 
 class Method(ABC):

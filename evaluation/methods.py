@@ -122,6 +122,74 @@ class PresetsMethod(Method):
         return Match(Preset.read(self._directory / f"{sound.name}.h2p"), renders=0)
 
 
+class EntryMethod(Method):
+    """The answers of any tool: a folder of presets or sounds, named as the sounds are.
+
+    `kick.h2p` answers `kick`, and where there is none `kick.wav` or another sound file does.
+    `entry.json` may say whose they are; see `deepdiva.evaluation.entry`.
+
+    Args:
+        name: of the method.
+        directory: where they lie.
+        settings: of the run.
+
+    Raises:
+        MissingFileError: the folder does not exist or holds no answer.
+        InvalidValueError: its `entry.json` is damaged.
+    """
+
+    def __init__(self, name: str, directory: Path, settings: EvaluationSettings) -> None:
+        from deepdiva.audio import SOUND_SUFFIXES
+        from deepdiva.evaluation.entry import described
+
+        self._name = name
+        self._directory = directory
+        self._settings = settings
+        suffixes = (".h2p", *SOUND_SUFFIXES)
+        files = sorted(directory.iterdir()) if directory.is_dir() else []
+        self._answers = {
+            (file.stem, file.suffix.lower() == ".h2p"): file
+            for file in files
+            if file.suffix.lower() in suffixes
+        }
+        if not self._answers:
+            raise MissingFileError(
+                f"{directory} is no folder with presets (.h2p) or sounds in it: they must bear the "
+                "names of the sounds that they answer."
+            )
+        digest = hashlib.sha256()
+        for file in sorted(self._answers.values()):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        self._description = {
+            **described(directory),
+            "kind": "entry",
+            "answers": len(self._answers),
+            "sha256": digest.hexdigest(),
+        }
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def describe(self) -> Mapping[str, Any]:
+        return self._description
+
+    def prepare(self) -> None:
+        """Nothing is loaded before it is asked for."""
+
+    def match(self, sound: Sound, seed: int) -> Match:  # noqa: ARG002  (a file has no chance in it)
+        from deepdiva.audio import load_target
+
+        renders = self._description.get("renders")
+        preset = self._answers.get((sound.name, True))
+        if preset is not None:
+            return Match(Preset.read(preset), renders)
+        audio = self._answers.get((sound.name, False))
+        if audio is None:
+            raise MissingFileError(f"{self._directory} holds no answer to {sound.name}.")
+        return Match(None, renders, load_target(audio, self._settings.note).audio)
+
+
 class RefineMethod(Method):
     """The search, with or without a predictor's candidates as its start.
 

@@ -20,7 +20,7 @@ Conventions:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -338,9 +338,30 @@ PANEL: tuple[Metric, ...] = (
 )  # fmt: skip
 """Every metric of a report, the primary one first. A new one is a function and a record."""
 
+PRIMARY_MEASURE = PANEL[0].measure
 
-def evaluate(target: Audio, match: Audio, sample_rate: int) -> Scores:
-    """Score a match by every metric of the panel.
+
+def primary(target: Audio, match: Audio, sample_rate: int) -> float:
+    """The metric by which reports rank.
+
+    Raises:
+        InvalidValueError: see `validate`.
+    """
+    value = evaluate(target, match, sample_rate, keys=(PRIMARY,))[PRIMARY]
+    assert value is not None
+    return value
+
+
+def evaluate(
+    target: Audio, match: Audio, sample_rate: int, keys: Collection[str] | None = None
+) -> Scores:
+    """Score a match by every metric of the panel, or by some.
+
+    Args:
+        target: see the module.
+        match: likewise.
+        sample_rate: samples per second.
+        keys: of the metrics; None for all.
 
     Returns:
         Metric key to value, in the order of the panel; None where a metric is undefined for the
@@ -354,6 +375,8 @@ def evaluate(target: Audio, match: Audio, sample_rate: int) -> Scores:
     silent = is_silent(match)
     scores: Scores = {}
     for record in PANEL:
+        if keys is not None and record.key not in keys:
+            continue
         if silent and record.silence is not None:
             scores[record.key] = record.silence
         else:

@@ -1,9 +1,12 @@
 """Fundamental frequency over time, and how far two sounds are out of tune.
 
 The estimator is YIN: A. de Cheveigné and H. Kawahara, "YIN, a fundamental frequency estimator for
-speech and music", JASA 111(4), 2002, steps 1 to 5. A frame counts as pitched only if its
-normalised difference falls below `PERIODIC`, so that noise and clashing oscillators are not given
-a pitch that they do not have.
+speech and music", JASA 111(4), 2002, steps 1 to 5, with two changes. A resonance at a harmonic
+makes dips at its own period, which step 4 would take; so a dip counts only if it is about as deep
+as the deepest of the frame. And lags are quarters of a sample, since the period of a bright tone of
+some kilohertz falls between samples. A frame counts as pitched only if its normalised difference
+falls below `PERIODIC`, so that noise and clashing oscillators are not given a pitch that they do
+not have.
 """
 
 from __future__ import annotations
@@ -25,6 +28,13 @@ CAP_CENTS = 2400.0
 
 STEADY_SHARE = 0.8
 """Of a sound that has a key, this share of the frames is pitched, most of them alike."""
+
+_FINER = 4
+"""Lags in a sample."""
+
+_DEEP = 0.02
+_DEEP_SHARE = 1.5
+"""A dip counts that is no higher than this share of the deepest one, and `_DEEP` more."""
 
 _WINDOW_SECONDS = 0.08
 _HOP_SECONDS = 0.025
@@ -52,7 +62,7 @@ def fundamental(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.floa
     frames = frames[:: int(_HOP_SECONDS * sample_rate)]
 
     difference = _difference(frames, window, longest + 1)
-    lags = np.arange(1, longest + 2)
+    lags = np.arange(1, difference.shape[1])
     running_mean = np.cumsum(difference[:, 1:], axis=1) / lags
     normalised = np.ones_like(difference)
     np.divide(difference[:, 1:], running_mean, out=normalised[:, 1:], where=running_mean > 0)
@@ -61,9 +71,9 @@ def fundamental(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.floa
     for i, curve in enumerate(normalised):
         if np.abs(frames[i]).max() < _QUIET:
             continue
-        lag = _first_dip(curve, shortest, longest)
+        lag = _first_dip(curve, shortest * _FINER, longest * _FINER)
         if lag is not None:
-            pitches[i] = sample_rate / lag
+            pitches[i] = sample_rate * _FINER / lag
     return pitches
 
 
@@ -120,25 +130,32 @@ def _difference(frames: NDArray[np.float64], window: int, lags: int) -> NDArray[
 
     Equations 6 and 7 of the paper: two energies less twice the correlation, which an FFT gives.
 
+    Between samples both are interpolated: the correlation by a longer transform, which is exact
+    for what lies below half the sample rate, the energy by straight lines.
+
     Returns:
-        Shape (frames, lags + 1), lag 0 first.
+        Shape (frames, _FINER * lags + 1), in steps of a fraction of a sample, lag 0 first.
     """
     size = 1 << int(np.ceil(np.log2(frames.shape[1] + window)))
     spectrum = np.fft.rfft(frames, size) * np.conj(np.fft.rfft(frames[:, :window], size))
-    correlation = np.fft.irfft(spectrum, size)[:, : lags + 1]
+    correlation = _FINER * np.fft.irfft(spectrum, _FINER * size)[:, : _FINER * lags + 1]
     cumulated = np.pad(np.cumsum(frames**2, axis=1), ((0, 0), (1, 0)))
     lag = np.arange(lags + 1)
     energy = cumulated[:, lag + window] - cumulated[:, lag]
+    steps = np.arange(_FINER * lags + 1) / _FINER
+    below = np.minimum(steps.astype(int), lags - 1)
+    energy = energy[:, below] + (steps - below) * (energy[:, below + 1] - energy[:, below])
     difference: NDArray[np.float64] = np.maximum(energy[:, :1] + energy - 2 * correlation, 0)
     return difference
 
 
 def _first_dip(curve: NDArray[np.float64], shortest: int, longest: int) -> float | None:
-    """Lag of the first dip below `PERIODIC`, between samples by a parabola; None without one."""
-    below = np.flatnonzero(curve[shortest : longest + 1] < PERIODIC)
-    if not below.size:
+    """Lag of the first deep dip below `PERIODIC`, between steps by a parabola; None without one."""
+    deepest = float(curve[shortest : longest + 1].min())
+    if deepest >= PERIODIC:
         return None
-    lag = shortest + int(below[0])
+    enough = min(_DEEP_SHARE * deepest + _DEEP, PERIODIC)
+    lag = shortest + int(np.flatnonzero(curve[shortest : longest + 1] <= enough)[0])
     while lag < longest and curve[lag + 1] < curve[lag]:
         lag += 1
     before, here, after = curve[lag - 1 : lag + 2]

@@ -17,7 +17,7 @@ from deepdiva.errors import (
     UnknownNameError,
 )
 from deepdiva.evaluation.method import Method
-from deepdiva.evaluation.methods import PredictorMethod, PresetsMethod, RefineMethod
+from deepdiva.evaluation.methods import EntryMethod, PredictorMethod, PresetsMethod, RefineMethod
 from deepdiva.evaluation.scoring import EvaluationSettings
 from deepdiva.renderer import Renderer
 from deepdiva.synths.diva.preset import Preset
@@ -73,7 +73,7 @@ def _make(entry: str, context: Context) -> Method:
             f"There is no method {kind!r}: choose from "
             f"{'; '.join(each.usage for each in KINDS.values())}."
         )
-    tail = Path(argument).stem if kind in ("model", "presets") else argument
+    tail = Path(argument).stem if kind in ("model", "presets", "entry") else argument
     name = given if named else f"{kind}-{tail}" if tail else kind
     return KINDS[kind].make(re.sub(r"[^\w.+-]+", "-", name), argument, context)
 
@@ -131,6 +131,12 @@ def _presets(name: str, argument: str, context: Context) -> Method:  # noqa: ARG
     return PresetsMethod(name, Path(argument))
 
 
+def _entry(name: str, argument: str, context: Context) -> Method:
+    if not argument:
+        raise InvalidValueError("entry: name the folder, as in entry:DIR.")
+    return EntryMethod(name, Path(argument), context.settings)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of method that can take part.
@@ -154,6 +160,7 @@ KINDS: dict[str, Kind] = {
     ),
     "search": Kind("search[:MODE|N]: the search from nothing", _search),
     "presets": Kind("presets:DIR: presets of the sounds' names", _presets),
+    "entry": Kind("entry:DIR: presets or sounds of any tool, of the sounds' names", _entry),
 }
 """What can take part: one row a kind."""
 

@@ -1,4 +1,8 @@
-"""The report: one HTML file that holds its own sounds, pictures, presets, style and script."""
+"""The report: an HTML file that needs no network.
+
+It holds its own sounds, pictures, presets, style and script. Of a large run it links the files of
+the run's folder instead, and fills the card of a sound when it is opened.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from string import Template
 
 from deepdiva.evaluation import sections, sound_cards, tables
 from deepdiva.evaluation.folder import RunFolder
+from deepdiva.evaluation.media_store import store_for
 from deepdiva.evaluation.summary import Summary, summarise, value
 from deepdiva.files import atomic_write
 from deepdiva.names import html_text
@@ -18,7 +23,10 @@ SUMMARY = "summary.json"
 
 
 def write_reports(folder: RunFolder, table: ParameterTable, *, jobs: int = 1) -> Summary:
-    """Write `report.html`, `summary.json`, `summary.md` and `results.csv` into a run's folder.
+    """Write the report and its figures into a run's folder.
+
+    They are `report.html`, `summary.json`, `summary.md`, `results.csv` and `leaderboard.csv`; a
+    large report has its pictures in a folder beside it, and links the sounds of the run.
 
     Args:
         folder: of a run, finished or not.
@@ -33,6 +41,7 @@ def write_reports(folder: RunFolder, table: ParameterTable, *, jobs: int = 1) ->
         (SUMMARY, tables.to_json(summary)),
         ("summary.md", tables.to_markdown(summary).encode()),
         ("results.csv", tables.to_csv(summary)),
+        ("leaderboard.csv", tables.to_leaderboard(summary)),
         (REPORT, page(summary, folder, table).encode()),
     ):
         atomic_write(folder.path / name, content, force=True)
@@ -41,12 +50,15 @@ def write_reports(folder: RunFolder, table: ParameterTable, *, jobs: int = 1) ->
 
 def page(summary: Summary, folder: RunFolder, table: ParameterTable) -> str:
     """The whole page."""
+    store = store_for(folder, len(summary.info.sounds) * (1 + len(summary.contenders)))
     cards = [
-        sound_cards.card(summary, folder, place, table) for place in sound_cards.shown(summary)
+        sound_cards.card(summary, folder, place, table, store)
+        for place in range(len(summary.info.sounds))
     ]
     info = summary.info
     return Template(_asset("report.html")).substitute(
         title=html_text(f"Evaluation on {info.test_set}"),
+        policy=store.policy,
         style=_asset("report.css"),
         introduction=sections.introduction(summary),
         result=sections.result(summary),
@@ -54,8 +66,7 @@ def page(summary: Summary, folder: RunFolder, table: ParameterTable) -> str:
         comparisons=sections.comparisons(summary),
         sounds=f'{sound_cards.index(summary)}\n<div id="list">{"".join(cards)}</div>',
         footer=f"Made by deepdiva {html_text(info.deepdiva)}, metrics of version {info.panel}. "
-        "The page needs no network: sounds are MP3s for listening, and the WAV files that were "
-        "scored lie beside it.",
+        f"The page needs no network: {store.about}",
         data=_data(summary),
         script=_asset("report.js"),
     )

@@ -31,6 +31,8 @@ class Result:
             drift and noise alone do to this preset. None with a single strike, or for `failed`.
         values: name of each free parameter to its value in units; empty for `failed`.
         errors: name of each free parameter to its error; empty where the truth is unknown.
+        elsewhere: other note to measure to value: see `deepdiva.evaluation.other_notes`; empty
+            where the target is known on no other note.
         exchanged: the errors are those of the match with its oscillators exchanged.
     """
 
@@ -47,6 +49,7 @@ class Result:
     values: dict[str, float]
     errors: dict[str, float]
     exchanged: bool
+    elsewhere: dict[str, dict[str, float | None]]
 
     def to_json(self) -> bytes:
         """The result as UTF-8 JSON."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
@@ -25,12 +26,19 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
 from deepdiva.evaluation.method import Match, Method
+from deepdiva.evaluation.other_notes import (
+    Elsewhere,
+    Heard,
+    heard_elsewhere,
+    score_elsewhere,
+)
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.scoring import (
     EvaluationSettings,
     OpenRenderer,
     Score,
     noise_floor,
+    score_audio,
     score_failure,
     score_match,
 )
@@ -228,30 +236,41 @@ def _evaluate(cell: Cell) -> Result:
     preview_path = folder.preview_path(name, sound.name)
     match: Match | None = None
     preset: Preset | None = None
+    heard: list[Heard] = []
+    elsewhere: Elsewhere = {}
     error: str | None = None
     started = time.perf_counter()
     seconds = 0.0
     try:
+        heard = _elsewhere(cell)
         contender = _ready(cell)
         seed = sound.seeds(settings.seed, settings.strikes + 1)[-1]
         started = time.perf_counter()
         match = contender.match(sound, seed)
         seconds = time.perf_counter() - started
         folder.drop_result(name, sound.name)
-        match.preset.write(preset_path, force=True)
-        preset = Preset.read(preset_path)
-        score = score_match(sound, preset, cell.open_renderer, settings)
+        if match.preset is not None:
+            match.preset.write(preset_path, force=True)
+            preset = Preset.read(preset_path)
+            score = score_match(sound, preset, cell.open_renderer, settings)
+            elsewhere = score_elsewhere(sound, preset, heard, cell.open_renderer, settings)
+        elif match.audio is not None:
+            preset_path.unlink(missing_ok=True)
+            score = score_audio(sound, match.audio, settings)
+        else:
+            raise InvalidValueError(f"{name} answered {sound.name} with nothing.")
     except Exception as failure:  # noqa: BLE001  (whatever a contender does wrong is its result)
         seconds = seconds or time.perf_counter() - started
         error = f"{type(failure).__name__}: {failure}"
         preset = None
         score = score_failure(sound, settings)
+        elsewhere = score_elsewhere(sound, None, heard, cell.open_renderer, settings)
         folder.drop_result(name, sound.name)
         for path in (preset_path, preview_path):
             path.unlink(missing_ok=True)
     else:
         write_wav(preview_path, score.audio, settings.note.sample_rate, force=True)
-    result = _result(cell, score, match, preset, error, seconds)
+    result = _result(cell, score, match, preset, error, seconds, elsewhere)
     folder.write_result(result)
     return result
 
@@ -290,6 +309,22 @@ def _ready(cell: Cell) -> Method:
         cell.contender.prepare()
         ready[key] = cell.contender
     return ready[key]
+
+
+def _elsewhere(cell: Cell) -> list[Heard]:
+    """The target on other notes; the contenders of a sound are asked one after the other."""
+    kept = _kept(cell.run)
+    if kept.get("sound") != cell.sound.fingerprint:
+        kept["heard"] = heard_elsewhere(cell.sound, cell.open_renderer, cell.settings)
+        kept["sound"] = cell.sound.fingerprint
+    heard: list[Heard] = kept["heard"]
+    return heard
+
+
+@lru_cache(maxsize=1)
+def _kept(run: str) -> dict[str, Any]:  # noqa: ARG001  (another run drops it)
+    """The sound that this process was asked about last, and how it sounds on other notes."""
+    return {}
 
 
 @lru_cache(maxsize=1)
@@ -331,6 +366,7 @@ def _result(
     preset: Preset | None,
     error: str | None,
     seconds: float,
+    elsewhere: Elsewhere,
 ) -> Result:
     return Result(
         key=cell.key,
@@ -346,4 +382,5 @@ def _result(
         values={} if preset is None else free_values(preset, cell.settings.space),
         errors=score.errors.each if score.errors else {},
         exchanged=bool(score.errors and score.errors.exchanged),
+        elsewhere=elsewhere,
     )

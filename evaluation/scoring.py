@@ -101,7 +101,7 @@ def restrike_distance(audio: NDArray[np.float32], sample_rate: int) -> float | N
     """
     if len(audio) < 2 or metrics.is_silent(audio[0]):
         return None
-    distances = [metrics.spectral_distance(audio[0], other, sample_rate) for other in audio[1:]]
+    distances = [metrics.primary(audio[0], other, sample_rate) for other in audio[1:]]
     return float(np.mean(distances))
 
 
@@ -127,6 +127,11 @@ def score_match(
     )
 
 
+def score_audio(sound: Sound, audio: NDArray[np.float32], settings: EvaluationSettings) -> Score:
+    """Score an answer that is a sound and no preset: it is heard once, and nothing is played."""
+    return _score(sound, audio[np.newaxis], settings, None)
+
+
 def score_failure(sound: Sound, settings: EvaluationSettings) -> Score:
     """What a method gets that gave no playable preset: the score of silence."""
     errors = parameters.failed(settings.space) if sound.preset is not None else None
@@ -149,7 +154,7 @@ def noise_floor(
     seeds = sound.seeds(settings.seed, settings.strikes)
     rate = settings.note.sample_rate
     strikes = play(sound.preset, open_renderer, settings.note, seeds)
-    return float(np.mean([metrics.spectral_distance(sound.audio, s, rate) for s in strikes]))
+    return float(np.mean([metrics.primary(sound.audio, s, rate) for s in strikes]))
 
 
 def _score(

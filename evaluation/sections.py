@@ -67,7 +67,7 @@ def _notes(summary: Summary) -> str:
 
 def result(summary: Summary) -> str:
     """The table of methods, and how to read it."""
-    primary = metrics.PANEL[0].measure
+    primary = metrics.PRIMARY_MEASURE
     others = [m for m in summary.measures if m not in (primary, SECONDS, RENDERS)]
     figures = [primary, SECONDS, RENDERS, *others]
     header = "".join(
@@ -151,7 +151,12 @@ def pictures(summary: Summary) -> str:
 
 def comparisons(summary: Summary) -> str:
     """Methods in pairs, the shuffle probe, and errors by parameter, as far as there are any."""
-    parts = [_pairs(summary), _probes(summary), _parameters(summary)]
+    parts = [
+        _pairs(summary),
+        _other_notes(summary),
+        _probes(summary),
+        _parameters(summary),
+    ]
     return "\n".join(part for part in parts if part)
 
 
@@ -213,6 +218,51 @@ and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too often mov
 <div class="scroll stick" role="region" aria-label="Pairs" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">better than →</th>{header}</tr></thead>
 <tbody>{rows}</tbody></table>
+</div>
+</section>"""
+
+
+def other_note_names(summary: Summary) -> list[str]:
+    """Names of the notes on which any contender was judged besides the targets', in order."""
+    names: dict[str, None] = {}
+    for contender in summary.contenders:
+        if contender.elsewhere is not None:
+            names.update(dict.fromkeys(contender.elsewhere.notes))
+    return list(names)
+
+
+def _other_notes(summary: Summary) -> str:
+    names = other_note_names(summary)
+    if not names:
+        return ""
+    rows = []
+    for place, contender in enumerate(summary.contenders):
+        found = contender.elsewhere
+        if found is None:
+            continue
+        flatters = found.flatters
+        share = f" ({flatters.value / found.given:+.0%})" if found.given else ""
+        cells = "".join(f"<td>{number(found.notes.get(name))}</td>" for name in names)
+        rows.append(
+            f'<tr><th scope="row">{dot(place)}{html_text(contender.name)}</th>'
+            f"<td>{found.sounds}</td><td>{number(found.given)}</td>{cells}"
+            f"<td>{flatters.value:+.3g}{share}"
+            f'<span class="spread">{flatters.low:+.3g} to {flatters.high:+.3g}</span></td></tr>'
+        )
+    header = "".join(f'<th scope="col" class="plain">{html_text(name)}</th>' for name in names)
+    primary = metrics.PRIMARY_MEASURE.label.lower()
+    return f"""
+<section aria-labelledby="notes">
+<h2 id="notes">On other keys</h2>
+<p class="dim">Each match was played on other keys and at another velocity as well, and compared
+with the target there: with its patch where that is known, otherwise with further recordings. Mean
+{primary}; semitones and velocity as seen from the target's note. The last column says by how much
+the figure at the given note flatters: the other notes' mean less the given one's.</p>
+<div class="scroll stick" role="region" aria-label="Other keys" tabindex="0">
+<table><thead><tr><th scope="col" class="plain">Contender</th>
+<th scope="col" class="plain">Sounds</th><th scope="col" class="plain">given</th>{header}
+<th scope="col" class="plain">flatters by</th></tr></thead>
+<tbody>{"".join(rows)}</tbody></table>
 </div>
 </section>"""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.audio import read_audio
 from deepdiva.evaluation import media, metrics, plots
 from deepdiva.evaluation.folder import RunFolder, SoundEntry
+from deepdiva.evaluation.media_store import MediaStore
 from deepdiva.evaluation.result import Result
 from deepdiva.evaluation.sections import contender_headers, dot, options
 from deepdiva.evaluation.summary import Floor, Summary, value
@@ -18,22 +21,7 @@ from deepdiva.parameters import Parameter, ParameterTable
 LEAD_COLUMNS = 2
 """Columns of the index before the contenders: name and noise floor."""
 
-MOST_CARDS = 150
-"""A card takes 50 kB for each method; of larger runs the best and the worst sounds have one."""
-
 _TICKS_HZ = ((100.0, "100 Hz"), (1000.0, "1 kHz"), (10000.0, "10 kHz"))
-
-
-def shown(summary: Summary) -> list[int]:
-    """Places of the sounds that have a card, in order."""
-    places = list(range(len(summary.info.sounds)))
-    if len(places) <= MOST_CARDS:
-        return places
-    leader = summary.results[summary.contenders[0].name]
-    names = [sound.name for sound in summary.info.sounds]
-    answered = [place for place in places if names[place] in leader]
-    answered.sort(key=lambda place: leader[names[place]].scores[metrics.PRIMARY] or 0.0)
-    return sorted({*answered[: MOST_CARDS // 2], *answered[-(MOST_CARDS // 2) :]})
 
 
 def index(summary: Summary) -> str:
@@ -48,18 +36,7 @@ def index(summary: Summary) -> str:
             f'style="border-top-color:{plots.colour(place)}">'
             f'<button type="button">{html_text(contender.name)}</button></th>'
         )
-    with_card = set(shown(summary))
-    rows = [
-        _row(summary, place, sound, linked=place in with_card)
-        for place, sound in enumerate(summary.info.sounds)
-    ]
-    missing = len(rows) - len(with_card)
-    partial = (
-        f" {missing} sounds between the best and the worst of "
-        f"{html_text(summary.contenders[0].name)} stand only in the table."
-        if missing
-        else ""
-    )
+    rows = [_row(summary, place, sound) for place, sound in enumerate(summary.info.sounds)]
     measures = options([(measure.key, measure.heading) for measure in summary.measures])
     shows = options(
         [
@@ -84,11 +61,13 @@ def index(summary: Summary) -> str:
 </table>
 </div>
 <p class="dim">A click on a heading sorts the table and the sounds below; a name opens its sound.
-✕ marks a failure, scored as silence.{partial}</p>
+✕ marks a failure, scored as silence.</p>
 """
 
 
-def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable) -> str:
+def card(
+    summary: Summary, folder: RunFolder, place: int, table: ParameterTable, store: MediaStore
+) -> str:
     """Everything about one sound: players, spectrograms, parameters, figures."""
     sound = summary.info.sounds[place]
     results = [summary.results[contender.name].get(sound.name) for contender in summary.contenders]
@@ -107,43 +86,52 @@ def card(summary: Summary, folder: RunFolder, place: int, table: ParameterTable)
     ]
     top_db = float(np.max([picture.max() for picture in pictures if picture is not None]))
 
+    place_of_target = folder.target_path(sound.name)
     takes = [
-        _take("Target", _target_words(sound, gain), _player(target, rate, gain, "target"),
-              _picture(pictures[0], rate, top_db, "target"))
-    ]  # fmt: skip
+        _take(
+            "Target",
+            _target_words(sound, gain),
+            _player(store.audio(place_of_target, target, rate, gain), "target"),
+            _picture(store, place_of_target, pictures[0], rate, top_db, "target"),
+        )
+    ]
     for order, contender in enumerate(summary.contenders):
         result, audio = results[order], heard[order]
         name = contender.name
+        preview = folder.preview_path(name, sound.name)
         takes.append(
             _take(
                 f"{dot(order)}{html_text(name)}",
-                _match_words(result, folder, summary.floors[sound.name]),
-                "" if audio is None else _player(audio, rate, gain, name),
-                _picture(pictures[order + 1], rate, top_db, name),
+                _match_words(result, folder, summary.floors[sound.name], store),
+                "" if audio is None else _player(store.audio(preview, audio, rate, gain), name),
+                _picture(store, preview, pictures[order + 1], rate, top_db, name),
             )
         )
     best = min(
         (score for result in results if result and (score := result.scores[metrics.PRIMARY])),
         default=None,
     )
-    return f"""
-<details class="sound" id="sound-{place}">
-<summary><h3>{html_text(sound.name)}</h3>
-<span class="dim">best {number(best)}, noise floor {_floor(summary.floors[sound.name])}</span>
-</summary>
-<div class="inside">
+    inside = f"""<div class="inside">
 {"".join(takes)}
 <div class="tables">
 {_parameter_table(summary, sound, results, table)}
 {_figure_table(summary, results)}
 </div>
-</div>
+</div>"""
+    if store.fills_later:  # a browser does not build what nobody has opened yet
+        inside = f'<script type="text/html">{inside}</script>'
+    return f"""
+<details class="sound" id="sound-{place}">
+<summary><h3>{html_text(sound.name)}</h3>
+<span class="dim">best {number(best)}, noise floor {_floor(summary.floors[sound.name])}</span>
+</summary>
+{inside}
 </details>"""
 
 
-def _row(summary: Summary, place: int, sound: SoundEntry, *, linked: bool) -> str:
+def _row(summary: Summary, place: int, sound: SoundEntry) -> str:
     name = html_text(sound.name)
-    heading = f'<a href="#sound-{place}">{name}</a>' if linked else name
+    heading = f'<a href="#sound-{place}">{name}</a>'
     floor = summary.floors[sound.name].distance
     results = [cells.get(sound.name) for cells in _cells(summary)]
     scores = [result.scores[metrics.PRIMARY] if result else None for result in results]
@@ -195,7 +183,7 @@ def _target_words(sound: SoundEntry, gain: float) -> str:
     return "".join(f'<p class="dim">{html_text(sentence)}</p>' for sentence in words)
 
 
-def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
+def _match_words(result: Result | None, folder: RunFolder, floor: Floor, store: MediaStore) -> str:
     if result is None:
         return '<p class="dim">not answered yet</p>'
     score = result.scores[metrics.PRIMARY]
@@ -209,7 +197,9 @@ def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
     if result.error:
         return f'{words}<p class="bad">{html_text(result.error)}</p>'
     preset = folder.preset_path(result.contender, result.sound)
-    address = media.data_uri("application/octet-stream", preset.read_bytes())
+    if not preset.exists():
+        return f'{words}<p class="dim">answered with a sound</p>'
+    address = store.preset(preset)
     name = html_text(f"{result.sound} ({result.contender}).h2p")
     return (
         f'{words}<p><a download="{name}" href="{address}">Preset</a> '
@@ -217,16 +207,22 @@ def _match_words(result: Result | None, folder: RunFolder, floor: Floor) -> str:
     )
 
 
-def _player(audio: NDArray[np.float32], rate: int, gain: float, name: str) -> str:
-    address = media.data_uri("audio/mpeg", media.mp3(audio * np.float32(gain), rate))
-    return f'<audio controls preload="none" aria-label="{html_text(name)}" src="{address}"></audio>'
+def _player(source: str, name: str) -> str:
+    return f'<audio controls preload="none" aria-label="{html_text(name)}" {source}></audio>'
 
 
-def _picture(decibels: NDArray[np.float64] | None, rate: int, top_db: float, name: str) -> str:
+def _picture(
+    store: MediaStore,
+    path: Path,
+    decibels: NDArray[np.float64] | None,
+    rate: int,
+    top_db: float,
+    name: str,
+) -> str:
     if decibels is None:
         return '<p class="dim">no sound</p>'
     width, height = media.SPECTROGRAM_SIZE
-    address = media.data_uri("image/png", media.spectrogram_png(decibels, top_db))
+    address = store.picture(path, media.spectrogram_png(decibels, top_db))
     ticks = "".join(
         f'<span class="hertz" style="bottom:{100 * position:.1f}%" aria-hidden="true">{text}</span>'
         for hertz, text in _TICKS_HZ

@@ -53,6 +53,24 @@ class Average:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """The primary metric of one method on other notes than the targets'.
+
+    Attributes:
+        sounds: that are known on other notes.
+        given: mean at the targets' own notes, of these sounds.
+        notes: other note to mean.
+        flatters: mean difference between the other notes of a sound and its own, with its
+            interval: by so much the match at the given note looks better than it is elsewhere.
+    """
+
+    sounds: int
+    given: float
+    notes: dict[str, float]
+    flatters: Interval
+
+
+@dataclass(frozen=True)
 class MethodSummary:
     """One method over all sounds.
 
@@ -65,6 +83,7 @@ class MethodSummary:
         gap: share of the way from the mean preset to the noise floor, on the primary metric; None
             where the mean preset does not take part or floors are missing.
         parameter_errors: free parameter to its mean error; empty where no truth is known.
+        elsewhere: on other notes; None where no target is known there.
         exchanged: sounds compared with the oscillators exchanged.
         probe: None for an unfinished method, or fewer than two sounds.
     """
@@ -76,6 +95,7 @@ class MethodSummary:
     at_floor: Interval | None
     gap: Interval | None
     parameter_errors: dict[str, float]
+    elsewhere: Elsewhere | None
     exchanged: int
     probe: ShuffleProbe | None
 
@@ -240,8 +260,35 @@ def _contender(
             parameter: float(np.mean([each[parameter] for each in errors]))
             for parameter in (errors[0] if errors else {})
         },
+        elsewhere=_elsewhere(list(cells.values()), seed),
         exchanged=sum(result.exchanged for result in cells.values()),
         probe=probe,
+    )
+
+
+def _elsewhere(results: list[Result], seed: int) -> Elsewhere | None:
+    rows = []
+    notes: dict[str, list[float]] = {}
+    for result in results:
+        given = result.scores[metrics.PRIMARY]
+        there = {
+            note: value
+            for note, scores in result.elsewhere.items()
+            if (value := scores.get(metrics.PRIMARY)) is not None
+        }
+        if given is None or not there:
+            continue
+        rows.append((given, float(np.mean(list(there.values())))))
+        for note, value in there.items():
+            notes.setdefault(note, []).append(value)
+    if not rows:
+        return None
+    given_all, there_all = np.array(rows).T
+    return Elsewhere(
+        sounds=len(rows),
+        given=float(given_all.mean()),
+        notes={note: float(np.mean(values)) for note, values in notes.items()},
+        flatters=bootstrap(there_all - given_all, np.mean, seed=seed),
     )
 
 
@@ -278,6 +325,6 @@ def _pair(
     return PairSummary(
         first=first,
         second=second,
-        pairing=compare_paired(scores[1], scores[0], sign=metrics.PANEL[0].measure.sign, seed=seed),
+        pairing=compare_paired(scores[1], scores[0], sign=metrics.PRIMARY_MEASURE.sign, seed=seed),
         renders=(renders[0], renders[1]),
     )

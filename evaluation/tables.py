@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -75,6 +76,41 @@ def to_csv(summary: Summary) -> bytes:
     return file.getvalue().encode()
 
 
+def to_leaderboard(summary: Summary) -> bytes:
+    """One line for each contender, as leaderboards collect them from many runs.
+
+    Lines compare where `test_set`, `sounds_sha256`, `note`, `metrics` and `renderer` agree.
+    """
+    info = summary.info
+    prints = "".join(sorted(sound.fingerprint for sound in info.sounds))
+    kept = [m for m in summary.measures if m.key not in (SECONDS.key, RENDERS.key)]
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(
+        ["test_set", "sounds", "sounds_sha256", "note", "metrics", "renderer", "deepdiva"]
+        + ["contender", "tool", "version", "url", "failed", "silent", "seconds", "renders"]
+        + ["low", "high", "at_floor", "gap_closed", "recall_1", "recall_10"]
+        + [measure.key for measure in kept]
+    )
+    for contender in summary.contenders:
+        told, mean = contender.description, contender.averages[metrics.PRIMARY].mean
+        probe = contender.probe
+        shares = [contender.at_floor, contender.gap]
+        shares += [probe.first, probe.ten] if probe else [None, None]
+        writer.writerow(
+            [csv_cell(info.test_set), len(info.sounds)]
+            + [hashlib.sha256(prints.encode()).hexdigest()[:16], _notes(summary)]
+            + [info.panel, csv_cell(info.played_by), info.deepdiva, csv_cell(contender.name)]
+            + [csv_cell(str(told.get(key, ""))) for key in ("tool", "version", "url")]
+            + [contender.counts["failed"], contender.counts["silent"]]
+            + [_median(contender, key) for key in (SECONDS.key, RENDERS.key)]
+            + [mean.low, mean.high]
+            + [None if share is None else share.value for share in shares]
+            + [_mean(contender, measure.key) for measure in kept]
+        )
+    return file.getvalue().encode()
+
+
 def to_markdown(summary: Summary) -> str:
     """The tables of the summary, for READMEs and release notes."""
     info = summary.info
@@ -91,7 +127,7 @@ def to_markdown(summary: Summary) -> str:
         lines += [f"Left out, since nothing can match them: {', '.join(info.left_out)}.", ""]
     if not summary.complete:
         lines += ["**Unfinished run:** some contenders lack sounds.", ""]
-    primary = metrics.PANEL[0].measure
+    primary = metrics.PRIMARY_MEASURE
     rows = []
     for contender in summary.contenders:
         average = contender.averages[primary.key]
@@ -152,7 +188,39 @@ def to_markdown(summary: Summary) -> str:
                 for pair in summary.pairs
             ],
         )
+    lines += _other_notes(summary)
     return "\n".join(lines) + "\n"
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.value:+.3g} ({interval.low:+.3g} to {interval.high:+.3g})"
+
+
+def _other_notes(summary: Summary) -> list[str]:
+    """The table of other keys, where there are any."""
+    found = [(each.name, each.elsewhere) for each in summary.contenders if each.elsewhere]
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for _, each in found for name in each.notes))
+    heading = "On other keys and at another velocity, mean (flatters by: others less given):"
+    return [
+        "",
+        heading,
+        "",
+        *markdown_table(
+            ["contender", "sounds", "given", *names, "flatters by"],
+            [
+                [
+                    name,
+                    str(each.sounds),
+                    number(each.given),
+                    *(number(each.notes.get(note)) for note in names),
+                    _signed(each.flatters),
+                ]
+                for name, each in found
+            ],
+        ),
+    ]
 
 
 def _notes(summary: Summary) -> str:

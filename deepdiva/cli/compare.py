@@ -20,8 +20,9 @@ STYLES = {"better": "green", "worse": "red", "unclear": "dim"}
 
 
 @click.command("compare")
-@click.argument("old", type=click.Path(path_type=Path), metavar="A.json")
-@click.argument("new", type=click.Path(path_type=Path), metavar="B.json")
+@click.argument(
+    "files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="A.json B.json"
+)
 @click.option("--all", "show_all", is_flag=True, help="Show what did not change, too.")
 @click.option(
     "--measure",
@@ -38,8 +39,7 @@ STYLES = {"better": "green", "worse": "red", "unclear": "dim"}
 )
 @json_option
 def command(
-    old: Path,
-    new: Path,
+    files: tuple[Path, ...],
     show_all: bool,
     measures: tuple[str, ...],
     fail_on_worse: bool,
@@ -50,7 +50,22 @@ def command(
     A and B are summary.json files, or the folders that hold them. A change counts as better or
     worse where the 95 % interval of its mean over the sounds leaves out 0 and at least 6 sounds
     changed: of fewer, chance alone too often moves all one way.
+
+    Instead of runs, name the files that listeners saved from a listening test, one or more: what
+    they heard is told with intervals.
     """
+    from deepdiva.evaluation.listening_test import is_answers
+    from deepdiva.evaluation.report import SUMMARY
+
+    alone = len(files) == 1 and files[0].is_file() and files[0].name != SUMMARY
+    if alone or any(map(is_answers, files)):
+        _print_heard(files, as_json)
+        return
+    if len(files) != 2:
+        raise click.UsageError(
+            f"{len(files)} runs cannot be compared: name two, the old one and the new one."
+        )
+    old, new = files
     from deepdiva.evaluation.compare import compare, read_summary
     from deepdiva.evaluation.summary import SECONDS
 
@@ -71,6 +86,46 @@ def command(
     ) or any(after > before for before, after in comparison.failures.values())
     if fail_on_worse and worse:
         raise SystemExit(EXIT_WORSE)
+
+
+def _print_heard(files: tuple[Path, ...], as_json: bool) -> None:
+    """What listeners said, on stdout."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from deepdiva.cli._tables import safe_console
+    from deepdiva.evaluation.listening_test import read_answers, summarise_answers
+    from deepdiva.evaluation.tables import percent
+
+    heard = summarise_answers([read_answers(file) for file in files])
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(asdict(heard))
+        return
+    screen = safe_console()
+    screen.print(f"{heard.listeners} listeners, {heard.trials} trials.")
+    if heard.left_out:
+        screen.print(
+            f"Left out, since they missed the hidden reference: {', '.join(heard.left_out)}.",
+            style="yellow",
+            markup=False,
+        )
+    table = Table(title="Rating, 0 to 100")
+    table.add_column("stimulus")
+    for heading in ("mean", "95 %"):
+        table.add_column(heading, justify="right")
+    for name, mean in heard.means.items():
+        table.add_row(escape(name), f"{mean.value:.1f}", f"{mean.low:.1f} to {mean.high:.1f}")
+    screen.print(table)
+    for first, second, pairing in heard.pairs:
+        change = pairing.change
+        screen.print(
+            f"{first} against {second}: {change.value:+.1f} "
+            f"({change.low:+.1f} to {change.high:+.1f}), better on {percent(pairing.won)} of the "
+            f"trials; {pairing.verdict}.",
+            markup=False,
+        )
 
 
 def _check_measures(measures: tuple[str, ...], comparison: Comparison) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CONTENDERS_HELP = """Who takes part, once for each: mean, nearest[:N], predict[:K], model:FILE,
 refine[:quick|standard|thorough|EVALUATIONS], search[:...] (refine without the network),
-presets:DIR. NAME=... names it."""
+presets:DIR, entry:DIR (presets or sounds of any tool). NAME=... names it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,18 @@ extent_options = gathered(
 @space_options
 @renderer_options
 @work_options
+@click.option(
+    "--listening-test",
+    "listening",
+    is_flag=True,
+    help="Write listening.html, too: a page on which people rate the matches blindly (MUSHRA).",
+)
+@click.option(
+    "--listening-sounds",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Sounds of the listening test, drawn by --seed.  [default: 12]",
+)
 @force_option
 @json_option
 def command(
@@ -138,12 +150,14 @@ def command(
     space: SpaceChoice,
     renderer: RendererChoice,
     work: WorkChoice,
+    listening: bool,
+    listening_sounds: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Let contenders match sounds, score what they answer, and write a report.
 
-    The sounds are a test set (diva50, embedded50; deepdiva testset list), or a folder of
+    The sounds are a test set (diva50, flow64, panel200 ...; deepdiva testset list), or a folder of
     recordings or of presets. Every answer is written as a preset, read back, played again and
     scored. report.html in the output folder opens in any browser; summary.json, summary.md and
     results.csv hold the figures.
@@ -176,10 +190,17 @@ def command(
     folder = evaluation.folder
     with screen.status("Writing the report"):
         summary = evaluation.report()
+    heard = None
+    if listening or listening_sounds is not None:
+        from deepdiva.evaluation.listening_test import SOUNDS, write_page
+
+        heard = write_page(folder, listening_sounds or SOUNDS, work.seed)
     if as_json:
-        print_json(_result(summary, folder))
+        print_json({**_result(summary, folder), "listening_test": heard})
         return
     _print(summary)
+    if heard is not None:
+        echo(f"Listening test: {heard}; give the listeners' files to deepdiva compare.")
     echo(f"Report: {folder.path / REPORT}")
 
 

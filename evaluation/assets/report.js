@@ -163,9 +163,21 @@ function load(player) {
   }
 }
 
+/** A large report fills a card when it is opened first. */
+function fill(card) {
+  const later = card.querySelector(":scope > script");
+  if (!later) return;
+  later.insertAdjacentHTML("afterend", later.textContent);
+  later.remove();
+  for (const player of card.querySelectorAll("audio[data-gain]")) {
+    player.volume = Number(player.dataset.gain);
+  }
+}
+
 list.addEventListener(
   "toggle",
   ({ target }) => {
+    if (target.open) fill(target);
     if (target.open) target.querySelectorAll("audio").forEach(load);
   },
   true

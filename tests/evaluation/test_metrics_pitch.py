@@ -68,3 +68,36 @@ def test_no_error_exceeds_two_octaves():
 
 def test_a_sound_of_a_tenth_of_a_second_is_long_enough():
     assert fundamental(tone(440.0, 0.1), RATE)[0] == pytest.approx(440.0, rel=0.002)
+
+
+def harmonics(frequency_hz: float, levels: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Half a second of partials at the given levels, as far as they lie below 21 kHz."""
+    time = np.arange(RATE // 2) / RATE
+    orders = [k for k in range(1, len(levels) + 1) if k * frequency_hz < 21000]
+    waves = sum(levels[k - 1] * np.sin(2 * np.pi * frequency_hz * k * time) for k in orders)
+    return (0.05 * waves).astype(np.float32)
+
+
+@pytest.mark.parametrize("decibels", [9.0, 15.0])
+def test_a_resonance_is_no_pitch(decibels):
+    """The tenth harmonic of a saw stands out above its fundamental."""
+    levels = 1.0 / np.arange(1, 200)
+    levels[9] = 10 ** (decibels / 20)
+    pitches = fundamental(harmonics(110.0, levels), RATE)
+    assert np.abs(1200 * np.log2(pitches / 110.0)).max() < 4
+
+
+@pytest.mark.parametrize("frequency_hz", [3500.0, 3520.0, 1900.0])
+@pytest.mark.parametrize("width", [0.05, 0.1])
+def test_narrow_pulses_of_some_kilohertz(frequency_hz, width):
+    """Their period lies between samples, and no whole number of them is a period."""
+    orders = np.arange(1, 80)
+    pitches = fundamental(harmonics(frequency_hz, np.sin(np.pi * orders * width) / orders), RATE)
+    assert np.abs(1200 * np.log2(pitches / frequency_hz)).max() < 4
+
+
+def test_the_lower_of_two_octaves_is_the_pitch():
+    """A sub-oscillator at half the level: what repeats is its period."""
+    levels = 1.0 / np.arange(1, 100)
+    sound = harmonics(220.0, levels) + 0.5 * harmonics(110.0, levels)
+    assert np.median(fundamental(sound, RATE)) == pytest.approx(110.0, rel=0.002)

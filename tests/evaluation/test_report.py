@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from deepdiva.audio import write_wav
-from deepdiva.evaluation import metrics, sound_cards
+from deepdiva.evaluation import media_store, metrics
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
 from deepdiva.evaluation.report import page as page_of
 from deepdiva.evaluation.report import write_reports
@@ -89,6 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
                     values={} if failed else values,
                     errors=dict.fromkeys(space.free, 0.0),
                     exchanged=False,
+                    elsewhere={},
                 )
             )
             if not failed:
@@ -440,18 +442,45 @@ def test_another_measure_fills_the_index(opened):
     assert opened.run(cell) == "0.200"
 
 
-def test_of_a_large_run_the_best_and_the_worst_have_cards(browser, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(sound_cards, "MOST_CARDS", 2)
-    path = tmp_path / "report.html"
+@pytest.fixture
+def linked(folder, monkeypatch):
+    """The report as a large run has it: beside the files that it links."""
+    monkeypatch.setattr(media_store, "MOST_EMBEDDED", 2)
+    path = folder.path / "linked.html"
     path.write_text(page_of(summarise(folder), folder, DIVA), encoding="utf-8")
-    browser.open(path, 1440)
-    assert card_names(browser) == [SOUNDS[0], SOUNDS[3]]
-    assert browser.run("index.querySelectorAll('tbody a').length") == 2
-    assert "3 sounds between the best and the worst" in browser.run("document.body.innerText")
-    click_heading(browser, "index", "mean")
-    browser.run("search.value = 'lead'; search.dispatchEvent(new Event('input'))")
-    assert card_names(browser) == [SOUNDS[3]]
-    assert browser.events[-1]["method"] != "Runtime.exceptionThrown"
+    yield path
+    shutil.rmtree(folder.path / media_store.PICTURES)
+    path.unlink()
+
+
+def test_a_large_report_links_the_files_of_the_run(browser, linked):
+    """A card is filled when it is opened, and then plays and shows what lies beside the page."""
+    assert linked.stat().st_size < 120_000
+    assert "base64" not in linked.read_text("utf-8")
+    browser.open(linked, 1440)
+    assert len(card_names(browser)) == len(SOUNDS)
+    assert browser.run("document.querySelectorAll('audio').length") == 0
+    browser.run("document.querySelectorAll('details.sound')[3].open = true")
+    browser.run("new Promise(done => setTimeout(done, 100))")
+    assert browser.run("document.querySelectorAll('audio').length") == 3
+    durations = browser.run(
+        """Promise.all([...document.querySelectorAll('audio')].map(player => new Promise(
+             (done, fail) => {
+               player.onloadedmetadata = () => done(player.duration);
+               player.onerror = () => fail(player.error.message);
+               player.load();
+             })))"""
+    )
+    assert durations == pytest.approx([0.25] * 3, abs=0.02)
+    pictures = browser.run(
+        """Promise.all([...document.querySelectorAll('details[open] img')].map(
+             image => { image.loading = 'eager'; return image.decode().then(() => 1); }))"""
+    )
+    assert pictures == [1, 1, 1]
+    address = browser.run(
+        "document.querySelector('details[open] a[download]').getAttribute('href')"
+    )
+    assert (linked.parent / unquote(address)).is_file()
 
 
 def test_a_link_opens_its_sound(opened):

@@ -59,6 +59,7 @@ def result(contender: str, sound: str, distance: float, **changes: object) -> Re
         values={"VCF1.Freq": 90.0},
         errors={"VCF1.Freq": 0.1},
         exchanged=False,
+        elsewhere={},
     )
     return replace(plain, **changes)
 

@@ -43,10 +43,35 @@ STATES = {
     "old/run.json": evaluate,
     "old/results/mean/cutoff0.json": evaluate,
     "old/summary.json": lambda root: ("compare", root / "old", root / "new"),
+    "listening.json": lambda root: ("compare", root / "listening.json"),
     "testset/testset.json": lambda root: (
         *("evaluate", root / "testset", "-c", "mean", "-o", root / "fresh"),
     ),
 }
+
+
+SAMPLES = {
+    "listening.json": {
+        "format": "deepdiva-listening",
+        "format_version": 1,
+        "run": "0" * 16,
+        "test_set": "t",
+        "listener": "",
+        "finished": "2026-11-30T20:00:00.000Z",
+        "trials": [
+            {
+                "sound": "a",
+                "seconds": 9.5,
+                "reference_plays": 1,
+                "ratings": [
+                    {"stimulus": "(hidden reference)", "value": 100, "plays": 1},
+                    {"stimulus": "mean", "value": 20, "plays": 2},
+                ],
+            }
+        ],
+    }
+}
+"""Files that no command of the chain writes."""
 
 
 def damages(data):
@@ -75,6 +100,8 @@ def test_what_is_damaged_is_refused_in_one_line(chain, tmp_path, name):
     shutil.copytree(chain, root)
     (tmp_path / "presets").symlink_to(chain / "presets")
     path = root / name
+    if name in SAMPLES:
+        path.write_text(json.dumps(SAMPLES[name]), encoding="utf-8")
     original = path.read_bytes()
     for what, damaged in damages(original):
         if damaged == original:
