@@ -203,7 +203,7 @@ def intervals(sounds: list[Judged], seed: int) -> Array:
         shares([sounds[k] for k in rng.integers(len(sounds), size=len(sounds))]).mean(axis=1)
         for _ in range(200)
     ]
-    return np.quantile(means, [0.025, 0.975], axis=0).T
+    return np.asarray(np.quantile(means, [0.025, 0.975], axis=0).T, np.float64)
 
 
 def main() -> None:
