@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,13 @@ from deepdiva.engine.control_program import ENV_1, ENV_2, SOURCE_LIMIT
 from deepdiva.engine.module import Module
 
 Array = NDArray[np.float64]
+
+PLAIN: Final = 0
+"""No oscillator changes the course of another: a step without states, along time."""
+LIGHT: Final = 1
+"""The panel's lighter step."""
+FULL: Final = 2
+"""All that the panel can do."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,11 @@ class Chain:
 
     def index(self, name: str) -> int:
         """Position of an input."""
-        return self.inputs.index(name)
+        return self._places[name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.inputs)}
 
     def span(self, module: Module) -> slice:
         """Where the inputs of a module lie."""
@@ -147,11 +158,18 @@ class LaneInputs:
         )
 
     @property
-    def heavy(self) -> NDArray[np.bool_]:
-        """(lanes,): which lanes need the panel's `step`; see `Module.heavy`."""
-        oscillator = self.chain.oscillator
-        columns = [self.chain.index(f"{oscillator.slot}.{name}") for name in oscillator.heavy]
-        return np.asarray((self.highest[:, columns] > 0.0).any(axis=1))
+    def steps(self) -> NDArray[np.int64]:
+        """(lanes,): which step of the panel each lane needs: `PLAIN`, `LIGHT` or `FULL`."""
+        module = self.chain.oscillator
+        highest = self.highest
+
+        def sets(names: tuple[str, ...]) -> NDArray[np.bool_]:
+            columns = [self.chain.index(f"{module.slot}.{name}") for name in names]
+            return np.asarray((highest[:, columns] > 0.0).any(axis=1))
+
+        linked = LIGHT if module.light else FULL
+        least = PLAIN if module.along_time else linked
+        return np.where(sets(module.heavy), FULL, np.where(sets(module.linked), linked, least))
 
     @property
     def highest(self) -> Array:

@@ -169,8 +169,60 @@ def effect_text(module: Module) -> str:
     return HEADER.format(title=module.full_name) + blocks + "\n\n" + body
 
 
+def plain_source_text(module: Module, moving: bool) -> str:
+    """The source stage of one oscillator panel whose lanes need no states: each along time.
+
+    Args:
+        module: of the slot oscillator, with a step `along_time`.
+        moving: whether coefficients move, and the first oscillator is wanted for filter FM.
+    """
+    assert module.along_time is not None
+    sources = Sources()
+    step = sources.add(module.along_time, single=True)
+    count = len(module.coefficients)
+    loads, x = [], []
+    for k in range(module.oscillators):
+        names = (f"f{k}", f"i{k}", f"b{k}")
+        loads += [f"{name} = phases[b, {3 * k + j}, n]" for j, name in enumerate(names)]
+        x += [f"f{k} + t * (i{k} + t * b{k})", f"i{k} + t * (b{k} + b{k})"]
+    block = "b" if moving else "0"
+    loads += [f"p{k} = p[{block}, {k}, n]" for k in range(count)]
+    if moving:
+        loads += [f"q{k} = q[b, {k}, n]" for k in range(count)]
+    given = _joined([f"p{k} + t * q{k}" if moving else f"p{k}" for k in range(count)])
+    fill = "\n".join(" " * 12 + line for line in loads)
+    first = "other[i] = tone1" if moving else "pass"
+    kernel = f'''
+@kept
+def play(count, edges, phases, p, q, noisy, hiss, width, rows, first, stride, start):
+    """All blocks of a segment: row after row, of `stride` numbers, the samples of each lane."""
+    for n in range(count):
+        for b in range(edges.shape[0] - 1):
+            samples = edges[b + 1] - edges[b]
+            begin = edges[b] - start
+{fill}
+            tones = rows[n * stride + begin : n * stride + begin + samples]
+            other = first[n * stride + begin : n * stride + begin + samples]
+            for i in range(samples):
+                t = F(np.int32(i))
+                x = {_tuple([*x, "F(1.0)"])}
+                (tone, noise, tone1), _ = {step}(x, {given}, ())
+                tones[i] = tone
+                {first}
+            if noisy[n]:
+                whites = hiss[begin * width + n :]
+                for i in range(samples):
+                    t = F(np.int32(i))
+                    x = {_tuple([*x, "F(1.0)"])}
+                    (tone, noise, tone1), _ = {step}(x, {given}, ())
+                    whites[i * width] *= noise
+'''
+    title = f"{module.name}, {'moving' if moving else 'static'}, along time"
+    return HEADER.format(title=title) + "\n\n".join(sources.blocks) + "\n\n" + kernel
+
+
 def source_text(module: Module, moving: bool, light: bool = False) -> str:
-    """The source stage of one oscillator panel.
+    """The source stage of one oscillator panel whose lanes carry states, side by side.
 
     Args:
         module: of the slot oscillator.

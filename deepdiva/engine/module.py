@@ -89,9 +89,9 @@ def _none(inputs: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.zeros(len(inputs), bool)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
-    """One circuit.
+    """One circuit. There is one object of each, which is equal to itself alone.
 
     Attributes:
         slot: where it stands in a chain.
@@ -119,9 +119,12 @@ class Module:
         light: a cheaper step with the same arguments, results and states, for lanes that set none
             of the inputs in `heavy`; None where there is no such form.
         heavy: inputs that need `step`: a lane does where its knobs, or a route with a source and a
-            depth, may raise one of them above 0. Voices of a patch are played alike, and lanes that
-            need `step` never share a kernel with others, so what a patch sounds like does not
-            depend on its batch.
+            depth, may raise one of them above 0. Voices of a patch are played alike, each by the
+            least step that suffices, so what a patch sounds like does not depend on its batch.
+        plain: of an oscillator panel: a step that needs no states, `(x, p, ()) -> (y, ())`, for
+            lanes that set none of the inputs in `linked` or `heavy`; None where there is no such
+            form. It runs along time, lane by lane. A `step` without states does so itself.
+        linked: inputs through which one oscillator changes the course of another.
         noisy: of an oscillator panel: which lanes of these inputs, (lanes, inputs), want noise;
             (lanes,) bool. Where none is wanted, `step` gets 0 or a gain of 0 times anything.
         pink: of an oscillator panel: which lanes of these inputs want it pink; (lanes,) bool.
@@ -144,13 +147,15 @@ class Module:
     after_filter: bool = False
     light: Callable[..., Any] | None = None
     heavy: tuple[str, ...] = ()
+    plain: Callable[..., Any] | None = None
+    linked: tuple[str, ...] = ()
     noisy: Callable[..., NDArray[np.bool_]] = _none
     pink: Callable[..., NDArray[np.bool_]] = _none
     oscillators: int = 0
     memory: Callable[..., int] | None = None
 
     def __post_init__(self) -> None:
-        for name in self.heavy:
+        for name in (*self.heavy, *self.linked):
             self.input_index(name)
         for kind in ("inputs", "constants"):
             names = [entry.name for entry in getattr(self, kind)]
@@ -167,6 +172,11 @@ class Module:
     def full_name(self) -> str:
         """`filter.ladder`."""
         return f"{self.slot}.{self.name}"
+
+    @property
+    def along_time(self) -> Callable[..., Any] | None:
+        """The step that needs no states, if there is one."""
+        return self.plain or (None if self.states else self.step)
 
     def input_index(self, name: str) -> int:
         """Position of an input.

@@ -1,10 +1,12 @@
-"""Plays lanes of one chain: control program, source stage, filter stage, segment by segment."""
+"""Plays lanes: control program, source stage, filter stage, segment by segment."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -13,14 +15,22 @@ from numpy.typing import NDArray
 
 from deepdiva.compiled_code import njit
 from deepdiva.engine import control_program as c
-from deepdiva.engine.chain import LaneInputs
+from deepdiva.engine.chain import LIGHT, PLAIN, LaneInputs
 from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY, play_envelopes
 from deepdiva.engine.module import Module
 from deepdiva.engine.noise import noise_tables
-from deepdiva.engine.stages import coefficients_of, filter_stage, source_stage
+from deepdiva.engine.stages import (
+    coefficients_of,
+    filter_stage,
+    plain_source_stage,
+    source_stage,
+)
 
 LANES: Final = 32
 """Distance between rows of the lane arrays: lanes that play side by side at most."""
+
+_VECTOR: Final = 16
+"""Lanes that are worked on at once: two vectors of AVX2. Fewer take as long."""
 
 BLOCK: Final = 64
 """Samples between two looks at the controls where something moves."""
@@ -63,6 +73,39 @@ def _sharpen(rows, lanes, samples, flat):  # type: ignore[no-untyped-def]
         )
     for i in range(8 * lanes):
         rows[i] = rows[count + i]
+
+
+@njit(cache=True, **_FAST)
+def _sharpen_lines(lines, stride, lanes, samples, piece, width, flat):  # type: ignore[no-untyped-def]
+    """The same for lines of `stride` samples, one for each lane; puts them side by side.
+
+    Args:
+        lines: lanes * stride numbers; each line begins with the last 8 of the segment before.
+        stride: see `lines`.
+        lanes: how many.
+        samples: of the segment.
+        piece: (`_TILE`,) float32, scratch.
+        width: distance between two samples of a lane in `flat`.
+        flat: overwritten.
+    """
+    for early in range(0, samples, _TILE):
+        late = min(samples, early + _TILE)
+        for n in range(lanes):
+            x = lines[n * stride + early : n * stride + late + 8]
+            for i in range(late - early):
+                piece[i] = (
+                    _T0 * x[i + 4]
+                    + _T1 * (x[i + 3] + x[i + 5])
+                    + _T2 * (x[i + 2] + x[i + 6])
+                    + _T3 * (x[i + 1] + x[i + 7])
+                    + _T4 * (x[i] + x[i + 8])
+                )
+            column = flat[early * width + n :]
+            for i in range(late - early):
+                column[i * width] = piece[i]
+    for n in range(lanes):
+        for i in range(8):
+            lines[n * stride + i] = lines[n * stride + samples + i]
 
 
 @njit(cache=True, **_FAST)
@@ -192,36 +235,156 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def groups(lanes: LaneInputs) -> list[tuple[LaneInputs, bool]]:
-    """Lanes that play together: whole patches, at most `LANES` lanes.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Lanes of a group that one step of one oscillator panel plays.
 
-    Those that want noise stand together, because a group costs less without.
-
-    Returns:
-        Groups in which none or all lanes move, and none or all are heavy; and whether they move.
+    Attributes:
+        lanes: whole patches, in ascending order.
+        step: `PLAIN`, `LIGHT` or `FULL`.
+        column: of the first lane among those of the group.
     """
-    first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
-    last = np.append(first[1:], len(lanes.patch))
-    moves = np.logical_or.reduceat(lanes.moving, first)
-    weighs = np.logical_or.reduceat(lanes.heavy, first)
-    hisses = np.logical_or.reduceat(lanes.noisy, first)
-    found = []
-    for moving, heavy in ((False, False), (False, True), (True, False), (True, True)):
+
+    lanes: LaneInputs
+    step: int
+    column: int
+
+    @property
+    def columns(self) -> int:
+        """How many it takes; lanes with states fill whole vectors."""
+        count = len(self.lanes.patch)
+        return count if self.step == PLAIN else _whole(count)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Lanes that are played together: whole patches of one high-pass, filter and amplifier.
+
+    Attributes:
+        parts: side by side, of any oscillator panel, in at most `LANES` columns.
+        moving: whether any of them moves; none or all patches do.
+    """
+
+    parts: tuple[Part, ...]
+    moving: bool
+
+    @property
+    def patches(self) -> NDArray[np.int64]:
+        """Numbers of its patches, ascending."""
+        return np.unique(np.concatenate([part.lanes.patch for part in self.parts]))
+
+    @property
+    def width(self) -> int:
+        """Columns of its rows, whole vectors."""
+        return _whole(self.parts[-1].column + self.parts[-1].columns)
+
+
+def _whole(lanes: int) -> int:
+    """Lanes of so many whole vectors as are needed."""
+    return -(-lanes // _VECTOR) * _VECTOR
+
+
+class _Columns:
+    """A group that is being filled."""
+
+    def __init__(self) -> None:
+        self._used = 0
+        self._closed: list[Part] = []
+        self._plain: dict[int, tuple[LaneInputs, list[int]]] = {}
+
+    def has_room(self, columns: int) -> bool:
+        """Whether so many more fit in."""
+        return self._used + columns <= LANES
+
+    def add_part(self, lanes: LaneInputs, step: int) -> None:
+        """Lanes with states, before all that have none."""
+        part = Part(lanes, step, self._used)
+        self._closed.append(part)
+        self._used += part.columns
+
+    def add_plain(self, number: int, lanes: LaneInputs, rows: range) -> None:
+        """Some `rows` of the lanes of one chain, without states."""
+        self._plain.setdefault(number, (lanes, []))[1].extend(rows)
+        self._used += len(rows)
+
+    def group(self, moving: bool) -> Group:
+        """What has been filled in."""
+        parts = list(self._closed)
+        column = sum(part.columns for part in parts)
+        for lanes, rows in self._plain.values():
+            parts.append(Part(lanes.rows(np.array(rows)), PLAIN, column))
+            column += len(rows)
+        return Group(tuple(parts), moving)
+
+
+@dataclass
+class _Waiting:
+    """Patches of one high-pass, filter and amplifier that all move or all do not.
+
+    Attributes:
+        plain: number of a chain, its lanes, and rows of one patch, for patches without states.
+        others: the same by step for each chain.
+    """
+
+    plain: list[tuple[int, LaneInputs, range]]
+    others: dict[tuple[int, int], tuple[LaneInputs, list[range]]]
+
+
+def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
+    """Lanes of all chains in groups that play together.
+
+    A patch's lanes stay together and are played by the least step that suffices for all of them, so
+    that what a patch sounds like does not depend on the others.
+    """
+    waiting: dict[tuple[str, str, str, bool], _Waiting] = {}
+    for number, lanes in enumerate(inputs):
+        chain = lanes.chain
+        names = (chain.highpass.full_name, chain.filter.full_name, chain.amplifier.full_name)
+        first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
+        last = np.append(first[1:], len(lanes.patch))
+        moves = np.logical_or.reduceat(lanes.moving, first)
+        steps = np.maximum.reduceat(lanes.steps, first)
+        for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+            kind = waiting.setdefault((*names, bool(moves[k])), _Waiting([], {}))
+            if steps[k] == PLAIN:
+                kind.plain.append((number, lanes, range(begin, end)))
+            else:
+                own = kind.others.setdefault((number, int(steps[k])), (lanes, []))
+                own[1].append(range(begin, end))
+    return [
+        columns.group(moving) for (*_, moving), kind in waiting.items() for columns in _filled(kind)
+    ]
+
+
+def _filled(waiting: _Waiting) -> list[_Columns]:
+    """Columns filled with all that waits: lanes with states first, then the others between them."""
+    pieces: list[tuple[LaneInputs, int, list[int]]] = []
+    for (_, step), (lanes, patches) in waiting.others.items():
         rows: list[int] = []
-        members = np.flatnonzero((moves == moving) & (weighs == heavy))
-        for k in members[np.argsort(hisses[members], kind="stable")]:
-            if rows and len(rows) + last[k] - first[k] > LANES:
-                found.append((lanes.rows(np.array(rows)), moving))
+        for patch in patches:
+            if rows and len(rows) + len(patch) > LANES:
+                pieces.append((lanes, step, rows))
                 rows = []
-            rows += range(first[k], last[k])
-        if rows:
-            found.append((lanes.rows(np.array(rows)), moving))
+            rows = [*rows, *patch]
+        pieces.append((lanes, step, rows))
+    found: list[_Columns] = []
+
+    def room(columns: int) -> _Columns:
+        for one in found:
+            if one.has_room(columns):
+                return one
+        found.append(_Columns())
+        return found[-1]
+
+    for lanes, step, rows in sorted(pieces, key=lambda piece: -len(piece[2])):
+        room(_whole(len(rows))).add_part(lanes.rows(np.array(rows)), step)
+    for number, lanes, patch in waiting.plain:
+        room(len(patch)).add_plain(number, lanes, patch)
     return found
 
 
 def play_group(
-    lanes: LaneInputs,
-    moving: bool,
+    group: Group,
     constants: Mapping[str, NDArray[np.float64]],
     samples: int,
     note_off: int,
@@ -230,39 +393,84 @@ def play_group(
     mono: NDArray[np.bool_],
     out: NDArray[np.float32],
 ) -> None:
-    """Play at most `LANES` lanes and write their sums to the rows of `out`.
+    """Play a group and write the sums of each patch's lanes to the rows of `out`.
 
     Args:
-        lanes: all of one chain; all of them need its panel's `step`, or none (see `Module.heavy`).
-        moving: whether any of them moves.
+        group: of any chains that share their filters.
         constants: values of the modules' constants by full name.
         samples: of the note.
         note_off: sample of the key's release.
         rate: samples per second.
-        owner: (lanes,) int64, row of `out` of each lane.
-        mono: (lanes,), lanes that go to every channel with the mean of both channels' gains.
+        owner: row of `out` of each patch, by its number.
+        mono: by the same number, patches that go to every channel with the mean of both channels'
+            gains.
         out: (channels, rows, samples) float32, one or two channels; these rows are overwritten.
     """
-    segments = _edges(samples, note_off, BLOCK if moving else STATIC_BLOCK)
+    segments = _edges(samples, note_off, BLOCK if group.moving else STATIC_BLOCK)
     most = max(len(edges) for edges in segments)
-    controls = _Controls(lanes, moving, constants, note_off, rate, most)
-    voices = _Voices(lanes, moving, min(SEGMENT, samples))
-    gains = [np.where(mono, lanes.pan.mean(axis=1), lanes.pan[:, k]) for k in range(len(out))]
-    panned = lanes.panned
-    gain = np.zeros(SEGMENT if panned.any() else 0, np.float32)
+    voices = _Voices(group, constants, note_off, rate, most, min(SEGMENT, samples))
+    outlets = [_Outlet(part, owner, mono, len(out)) for part in group.parts]
     start = 0
     for edges in segments:
-        controls.advance(edges)
-        rows = voices.play(controls, edges, start)
-        length = int(edges[-1] - start)
-        for channel in range(len(out)):
-            _deliver(rows, voices.width, length, gains[channel], panned, owner, start, out[channel])
-        if panned.any():
-            _deliver_panned(
-                rows, voices.width, length, controls.pan(len(edges)), mono, panned, edges, gain,
-                owner, start, out,
-            )  # fmt: skip
+        tone = voices.play(edges, start)
+        for outlet, controls in zip(outlets, voices.controls, strict=True):
+            outlet.deliver(tone, voices.width, controls, edges, start, out)
         start = int(edges[-1])
+
+
+class _Outlet:
+    """Brings the lanes of a part to the rows of their patches."""
+
+    def __init__(
+        self, part: Part, owner: NDArray[np.int64], mono: NDArray[np.bool_], channels: int
+    ) -> None:
+        lanes = part.lanes
+        self._column = part.column
+        self._owner = np.ascontiguousarray(owner[lanes.patch])
+        self._mono = np.ascontiguousarray(mono[lanes.patch])
+        mean = lanes.pan.mean(axis=1)
+        self._gains = [np.where(self._mono, mean, lanes.pan[:, k]) for k in range(channels)]
+        self._panned = lanes.panned
+        self._gain = np.zeros(SEGMENT if self._panned.any() else 0, np.float32)
+
+    def deliver(
+        self,
+        tone: NDArray[np.float32],
+        width: int,
+        controls: _Controls,
+        edges: NDArray[np.int64],
+        start: int,
+        out: NDArray[np.float32],
+    ) -> None:
+        """Write a segment; see `play_group` and `_Voices.play`."""
+        rows = tone[self._column :]
+        length = int(edges[-1] - start)
+        for channel, gains in enumerate(self._gains):
+            _deliver(rows, width, length, gains, self._panned, self._owner, start, out[channel])
+        if self._panned.any():
+            _deliver_panned(
+                rows, width, length, controls.pan(len(edges)), self._mono, self._panned, edges,
+                self._gain, self._owner, start, out,
+            )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Program:
+    """How the coefficients of one module come about.
+
+    Attributes:
+        kernel: see `stages.coefficients_of`.
+        u: (lanes, inputs, edges) float64, the module's own inputs.
+        constants: of the module.
+        p: (edges, coefficients, LANES) float32, overwritten.
+        moves: whether something moves an input in some lane.
+    """
+
+    kernel: Callable[..., None]
+    u: NDArray[np.float64]
+    constants: NDArray[np.float64]
+    p: NDArray[np.float32]
+    moves: bool
 
 
 class _Controls:
@@ -281,6 +489,7 @@ class _Controls:
         phases: (blocks, 3 * oscillators, LANES) float32; see `control_program.play_pitches`.
         source: coefficients of the oscillator panel at the edges, and their growth per sample.
         filter: the same of mixer, high-pass, filter and amplifier in the order of the signal.
+        bends: whether filter FM is heard in any lane.
     """
 
     def __init__(
@@ -294,7 +503,7 @@ class _Controls:
     ) -> None:
         chain = lanes.chain
         count = len(lanes.patch)
-        self._lanes, self._moving, self._constants = lanes, moving, constants
+        self._lanes, self._moving = lanes, moving
         self._note_off, self._rate = note_off, rate
         self._begins = True
         self._heard = lanes.heard_envelopes
@@ -313,26 +522,38 @@ class _Controls:
         order = [chain.highpass, chain.filter]
         if chain.highpass.after_filter:
             order.reverse()
-        self._parts: list[tuple[Module, bool, slice]] = []
+        spans = {}
         row = 2  # behind the mixer's feedback and filter FM
         for module in (*order, chain.amplifier):
-            self._parts.append((module, False, slice(row, row + len(module.coefficients))))
+            spans[module] = slice(row, row + len(module.coefficients))
             row += len(module.coefficients)
         width = len(chain.oscillator.coefficients)
-        self._parts.append((chain.oscillator, True, slice(0, width)))
         self.source = np.zeros((2, most, width, LANES), np.float32)
         self.filter = np.zeros((2, most, row, LANES), np.float32)
+        self._programs = [
+            self._program(module, constants, self.filter[0][:, span])
+            for module, span in spans.items()
+        ]
+        self._programs.append(self._program(chain.oscillator, constants, self.source[0]))
+        self._mixer = [chain.index(f"mixer.{name}") for name in ("feedback", "filter_fm")]
+        self._pan = chain.index("mixer.pan")
+        bent = self._mixer[1]
+        self.bends = bool(moving and (self._moved[bent] or lanes.base[:, bent].any()))
 
-    @property
-    def bends(self) -> bool:
-        """Whether filter FM is heard in any lane."""
-        column = self._lanes.chain.index("mixer.filter_fm")
-        return bool(self._moving and (self._moved[column] or self._lanes.base[:, column].any()))
+    def _program(
+        self,
+        module: Module,
+        constants: Mapping[str, NDArray[np.float64]],
+        p: NDArray[np.float32],
+    ) -> _Program:
+        inputs = self._lanes.chain.span(module)
+        moves = self._moving and bool(self._moved[inputs].any())
+        kernel = coefficients_of(module)
+        return _Program(kernel, self._u[:, inputs], constants[module.full_name], p, moves)
 
     def pan(self, edges: int) -> NDArray[np.float64]:
         """(lanes, edges), -1 left, 1 right."""
-        column = self._lanes.chain.index("mixer.pan")
-        return np.ascontiguousarray(self._u[:, column, :edges])
+        return np.ascontiguousarray(self._u[:, self._pan, :edges])
 
     def advance(self, edges: NDArray[np.int64]) -> None:
         """Work out a segment.
@@ -366,83 +587,217 @@ class _Controls:
 
     def _coefficients(self, edges: int) -> None:
         """At the edges of a segment; of modules that nothing moves, once for all segments."""
-        chain = self._lanes.chain
-        for k, name in enumerate(("mixer.feedback", "mixer.filter_fm")):
-            self.filter[0, :edges, k, : len(self._u)] = self._u[:, chain.index(name), :edges].T
-        for module, sounds, span in self._parts:
-            p = (self.source if sounds else self.filter)[0]
-            inputs = chain.span(module)
-            moves = self._moving and bool(self._moved[inputs].any())
-            if moves or self._begins:
-                places = edges if moves else 1
-                coefficients_of(module)(
-                    self._u[:, inputs, :places], self._constants[module.full_name], self._rate,
-                    p[:places, span],
-                )  # fmt: skip
-                if not moves:
-                    p[1:, span] = p[:1, span]
+        for k, place in enumerate(self._mixer):
+            self.filter[0, :edges, k, : len(self._u)] = self._u[:, place, :edges].T
+        for program in self._programs:
+            if program.moves or self._begins:
+                places = edges if program.moves else 1
+                program.kernel(
+                    program.u[:, :, :places], program.constants, self._rate, program.p[:places]
+                )
+                if not program.moves:
+                    program.p[1:] = program.p[:1]
+
+
+class _Rows:
+    """Memory of samples side by side, of so many lanes.
+
+    Attributes:
+        width: lanes in a row, whole vectors.
+        tone: (samples * width,) float32.
+        first: the first oscillator alone, where it is wanted.
+        hiss: noise.
+    """
+
+    def __init__(self, name: str, width: int, longest: int, moving: bool) -> None:
+        self.width = width
+        cells = longest * width
+        self.tone = _scratch(f"{name} tone", cells)
+        self.first = _scratch(f"{name} first", cells if moving else 0)
+        self.hiss = _scratch(f"{name} hiss", cells)
+
+    def put(self, other: _Rows, column: int, length: int, bends: bool) -> None:
+        """Take in some columns from rows of their own."""
+        span = slice(column, column + other.width)
+        names = ("tone", "hiss", "first") if bends else ("tone", "hiss")
+        for name in names:
+            into = getattr(self, name).reshape(-1, self.width)
+            into[:length, span] = getattr(other, name).reshape(-1, other.width)[:length]
+
+
+class _Source(ABC):
+    """The source stage of one part.
+
+    Args:
+        part: of a group.
+        moving: whether anything in the group moves.
+        rows: of the group.
+    """
+
+    def __init__(self, part: Part, moving: bool, rows: _Rows) -> None:
+        lanes = part.lanes
+        self._module = lanes.chain.oscillator
+        self._column = part.column
+        self._moving = moving
+        self._count = len(lanes.patch)
+        self._rows = rows
+        self._noisy = lanes.noisy
+        self._any_noise = bool(self._noisy.any())
+        self._place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
+        pink = self._module.pink(lanes.base[:, lanes.chain.span(self._module)])
+        self._pink = pink.astype(np.int64)
+
+    @abstractmethod
+    def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
+        """Play a segment into the rows of the group.
+
+        Args:
+            controls: of this part and segment.
+            edges: see `_Controls.advance`.
+            start: first sample of the segment.
+            bends: whether the first oscillator alone is wanted too.
+        """
+
+    def _bring_noise(self, rows: _Rows, column: int, start: int, length: int) -> None:
+        """Put white or pink noise where lanes want it."""
+        if self._any_noise:
+            _hiss(
+                noise_tables(), self._pink, self._noisy, self._place, start, length, rows.width,
+                rows.hiss[column:],
+            )  # fmt: skip
+
+
+class _AlongTime(_Source):
+    """Lanes without states: one after the other, each along time."""
+
+    def __init__(self, part: Part, moving: bool, longest: int, rows: _Rows) -> None:
+        super().__init__(part, moving, rows)
+        self._kernel = plain_source_stage(self._module, moving)
+        self._stride = longest + 8
+        self._lines = np.zeros(self._count * self._stride, np.float32)
+        self._firsts = np.zeros(self._count * self._stride if moving else 0, np.float32)
+        self._piece = np.zeros(_TILE, np.float32)
+
+    def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
+        rows, column, length = self._rows, self._column, int(edges[-1] - start)
+        self._bring_noise(rows, column, start, length)
+        self._kernel(
+            self._count, edges, controls.phases, *controls.source, self._noisy,
+            rows.hiss[column:], rows.width, self._lines[8:], self._firsts[8:], self._stride, start,
+        )  # fmt: skip
+        size = self._stride, self._count, length, self._piece, rows.width
+        _sharpen_lines(self._lines, *size, rows.tone[column:])
+        if bends:
+            _sharpen_lines(self._firsts, *size, rows.first[column:])
+
+
+class _SideBySide(_Source):
+    """Lanes that carry states from sample to sample."""
+
+    def __init__(self, part: Part, moving: bool, longest: int, rows: _Rows) -> None:
+        super().__init__(part, moving, rows)
+        self._kernel = source_stage(self._module, moving, part.step == LIGHT)
+        self._lane = np.zeros(self._kernel.ROWS * LANES, np.float32)
+        width = part.columns
+        alone = width == rows.width
+        self._own = rows if alone else _Rows(f"part {part.column}", width, longest, moving)
+        cells = (longest + 8) * width
+        self._dull = _scratch(f"part {part.column} dull", cells)
+        self._dull_first = _scratch(f"part {part.column} dull first", cells if moving else 0)
+
+    def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
+        own, length = self._own, int(edges[-1] - start)
+        width = own.width
+        self._bring_noise(own, 0, start, length)
+        self._kernel.play(
+            self._lane, width, edges, controls.phases, *controls.source, own.hiss,
+            self._dull[8 * width :], self._dull_first[8 * width :] if self._moving else own.first,
+            start,
+        )  # fmt: skip
+        _sharpen(self._dull, width, length, own.tone)
+        if bends:
+            _sharpen(self._dull_first, width, length, own.first)
+        if own is not self._rows:
+            self._rows.put(own, self._column, length, bends)
 
 
 class _Voices:
-    """What moves once a sample: the source stage and the filter stage.
+    """What moves once a sample: the source stages and the filter stage.
 
     Args:
-        lanes: of one group.
-        moving: whether any of them moves.
+        group: that is played.
+        constants: see `play_group`.
+        note_off: likewise.
+        rate: likewise.
+        most: edges of a segment at most.
         longest: samples of a segment at most.
 
     Attributes:
-        width: lanes in a row, 8, 16 or 32; those beyond the group's are silent.
+        width: lanes in a row, whole vectors; those beyond the group's are silent.
+        controls: of each part.
     """
 
-    def __init__(self, lanes: LaneInputs, moving: bool, longest: int) -> None:
-        chain = lanes.chain
-        light = chain.oscillator.light is not None and not lanes.heavy.any()
-        self.width = next(width for width in (8, 16, 32) if len(lanes.patch) <= width)
+    def __init__(
+        self,
+        group: Group,
+        constants: Mapping[str, NDArray[np.float64]],
+        note_off: int,
+        rate: float,
+        most: int,
+        longest: int,
+    ) -> None:
+        chain = group.parts[0].lanes.chain
+        moving = group.moving
+        self.width = group.width
+        self.controls = [
+            _Controls(part.lanes, moving, constants, note_off, rate, most) for part in group.parts
+        ]
         self._moving = moving
-        self._source = source_stage(chain.oscillator, moving, light)
+        self._spans = [
+            slice(part.column, part.column + len(part.lanes.patch)) for part in group.parts
+        ]
+        self._rows = _Rows("group", self.width, longest, moving)
+        self._sources = [
+            (_AlongTime if part.step == PLAIN else _SideBySide)(part, moving, longest, self._rows)
+            for part in group.parts
+        ]
         self._filter = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
-        self._source_lane = np.zeros(self._source.ROWS * LANES, np.float32)
         self._filter_lane = np.zeros(self._filter.ROWS * LANES, np.float32)
-        cells, before = longest * self.width, 8 * self.width
-        self._rows = _scratch("rows", before + cells)
-        self._first_rows = _scratch("first rows", before + (cells if moving else 0))
-        self._tone = _scratch("tone", cells)
-        self._first = _scratch("first", cells if moving else 0)
-        self._hiss = _scratch("hiss", cells)
-        self._tables = noise_tables()
-        self._noisy = lanes.noisy
-        self._place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
-        pink = chain.oscillator.pink(lanes.base[:, chain.span(chain.oscillator)])
-        self._pink = pink.astype(np.int64)
+        self._curves = np.zeros_like(self.controls[0].curves)
+        self._coefficients = np.zeros_like(self.controls[0].filter)
 
-    def play(
-        self, controls: _Controls, edges: NDArray[np.int64], start: int
-    ) -> NDArray[np.float32]:
+    def play(self, edges: NDArray[np.int64], start: int) -> NDArray[np.float32]:
         """Play a segment.
 
         Args:
-            controls: of this segment.
             edges: see `_Controls.advance`.
             start: first sample of the segment.
 
         Returns:
             (samples * width,) float32, the same sample of all lanes side by side.
         """
-        length, width = int(edges[-1] - start), self.width
-        tone, first, hiss = self._tone, self._first, self._hiss
-        if self._noisy.any():
-            _hiss(self._tables, self._pink, self._noisy, self._place, start, length, width, hiss)
-        self._source.play(
-            self._source_lane, width, edges, controls.phases, *controls.source, hiss,
-            self._rows[8 * width :], self._first_rows[8 * width :] if self._moving else first,
-            start,
-        )  # fmt: skip
-        _sharpen(self._rows, width, length, tone)
-        if controls.bends:
-            _sharpen(self._first_rows, width, length, first)
+        rows = self._rows
+        for controls in self.controls:
+            controls.advance(edges)
+        bends = any(controls.bends for controls in self.controls)
+        for source, controls in zip(self._sources, self.controls, strict=True):
+            source.play(controls, edges, start, bends)
+        curves, coefficients = self._gathered(len(edges), start)
         self._filter.play(
-            self._filter_lane, width, edges, controls.curves, *controls.filter, tone, hiss, first,
-            start,
+            self._filter_lane, self.width, edges, curves, *coefficients, rows.tone, rows.hiss,
+            rows.first, start,
         )  # fmt: skip
-        return tone
+        return rows.tone
+
+    def _gathered(self, edges: int, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Envelopes and coefficients of all parts, side by side."""
+        if len(self.controls) == 1:
+            return self.controls[0].curves, self.controls[0].filter
+        fresh = self._moving or start == 0
+        for controls, span in zip(self.controls, self._spans, strict=True):
+            count = span.stop - span.start
+            self._curves[:edges, :, span] = controls.curves[:edges, :, :count]
+            if fresh:
+                places = slice(edges if self._moving else 1)
+                self._coefficients[:, places, :, span] = controls.filter[:, places, :, :count]
+        return self._curves, self._coefficients

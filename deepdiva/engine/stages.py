@@ -24,7 +24,13 @@ from numba.core import event
 
 import deepdiva.compiled_code  # noqa: F401  (finds a place where numba can keep what it compiles)
 from deepdiva.engine.backends.compiled import INLINE
-from deepdiva.engine.compose import coefficients_text, effect_text, filter_text, source_text
+from deepdiva.engine.compose import (
+    coefficients_text,
+    effect_text,
+    filter_text,
+    plain_source_text,
+    source_text,
+)
 from deepdiva.engine.module import Module
 from deepdiva.files import atomic_write
 
@@ -133,6 +139,14 @@ def coefficients_of(module: Module) -> Callable[..., None]:
 def effect(module: Module) -> Callable[..., None]:
     """The compiled `step` of an effect."""
     function: Callable[..., None] = _load(effect_text(module), f"effect_{module.name}").play
+    return function
+
+
+@_once
+def plain_source_stage(module: Module, moving: bool) -> Callable[..., None]:
+    """The compiled source stage of lanes without states; see `compose.plain_source_text`."""
+    title = f"{module.name}_{'moving' if moving else 'static'}_plain"
+    function: Callable[..., None] = _load(plain_source_text(module, moving), title).play
     return function
 
 

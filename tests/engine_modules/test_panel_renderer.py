@@ -60,6 +60,32 @@ def test_a_sound_does_not_depend_on_its_batch():
         assert np.array_equal(PanelRenderer().render(patches[k : k + 1], SHORT, k)[0], whole[k])
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "OSC.Model": 2.0,
+            "OSC.SawShp": 3.0,
+            "OSC.PWShp": 3.0,
+            "OSC.Vol3": 70.0,
+            "OSC.SubShp": 5.0,
+        },
+        {"OSC.Model": 0.0, "OSC.Sync2": 1.0, "OSC.Vol2": 80.0, "OSC.Tune2": 7.0},
+    ],
+    ids=["gated saws", "hard sync"],
+)
+def test_a_patch_alone_sounds_as_among_many(values):
+    """Few lanes once took another way through compiled loops than many, and gates stayed shut."""
+    patch = DIVA.defaults()
+    for name, value in {**values, "HPF.Model": 0.0, "VCF1.Model": 0.0}.items():
+        patch[DIVA.index(name)] = value
+    alone = PanelRenderer().render(patch[None], SHORT)[0]
+    assert np.abs(alone).max() > 0.01
+    for count in (2, 5, 12):
+        many = PanelRenderer().render(np.tile(patch, (count, 1)), SHORT)
+        assert all(np.array_equal(one, alone) for one in many)
+
+
 @pytest.mark.parametrize(("rate", "key"), [(22050, 108), (44100, 60), (96000, 12)])
 def test_random_patches_are_finite_and_bounded(rate, key):
     note = Note(pitch=key, sample_rate=rate, render_seconds=0.3, length_seconds=0.2)

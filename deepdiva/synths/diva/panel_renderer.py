@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.effects import Setting, bus, play_effects
 from deepdiva.engine.module import Confidence
-from deepdiva.engine.player import groups, play_group
+from deepdiva.engine.player import Group, groups, play_group
 from deepdiva.engine.voice_constants import voice_values
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.files import page_aligned
@@ -270,14 +270,15 @@ class PanelRenderer(Renderer):
         plain = np.array([k for k in range(len(patches)) if not _is_phrase(phrases.get(k))])
         if len(plain):
             events = [phrases[k][0] for k in plain] if phrases else None
-            for lanes in self._lane_inputs(
-                patches[plain], note, own[plain], events, chance.rows(plain)
-            ):
+            inputs = list(
+                self._lane_inputs(patches[plain], note, own[plain], events, chance.rows(plain))
+            )
+            for lanes in inputs:
                 lanes.patch = plain[lanes.patch]
-                work += [
-                    partial(self._play_group, *group, settings, gains, note, note_off, out)
-                    for group in groups(lanes)
-                ]
+            work += [
+                partial(self._play_group, group, settings, gains, note, note_off, out)
+                for group in groups(inputs)
+            ]
         for k in np.setdiff1d(np.arange(len(patches)), plain):
             work.append(
                 partial(
@@ -341,9 +342,8 @@ class PanelRenderer(Renderer):
             patches = np.tile(patch, (len(some), 1))
             seeds = np.full(len(some), seed)
             chance = nuisance.rows(np.zeros(len(some), np.int64))
-            for lanes in self._lane_inputs(patches, piece, seeds, some, chance):
-                for group, moving in groups(lanes):
-                    add_events(group, moving, some, self._modules, piece, both[:, 0])
+            for group in groups(self._lane_inputs(patches, piece, seeds, some, chance)):
+                add_events(group, some, self._modules, piece, both[:, 0])
         left, right = both[0, 0], both[1, 0]
         if effects:
             play_effects(effects, self._modules, float(note.sample_rate), left, right)
@@ -356,14 +356,13 @@ class PanelRenderer(Renderer):
             np.multiply(both[:, 0, : note.samples], np.float32(gain), out=out)
 
     def _play_group(
-        self, lanes: LaneInputs, moving: bool, settings: list[tuple[Setting, ...]],
-        gains: list[float], note: Note, note_off: int, out: NDArray[np.float32],
+        self, group: Group, settings: list[tuple[Setting, ...]], gains: list[float], note: Note,
+        note_off: int, out: NDArray[np.float32],
     ) -> None:  # fmt: skip
         """Voices, and behind them the effects and the output knob of the patches that have some.
 
         Args:
-            lanes: whole patches.
-            moving: whether anything moves.
+            group: whole patches.
             settings: effects of every patch of the batch.
             gains: of the output knobs behind effects.
             note: what is played.
@@ -372,15 +371,16 @@ class PanelRenderer(Renderer):
         """
         rate = float(note.sample_rate)
         channels = len(out)
-        members, rows = np.unique(lanes.patch, return_inverse=True)
-        mono = np.array([channels == 1 and not settings[k] for k in lanes.patch])
+        members = group.patches
+        mono = np.array([channels == 1 and not setting for setting in settings])
         if not any(settings[k] for k in members):
-            play_group(
-                lanes, moving, self._modules, note.samples, note_off, rate, lanes.patch, mono, out
-            )
+            owner = np.arange(out.shape[1])
+            play_group(group, self._modules, note.samples, note_off, rate, owner, mono, out)
             return
+        owner = np.zeros(out.shape[1], np.int64)
+        owner[members] = np.arange(len(members))
         both = bus(len(members), note.samples)
-        play_group(lanes, moving, self._modules, note.samples, note_off, rate, rows, mono, both)
+        play_group(group, self._modules, note.samples, note_off, rate, owner, mono, both)
         for row, k in enumerate(members):
             left, right = both[0, row], both[1, row]
             sides = left[: note.samples], right[: note.samples]

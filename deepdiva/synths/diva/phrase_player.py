@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.engine.chain import LaneInputs
-from deepdiva.engine.player import play_group
+from deepdiva.engine.player import Group, play_group
 from deepdiva.note import Note
 from deepdiva.synths.diva.phrase import Event
 
@@ -34,8 +34,7 @@ def alike(events: Sequence[Event]) -> Iterator[list[Event]]:
 
 
 def add_events(
-    lanes: LaneInputs,
-    moving: bool,
+    group: Group,
     events: Sequence[Event],
     constants: Mapping[str, NDArray[np.float64]],
     note: Note,
@@ -44,8 +43,7 @@ def add_events(
     """Play events and add them to a stereo bus where they begin.
 
     Args:
-        lanes: at most `LANES`; `lanes.patch` numbers the events.
-        moving: see `play_group`.
+        group: its patches' numbers are those of the events.
         events: all held as long as the note.
         constants: values of the modules' constants by full name.
         note: how long they are held, and where the bus ends.
@@ -53,9 +51,11 @@ def add_events(
     """
     rate = float(note.sample_rate)
     note_off = max(1, round(note.length_seconds * rate))
-    rest = note_off + _release_samples(lanes, rate)
+    rest = note_off + max(_release_samples(part.lanes, rate) for part in group.parts)
     fade = max(1, round(_FADE_SECONDS * rate))
-    members, rows = np.unique(lanes.patch, return_inverse=True)
+    members = group.patches
+    owner = np.zeros(len(events), np.int64)
+    owner[members] = np.arange(len(members))
     begins = [round(events[member].onset * rate) for member in members]
     taken = [events[member].until * rate for member in members]
     ends = [
@@ -66,8 +66,8 @@ def add_events(
     if longest < 1:
         return
     played = np.zeros((2, len(members), longest), np.float32)
-    mono = np.zeros(len(lanes.patch), bool)
-    play_group(lanes, moving, constants, longest, note_off, rate, rows, mono, played)
+    mono = np.zeros(len(events), bool)
+    play_group(group, constants, longest, note_off, rate, owner, mono, played)
     for row, (begin, end, until) in enumerate(zip(begins, ends, taken, strict=True)):
         piece = played[:, row, : max(0, end)]
         if until < end:

@@ -22,6 +22,8 @@ from deepdiva.engine.dsp.edges import step as edge
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
 _HIGHEST = 0.49
+_NEAR = 1e-4
+"""What a whole number may lack after a division, cycles."""
 _FASTEST_GATE = 0.33
 
 
@@ -68,8 +70,11 @@ def _rest(distance: float) -> float:
 
 
 def _even(count: float, length: float) -> float:
-    """Whether the square that changes every half of `length` counts is high."""
-    place = count / length
+    """Whether the square that changes every half of `length` counts is high.
+
+    Read a quarter of a count later: compilers may divide by way of a reciprocal that is not exact.
+    """
+    place = (count + 0.25) / length
     return 1.0 if place - np.floor(place) < 0.5 else 0.0
 
 
@@ -92,8 +97,8 @@ def _gated_saw(phase: float, increment: float, rate: float, share: float, length
     rise_place = rise * cycle
     fall_place = fall * cycle
     # The saw where the gate opens and where it shuts; of whole numbers, so that none is misread.
-    rise_height = 1.0 - (rise_place - np.floor(rise_place))
-    fall_height = 1.0 - (fall_place - np.floor(fall_place)) - share * cycle
+    rise_height = 1.0 - (rise_place - np.floor(rise_place + _NEAR))
+    fall_height = 1.0 - (fall_place - np.floor(fall_place + _NEAR)) - share * cycle
     number = np.floor(at)
     bare = (number - np.floor(shut)) * _even(number, length) * (1.0 - (phase - np.floor(phase)))
     after = (at - rise) * inverse

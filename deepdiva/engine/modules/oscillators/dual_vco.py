@@ -74,6 +74,22 @@ def _smooth(phase, increment, sine, triangle, saw, pulse, high, bend, tilt):
     return sine * cosine(phase) + triangle * corner + saw * ramp + pulse * gate
 
 
+def plain(x, p, s):
+    phase1, increment1, phase2, increment2, white = x
+    (
+        triangle1, saw1, pulse1, level1, high1, sine2, triangle2, saw2, pulse2, high2,
+        _, _, noise, unit, bend, tilt,
+    ) = p  # fmt: skip
+    first = _fade(increment1) * _smooth(
+        phase1, increment1, 0.0, triangle1, saw1, pulse1, high1, bend, tilt
+    )
+    step2 = min(_HIGHEST, increment2)
+    second = _fade(step2) * _smooth(
+        phase2, step2, sine2, triangle2, saw2, pulse2, high2, bend, tilt
+    )
+    return (level1 * first + second, noise * white, unit * first), s
+
+
 def light(x, p, s):
     phase1, increment1, phase2, increment2, white = x
     (
@@ -204,6 +220,8 @@ MODULE = Module(
     step=step,
     light=light,
     heavy=("sync",),
+    plain=plain,
+    linked=("fm",),
     noisy=noisy,
     oscillators=2,
 )

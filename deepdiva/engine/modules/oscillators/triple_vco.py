@@ -93,6 +93,23 @@ def _wave(phase, increment, to_saw, to_triangle, to_pulse, high):
     return _fade(increment) * (to_saw * saw + to_triangle * triangle + to_pulse * pulse)
 
 
+def plain(x, p, s):
+    phase1, increment1, phase2, increment2, phase3, increment3, white = x
+    (
+        level1, level2, level3, noise, _,
+        saw1, triangle1, pulse1, high1,
+        saw2, triangle2, pulse2, high2,
+        saw3, triangle3, pulse3, high3,
+        _, _,
+    ) = p  # fmt: skip
+    step2 = min(_HIGHEST, increment2)
+    step3 = min(_HIGHEST, increment3)
+    first = _wave(phase1, increment1, saw1, triangle1, pulse1, high1)
+    second = _wave(phase2, step2, saw2, triangle2, pulse2, high2)
+    third = _wave(phase3, step3, saw3, triangle3, pulse3, high3)
+    return (level1 * first + level2 * second + level3 * third, noise * white, first), s
+
+
 def light(x, p, s):
     phase1, increment1, phase2, increment2, phase3, increment3, white = x
     (
@@ -256,6 +273,8 @@ MODULE = Module(
     confidence=Confidence.HIGH,
     light=light,
     heavy=("sync2", "sync3"),
+    plain=plain,
+    linked=("fm",),
     noisy=noisy,
     pink=pink,
     oscillators=3,
