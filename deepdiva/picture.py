@@ -38,6 +38,8 @@ _COLUMNS = 400
 _ROWS_PER_OCTAVE = 36
 _ENVELOPE_FLOOR_DB = -80.0
 _DIFFERENCE_DB = 30.0
+_COMPARED_DB = 60.0
+_LOWEST_NOTE_HZ = 32.0
 _TITLE_CHARACTERS = 100
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
@@ -50,6 +52,7 @@ def match_picture(
     *,
     title: str = "",
     distance: float | None = None,
+    about: str = "",
     force: bool = False,
 ) -> None:
     """Draw a target beside its match: spectrograms, their difference, mean spectra, envelopes.
@@ -63,13 +66,14 @@ def match_picture(
         sample_rate: of both, samples per second.
         title: what the picture is about, the sound's name say.
         distance: of the match, shown beside the title.
+        about: what else is known of the match, shown below the title: grade, key, models.
         force: overwrite an existing file.
 
     Raises:
         FileExistsAlreadyError: the file exists, without `force`.
         MissingFileError: its folder does not exist.
     """
-    figure = match_figure(target, match, sample_rate, title=title, distance=distance)
+    figure = match_figure(target, match, sample_rate, title=title, distance=distance, about=about)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     atomic_write(path, buffer.getvalue(), force=force)
@@ -82,6 +86,7 @@ def match_figure(
     *,
     title: str = "",
     distance: float | None = None,
+    about: str = "",
 ) -> Figure:
     """The figure that `match_picture` saves."""
     from matplotlib.figure import Figure
@@ -90,6 +95,8 @@ def match_figure(
     heading = printable(title)
     if distance is not None:
         heading = f"{heading} — distance {distance:.3f}".lstrip(" —")
+    if about:
+        heading = f"{heading}\n{printable(about)}"
     figure.suptitle(heading, fontsize=16, parse_math=False)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.2, 1.0], hspace=0.04)[
         :, 0
@@ -161,12 +168,8 @@ def _draw_spectrograms(
     draw_spectrogram(left, target, sample_rate, ceiling_db=ceiling_db)
     image = draw_spectrogram(right, match, sample_rate, ceiling_db=ceiling_db)
     figure.colorbar(image, cax=bar, label="dBFS")
-    lowest = ceiling_db - RANGE_DB
-    wanted = np.maximum(_levels_db(target, sample_rate), lowest)
-    got = np.maximum(_levels_db(match, sample_rate), lowest)
-    columns = min(wanted.shape[1], got.shape[1])
     samples = min(target.size, match.size)
-    gap = got[:, :columns] - wanted[:, :columns]
+    gap = _gap_db(target[:samples], match[:samples], sample_rate, ceiling_db - _COMPARED_DB)
     image = _draw_cells(
         difference, gap, samples, sample_rate, "RdBu_r", -_DIFFERENCE_DB, _DIFFERENCE_DB
     )
@@ -175,6 +178,22 @@ def _draw_spectrograms(
         axis.set_title(title, loc="left")
     right.set_ylabel("")
     difference.set_ylabel("")
+
+
+def _gap_db(
+    target: NDArray[np.float32], match: NDArray[np.float32], sample_rate: int, lowest: float
+) -> NDArray[np.float64]:
+    """Match minus target, dB, shape (rows, columns).
+
+    What lies below `lowest` dBFS counts as that. Where the target has faded both count as equal:
+    how a preview ends is no property of the match.
+    """
+    wanted = np.maximum(_levels_db(target, sample_rate), lowest)
+    got = np.maximum(_levels_db(match, sample_rate), lowest)
+    gap = got - wanted
+    sounding = np.flatnonzero(wanted.max(axis=0) > lowest)
+    gap[:, int(sounding[-1]) + 1 if len(sounding) else 0 :] = 0.0
+    return gap
 
 
 def _draw_spectra(
@@ -199,20 +218,46 @@ def _draw_spectra(
 def _draw_envelopes(
     axis: Axes, target: NDArray[np.float32], match: NDArray[np.float32], sample_rate: int
 ) -> None:
-    """Levels over time, RMS of pieces of 10 ms or a 400th of the sound."""
+    """Levels over time, RMS under a Hann window in which the lowest notes do not ripple."""
     for sound, style in ((target, _TARGET_LINE), (match, _MATCH_LINE)):
-        piece = max(1, sample_rate // 100, sound.size // _COLUMNS)
-        count = -(-sound.size // piece)
-        padded = np.pad(sound.astype(np.float64), (0, count * piece - sound.size))
-        power = np.square(padded).reshape(count, piece).mean(axis=1)
-        seconds = (np.arange(count) + 0.5) * piece / sample_rate
-        levels = np.maximum(10.0 * np.log10(power + 1e-20), _ENVELOPE_FLOOR_DB)
-        axis.plot(seconds, levels, **style)
+        seconds, levels = envelope_db(sound, sample_rate)
+        axis.plot(seconds, np.maximum(levels, _ENVELOPE_FLOOR_DB), **style)
     axis.set_xlim(0.0, max(target.size, match.size) / sample_rate)
     axis.set_ylim(_ENVELOPE_FLOOR_DB, max(0.0, axis.get_ylim()[1]))
     axis.set_xlabel("seconds")
     axis.set_ylabel("dBFS, RMS")
     _dress(axis, "Envelopes")
+
+
+def envelope_db(
+    sound: NDArray[np.float32], sample_rate: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Level over time, as an ear follows it.
+
+    The window is a Hann window of two periods of the lowest note, 32 Hz, which has zeros at that
+    and all its harmonics; of sounds shorter than half a second it is an eighth.
+
+    Args:
+        sound: shape (samples,).
+        sample_rate: samples per second.
+
+    Returns:
+        Seconds and dBFS, both of shape (at most `_COLUMNS` + 1,).
+    """
+    longest = min(2.0 / _LOWEST_NOTE_HZ, sound.size / sample_rate / 8.0)
+    size = max(1, round(longest * sample_rate))
+    window = np.hanning(size + 2)[1:-1]
+    squares = np.square(sound.astype(np.float64))
+    step = max(1, sound.size // _COLUMNS)
+    # What of the window lies within the sound counts.
+    padded = np.pad(squares, size // 2)
+    covered = np.pad(np.ones(sound.size), size // 2)
+    starts = np.arange(0, sound.size, step)
+    starts = starts[starts + size <= padded.size]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts]
+    weights = np.lib.stride_tricks.sliding_window_view(covered, size)[starts] @ window
+    levels = 10.0 * np.log10(frames @ window / np.maximum(weights, 1e-9) + 1e-20)
+    return starts / sample_rate, np.asarray(levels)
 
 
 def _ceiling_db(target: NDArray[np.float32], match: NDArray[np.float32], sample_rate: int) -> float:

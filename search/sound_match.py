@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from deepdiva.grade import Grade
 from deepdiva.names import printable
 from deepdiva.note import Note
 from deepdiva.patch_writer import PatchWriter
+from deepdiva.preview import preview_of
 from deepdiva.renderer import Renderer
 from deepdiva.search.fidelity import Sketch, start_from
 from deepdiva.search.grading import Circumstances, graded
@@ -42,6 +44,7 @@ from deepdiva.search.refine_settings import RefineSettings
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.state_files import KINDS
+from deepdiva.synths import synthesizer_of
 from deepdiva.units import key_name
 
 BEST_PATCH_SECONDS = 1.0
@@ -50,6 +53,9 @@ BEST_PATCH_SECONDS = 1.0
 LOCK_NAME = ".refine.lock"
 """Empty file in the run folder that a search locks. It stays there, for the next one."""
 
+
+BOTH_SUFFIX = ".ab.wav"
+"""Of files that hold the target and its match."""
 
 STAGING = "staged"
 """Folder in the run folder in which results are made."""
@@ -69,6 +75,7 @@ class Outputs:
         preview: `NAME.wav`, what the preset sounds like.
         picture: `NAME.png`, target and match.
         run: `NAME.run`, a folder with the record of the search and the best preset so far.
+        both: `NAME.ab.wav`, the target and the preview one after the other.
         values: `NAME.json`, the values of the parameters where the preset is no text.
     """
 
@@ -76,6 +83,7 @@ class Outputs:
     preview: Path
     picture: Path
     run: Path
+    both: Path
     values: Path | None = None
 
     @classmethod
@@ -90,6 +98,7 @@ class Outputs:
             preview=named(".wav"),
             picture=named(".png"),
             run=named(RUN_SUFFIX),
+            both=named(BOTH_SUFFIX),
             values=named(writer.values_suffix) if writer.values_suffix else None,
         )
 
@@ -143,7 +152,7 @@ class Outputs:
     @property
     def files(self) -> tuple[Path, ...]:
         """All results outside the run folder."""
-        files = (self.preset, self.values, self.preview, self.picture)
+        files = (self.preset, self.values, self.preview, self.both, self.picture)
         return tuple(path for path in files if path is not None)
 
     def write(self, make: Callable[[Path], object], *paths: Path, force: bool) -> None:
@@ -249,11 +258,24 @@ class Match:
         task: what was asked for.
         result: of the search.
         alternatives: presets of other matches that would do as well, in the run folder.
+        quieter_db: by how much the preview is quieter than the preset, which would clip.
     """
 
     task: Task
     result: RefineResult
     alternatives: tuple[Path, ...]
+    quieter_db: float = 0.0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know of the match, one sentence each."""
+        if self.quieter_db < 0.05:
+            return self.result.remarks
+        loud = f"{self.quieter_db:.1f} dB"
+        return (
+            *self.result.remarks,
+            f"The preset plays {loud} above full scale; its preview is that much softer.",
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -467,6 +489,18 @@ def _description(task: Task, renderer: Renderer, start: Start | None) -> dict[st
     }
 
 
+def _write_sound(sound: NDArray[np.float32], sample_rate: int, path: Path) -> None:
+    write_wav(path, sound, sample_rate, force=True)
+
+
+def _about(task: Task, result: RefineResult) -> str:
+    """Grade, key and models of a match."""
+    structure = synthesizer_of(task.space.table).structure
+    models = "" if structure is None else structure.chain_label(result.patch)
+    grade = None if result.grade is None else result.grade.name
+    return " — ".join(part for part in (grade, task.key, models) if part)
+
+
 def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
     """Write all results, the preset first.
 
@@ -493,11 +527,10 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
         *filter(None, (outputs.preset, outputs.values)),
         force=force,
     )
-    outputs.write(
-        lambda path: write_wav(path, result.preview, task.note.sample_rate, force=True),
-        outputs.preview,
-        force=force,
-    )
+    rate = task.note.sample_rate
+    preview = preview_of(result.preview, task.target.audio, rate)
+    for sound, place in ((preview.sound, outputs.preview), (preview.both, outputs.both)):
+        outputs.write(partial(_write_sound, sound, rate), place, force=force)
     outputs.write(
         lambda path: match_picture(
             path,
@@ -506,6 +539,7 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
             task.note.sample_rate,
             title=name,
             distance=result.preview_distance,
+            about=_about(task, result),
             force=True,
         ),
         outputs.picture,
@@ -536,7 +570,7 @@ def write_match(task: Task, result: RefineResult, *, force: bool) -> Match:
             for file, answer in zip(files, result.answers, strict=True)
         ]
         atomic_write(outputs.run / "answers.json", json.dumps(told, indent=1).encode(), force=True)
-    return Match(task, result, tuple(alternatives))
+    return Match(task, result, tuple(alternatives), preview.quieter_db)
 
 
 def _others(result: RefineResult, name: str) -> list[tuple[NDArray[np.float64], str]]:

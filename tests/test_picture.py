@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from deepdiva.errors import FileExistsAlreadyError
 from deepdiva.picture import (
     draw_spectrogram,
+    envelope_db,
     loudest_db,
     match_figure,
     match_picture,
@@ -107,3 +108,25 @@ def test_titles():
     assert printable("Cello №5 \n höher") == "Cello №5 höher"
     assert printable("音") == "□"
     assert len(printable("name" * 100)) <= 100
+
+
+def test_a_low_note_has_an_even_envelope_and_an_attack_is_seen():
+    low = np.concatenate([np.zeros(RATE // 2, np.float32), tone(32.7, 1.5)])
+    seconds, levels = envelope_db(low, RATE)
+    held = levels[(seconds > 0.7) & (seconds < 1.8)]
+    assert np.ptp(held) < 0.5
+    assert held.mean() == pytest.approx(20 * np.log10(0.5) - 3.01, abs=0.1)
+    rise = seconds[np.argmax(levels > held.mean() - 3.0)]
+    assert rise == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_difference_shows_nothing_where_the_target_has_faded():
+    target = np.concatenate([tone(440.0), np.zeros(RATE, np.float32)])
+    figure = match_figure(target, tone(440.0, 2.0), RATE)
+    gap = figure.subfigs[0].axes[3].collections[0].get_array()
+    assert not gap[:, int(0.55 * gap.shape[1]) :].any()
+
+
+def test_grade_key_and_models_stand_below_the_title():
+    figure = match_figure(tone(440.0), tone(440.0), RATE, title="a", about="good, key 69")
+    assert figure.get_suptitle() == "a\ngood, key 69"

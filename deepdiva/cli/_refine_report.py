@@ -136,7 +136,7 @@ def line(match: Match) -> str:
         for reason, count in result.failures.items()
     ]
     said += [] if result.grade is None or not result.grade.reason else [result.grade.sentence]
-    said += result.remarks
+    said += match.remarks
     more = "".join(f"\n  {sentence}" for sentence in said)
     return (
         f"{task.target.source} -> {task.outputs.preset}: {grade}{task.key}\n"
@@ -184,6 +184,7 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "sound": task.target.source,
         "preset": task.outputs.preset,
         "preview": task.outputs.preview,
+        "both": task.outputs.both,
         "picture": task.outputs.picture,
         "values": task.outputs.values,
         "run": task.outputs.run,
@@ -198,7 +199,7 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 3),
         "end": result.end,
-        "report": [*task.remarks, *result.remarks],
+        "report": [*task.remarks, *match.remarks],
         "explanation": None if result.explanation is None else result.explanation.to_dict(),
         "alternatives": list(match.alternatives),
         "parameters": {name: result.patch[table.index(name)] for name in task.space.names},

@@ -54,7 +54,9 @@ def outputs_in(folder):
     run = folder / "bass.run"
     run.mkdir()
     (run / "run.json").write_text("{}")
-    return Outputs(folder / "bass.h2p", folder / "bass.wav", folder / "bass.png", run)
+    return Outputs(
+        folder / "bass.h2p", folder / "bass.wav", folder / "bass.png", run, folder / "bass.ab.wav"
+    )
 
 
 def write(outputs, text, force=False):
