@@ -56,7 +56,7 @@ def test_what_is_public_stays():
         *("predict", "plugin", "keep_tuning", "seed", "jobs", "on_progress"),
     ]
     assert signature(deepdiva.predict) == [
-        *("sound", "model_file", "candidates", "pitch", "base", "lock"),
+        *("sound", "model_file", "space", "candidates", "pitch", "base", "lock"),
         *("plugin", "keep_tuning", "device", "seed", "jobs"),
     ]
     assert signature(deepdiva.MatchResult.save) == ["self", "folder", "force"]

@@ -44,7 +44,8 @@ def note_of(number: int) -> Note:
 def to_csv(sounds: Sequence[PlannedSound]) -> str:
     """The list: name, note, seed, and the parameters that any patch moves, in units."""
     patches = np.array([sound.patch for sound in sounds])
-    columns = np.flatnonzero((patches != DIVA.defaults()).any(axis=0))
+    defaults = DIVA.defaults()
+    columns = np.flatnonzero((patches != defaults).any(axis=0))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_LEADING, *(DIVA[int(column)].name for column in columns)])
