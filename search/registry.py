@@ -58,6 +58,17 @@ def _mixed_de(
     return MixedDifferentialEvolution(start, population, rng)
 
 
+def _catcma(
+    start: Start,
+    evaluations: int,  # noqa: ARG001
+    population: int,
+    rng: np.random.Generator,
+) -> Strategy:
+    from deepdiva.search.catcma import CatCma
+
+    return CatCma(start, population, rng)
+
+
 def _averaged(target: NDArray[np.float32], sample_rate: int) -> Distance:
     from deepdiva.distance import AVERAGED, AveragedDistance
 
@@ -102,6 +113,7 @@ def _full(target: NDArray[np.float32], sample_rate: int) -> Distance:
 
 OPTIMIZERS: dict[str, OptimizerKind] = {
     "MixedDE": OptimizerKind("this project's differential evolution alone", _mixed_de),
+    "CatCMAwM": OptimizerKind("of the package cmaes: CMA-ES with classes", _catcma),
 }
 """Optimizers beside `auto` and Nevergrad's, by the name that a user types in any case."""
 

@@ -25,6 +25,7 @@ ALLOWED = {
 }
 # Plug-in hosts, and whatever takes a tenth of a second or more to import.
 HEAVY = {
+    "cmaes",
     "dask",
     "dawdreamer",
     "distributed",

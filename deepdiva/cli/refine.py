@@ -107,7 +107,8 @@ search_options = gathered(
             metavar="NAME",
             help="auto, "
             + "".join(f"{name} ({kind.description}), " for name, kind in OPTIMIZERS.items())
-            + "or any optimizer of Nevergrad: CMA, DE, TwoPointsDE, PSO, NGOpt ...",
+            + "or any optimizer of Nevergrad: CMA (of 1.0.12 diagonal and elitist), OldCMA (the "
+            "full one), DE, TwoPointsDE, PSO, NGOpt ...",
         ),
         "target_distance": click.option(
             "--target-distance",

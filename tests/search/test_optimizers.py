@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdiva.errors import InvalidValueError, UnknownNameError
+from deepdiva.search.catcma import CatCma
 from deepdiva.search.encoding import ClassScores
 from deepdiva.search.optimizers import NevergradSearch, optimizer_name, optimizer_names
 from deepdiva.search.start import Start
@@ -97,3 +98,17 @@ def test_unknown_names_bring_similar_ones(typed, hint):
 def test_an_optimizer_whose_library_is_missing_is_a_clear_error():
     with pytest.raises(InvalidValueError, match=r"(?s)BOBYQA failed here: .*Choose another"):
         run("BOBYQA", 20)
+
+
+def test_catcma_finds_values_and_classes_and_stops():
+    search = CatCma(UNIFORM, 64, np.random.default_rng(3))
+    best = np.inf
+    for _ in range(100):
+        if search.done:
+            break
+        batch = search.ask()
+        assert ((batch >= 0.0) & (batch <= 1.0)).all()
+        told = distance(batch)
+        search.tell(batch, told)
+        best = min(best, told.min())
+    assert best < 1e-3
