@@ -98,6 +98,7 @@ class SearchLoop:
         best: the best match so far, shape (dimensions,); None before the first.
         failures: candidates that could not be played, counted by reason.
         interrupted: Ctrl-C ended it.
+        rendering: seconds in which candidates were rendered and scored, without those recalled.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class SearchLoop:
         self.best: NDArray[np.float64] | None = None
         self.failures: Counter[str] = Counter()
         self.interrupted = False
+        self.rendering = 0.0
         self._full = math.inf
         self._gain: float | None = None
         self._evaluator = evaluator
@@ -273,7 +275,9 @@ class SearchLoop:
             scores, self.budget.seconds = recalled
             self._began = time.monotonic() - self.budget.seconds
         else:
+            began = time.monotonic()
             scores = render()
+            self.rendering += time.monotonic() - began
             self.budget.seconds = time.monotonic() - self._began
             if self._journal:
                 self._journal.record(rows, scores, self.budget.seconds)

@@ -68,6 +68,7 @@ class RefineResult:
         grade: how good it is, in a word; None where nobody has graded it.
         answers: of a search over a whole panel, the match and others, distinct by their chains;
             empty elsewhere.
+        rendering: how much of `seconds` went into rendering and scoring candidates.
     """
 
     patch: NDArray[np.float64]
@@ -86,6 +87,7 @@ class RefineResult:
     history: History
     grade: Grade | None = None
     answers: tuple[Answer, ...] = ()
+    rendering: float = 0.0
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -220,6 +222,7 @@ def refine(
             end="interrupted" if loop.interrupted else end,
             history=loop.history,
             answers=answers,
+            rendering=loop.rendering,
         )
 
 

@@ -410,6 +410,11 @@ class MatchResult:
     details: RefineResult = field(repr=False)
     _task: Task = field(repr=False)
 
+    @property
+    def target(self) -> NDArray[np.float32]:
+        """The recording as it was matched, shape (samples,)."""
+        return self._task.target.audio
+
     def save(self, folder: Path | str, *, force: bool = False) -> Outputs:
         """Write what `deepdiva refine` writes, named after the recording.
 
