@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deepdiva.search.sound_match import Match, Part
 
 _LEAST_DOUBLINGS = 2.0  # above chance, of what fills a bar
+_SHORT_TABLE = 14  # rows that are shown whatever they matter
 
 
 class Bar:
@@ -71,7 +72,10 @@ class Bar:
 
 
 def show(match: Match) -> None:
-    """What the match rests on, as a table on stdout, 80 columns wide at most."""
+    """What the match rests on, as a table on stdout, 80 columns wide at most.
+
+    Of many parameters only those are shown that the sound tells.
+    """
     from deepdiva.cli._tables import echo, results_console
     from deepdiva.cli._values import bar, range_text, value_text
     from deepdiva.synths import synthesizer_of
@@ -86,7 +90,10 @@ def show(match: Match) -> None:
         task.note.pitch,
     )
     table = plain_table("parameter", "value", "sounds the same", "matters")
-    for role, share in zip(explanation.roles, _importances(explanation), strict=True):
+    rows = list(zip(explanation.roles, _importances(explanation), strict=True))
+    told = [(role, share) for role, share in rows if share > 0.0]
+    hidden = len(rows) - len(told) if len(rows) > _SHORT_TABLE else 0
+    for role, share in told if hidden else rows:
         parameter = task.space.table[role.name]
         same = ""
         if parameter.is_class:
@@ -100,6 +107,11 @@ def show(match: Match) -> None:
             bar(share, screen.encoding),
         )
     screen.print(table)
+    if hidden:
+        echo(
+            f"{counted(hidden, 'more value')} could be otherwise without being heard: see "
+            f"{task.outputs.run / 'explanation.json'}."
+        )
     if match.alternatives:
         first, *others = match.alternatives
         names = ", ".join([str(first), *(path.name for path in others)])

@@ -102,6 +102,16 @@ def test_the_table_says_what_matters_and_what_would_do(match, capsys):
     assert other.endswith("alternative-1.h2p")
 
 
+def test_of_many_values_those_that_nobody_hears_are_counted(match, capsys):
+    explanation = match.result.explanation
+    roles = explanation.roles + 12 * (explanation.roles[1],)
+    longer = replace(match.result, explanation=replace(explanation, roles=roles))
+    show(replace(match, result=longer))
+    *table, hidden, _ = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in table[1:]] == ["VCF1.Freq", "OSC.Wave1", "OSC.Vol1"]
+    assert hidden.startswith("14 more values could be otherwise without being heard: see ")
+
+
 def test_bars_are_of_signs_where_there_are_no_blocks():
     assert [bar(share, "utf-8") for share in (0.0, 0.01, 0.5, 1.0)] == ["", "█", "████", "█" * 8]
     assert bar(1.0, "cp1252") == "#" * 8
@@ -155,7 +165,7 @@ def test_one_sound_is_explained_and_many_are_one_line_each(sound, tmp_path):
     stored = json.loads((tmp_path / "one" / "bass.run" / "explanation.json").read_text())
     assert [entry["name"] for entry in stored["parameters"]] == list(SPACE.names)
     (tmp_path / "lead.wav").write_bytes(sound.read_bytes())
-    arguments.insert(2, str(tmp_path / "lead.wav"))
+    arguments.insert(3, str(tmp_path / "lead.wav"))
     many = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "two")])
     assert many.exit_code == 0, many.output
     assert many.stdout.count(" -> ") == 2
