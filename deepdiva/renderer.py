@@ -51,6 +51,11 @@ class RendererInfo:
     takes_realizations: bool = False
     stereo: bool = False
 
+    @property
+    def laws(self) -> str:
+        """The version without the digest of constants: networks hear all constants in training."""
+        return self.version.partition("+")[0]
+
     def to_dict(self) -> dict[str, str]:
         """Whatever the sounds depend on, ready for JSON."""
         about = {"name": self.name, "version": self.version}

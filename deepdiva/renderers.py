@@ -88,6 +88,7 @@ def make_renderer(
     state: Path | str | None = None,
     quality: DivaQuality | None = None,
     performance: Performance = AT_REST,
+    constants: Path | str | None = None,
 ) -> Renderer:
     """Make the renderer of a name.
 
@@ -102,6 +103,8 @@ def make_renderer(
             the defaults of the table, and whatever in it is no parameter is kept.
         quality: of Diva itself; None for the defaults.
         performance: how the notes are played.
+        constants: of the embedded engine: a file of `deepdiva calibrate`, or `builtin`; None for
+            the user's own where there are some.
 
     Raises:
         InvalidValueError: an unknown name, options that do not go together, or a performance
@@ -117,7 +120,7 @@ def make_renderer(
             f"wheels and tuning, or say --renderer {able}."
         )
     if not kind.plays_plugins:
-        return _without_plugin(kind, plugin, preset, state, performance)
+        return _without_plugin(kind, plugin, preset, state, performance, constants)
     return make_plugin_renderer(
         kind, plugin, workers=workers, mode=mode, preset=preset, state=state, quality=quality
     )
@@ -164,6 +167,7 @@ def _without_plugin(
     preset: Preset | None,
     state: Path | str | None,
     performance: Performance,
+    constants: Path | str | None,
 ) -> Renderer:
     if plugin is not None:
         raise InvalidValueError(
@@ -174,7 +178,12 @@ def _without_plugin(
         raise InvalidValueError(
             f"{state} is no preset of Diva: name the plug-in that it belongs to by --plugin."
         )
-    given = {"performance": performance} if kind.performs else {}
+    from deepdiva.synths.diva.own_constants import chosen_constants
+
+    own = chosen_constants(constants)
+    given: dict[str, Any] = {"performance": performance} if kind.performs else {}
+    if own is not None and own.values:
+        given["constants"] = own.values
     renderer: Renderer = kind.load().of_preset(preset, **given)
     return renderer
 

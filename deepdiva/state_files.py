@@ -604,6 +604,49 @@ KINDS: dict[str, StateFile] = {
         "get or make the set again.",
         {"format": "deepdiva-testset", "format_version": 1},
     ),
+    "constants": StateFile(
+        "constants of the engine",
+        record(
+            {
+                "format": text(),
+                "format_version": COUNT,
+                "engine": text(),
+                "plugin": table(text()),
+                "plan_sha256": SHA256,
+                "sounds_sha256": SHA256,
+                "constants": table(number()),
+                "modules": table(table()),
+                "checks": table(number()),
+            }
+        ),
+        "calibrate again, or say --constants builtin.",
+        {"format": "deepdiva-constants", "format_version": 1},
+    ),
+    "probes": StateFile(
+        "sounds of probes",
+        record(
+            {
+                "format": text(),
+                "format_version": COUNT,
+                "plugin": table(text()),
+                "probes": table(
+                    record(
+                        {},
+                        {
+                            "plays": SHA256,
+                            "sha256": SHA256,
+                            "gain": number(0),
+                            "failed": text(),
+                        },
+                    ),
+                    keys="[a-z0-9-]+",
+                ),
+            },
+            {"floor_db": number(0)},
+        ),
+        "remove the folder, and calibrate again.",
+        {"format": "deepdiva-probes", "format_version": 1},
+    ),
     "scaler": StateFile(
         "a scaler",
         record(

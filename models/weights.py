@@ -80,8 +80,8 @@ class WeightsHeader:
         Raises:
             InvalidValueError: another renderer or another version of it.
         """
-        made_for = (self.engine["name"], self.engine["version"])
-        if made_for != (info.name, info.version):
+        made_for = (self.engine["name"], self.engine["version"].partition("+")[0])
+        if made_for != (info.name, info.laws):
             raise InvalidValueError(
                 f"{source} was trained on the sounds of {' '.join(made_for)}, and this is "
                 f"{info.name} {info.version}: its answers would not fit. Train again "

@@ -221,9 +221,18 @@ space_options = gathered(
 """Options for the free parameters; the command gets `space: SpaceChoice`."""
 
 
+def _renderer_choice(**given: Any) -> RendererChoice:
+    """The choice; where the engine plays with the user's own constants, that is said."""
+    choice = RendererChoice(**given)
+    sentence = choice.own_constants()
+    if sentence:
+        say(console(), sentence)
+    return choice
+
+
 renderer_options = gathered(
     "renderer",
-    RendererChoice,
+    _renderer_choice,
     {
         "name": click.option(
             "--renderer",
@@ -256,6 +265,12 @@ renderer_options = gathered(
             "--diva-multicore",
             is_flag=True,
             help="Of Diva itself: spread each instance over cores.",
+        ),
+        "constants": click.option(
+            "--constants",
+            metavar="FILE",
+            help="Constants of the embedded engine, as `deepdiva calibrate` finds them, or "
+            "`builtin`.  [default: those of your own plug-in where it was calibrated]",
         ),
     },
 )

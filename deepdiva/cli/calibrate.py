@@ -1,4 +1,4 @@
-"""`deepdiva calibrate`: the engine's constants, and fitting them to sounds of the real Diva."""
+"""`deepdiva calibrate`: the engine learns from the plug-in that the user has."""
 
 from __future__ import annotations
 
@@ -8,21 +8,164 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepdiva.cli._common import json_option, print_json
+from deepdiva.cli._common import (
+    console,
+    force_option,
+    jobs_option,
+    json_option,
+    listener,
+    print_json,
+    renderer_options,
+    say,
+)
 from deepdiva.cli._tables import echo, results_console, table_of
+from deepdiva.pipeline.options import RendererChoice
 
 if TYPE_CHECKING:
     from deepdiva.calibration import KnownSounds
+    from deepdiva.calibration.own import Calibration
+    from deepdiva.pipeline.own_plugin import OwnPlugin
 
 
-@click.group("calibrate")
-def command() -> None:
-    """List the engine's constants, or fit them to sounds of Diva whose parameters are all known.
+@click.group("calibrate", invoke_without_command=True)
+@renderer_options
+@click.option(
+    "--modules",
+    default="",
+    metavar="NAMES",
+    help="Modules to fit, such as 'ladder chorus'.  [default: all]",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0.0, min_open=True),
+    metavar="N",
+    help="Minutes that the plug-in may play; the most telling probes come first.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="ARCHIVE",
+    help="Fit to an archive of what a plug-in played; no plug-in is needed.",
+)
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="ARCHIVE",
+    help="Pack probes and sounds into a ZIP archive that can be given to others.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where sounds are kept.  [default: in your settings]",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the constants go.  [default: your settings; the engine then uses them]",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PNG",
+    help="Picture of each module, before and after.  [default: beside the sounds]",
+)
+@jobs_option
+@force_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, renderer: RendererChoice, modules: str, minutes: float | None,
+    source: Path | None, export: Path | None, folder: Path | None, output: Path | None,
+    picture: Path | None, jobs: int | None, force: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Fit the engine's constants to your own Diva, module by module.
 
-    SOUNDS is a folder with recordings and `parameters.csv`, whose column `wav` names them and whose
-    other columns hold Diva's parameters in units. They were played with oscillators that are reset
-    and detune pots at 0.
+    The plug-in of --plugin, or Diva from the usual folders, plays probe patches in fresh instances;
+    the engine is fitted to them, and each fit is judged by probes that it did not know. A module
+    that no constants bring nearer keeps the engine's own. Killed, the same command goes on.
+
+    The commands below list constants, or fit them to SOUNDS, a folder with recordings and
+    `parameters.csv`, whose column `wav` names them and whose other columns hold Diva's parameters
+    in units. They were played with oscillators that are reset and detune pots at 0.
     """
+    if context.invoked_subcommand is not None:
+        return
+    from deepdiva.pipeline.own_plugin import OwnPlugin
+    from deepdiva.workers import worker_count
+
+    words = tuple(modules.replace(",", " ").split())
+    own = OwnPlugin(renderer, source, words, minutes, folder, jobs or worker_count())
+    _calibrate(own, export, output, picture, force=force, as_json=as_json)
+
+
+def _calibrate(
+    own: OwnPlugin, export: Path | None, output: Path | None, picture: Path | None,
+    *, force: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Play, fit, write and show."""
+    from rich.progress import Progress
+
+    from deepdiva.calibration.own_picture import draw
+    from deepdiva.calibration.recorded import pack
+    from deepdiva.files import check_target
+    from deepdiva.pipeline.own_plugin import fitted
+    from deepdiva.synths.diva.own_constants import user_file
+    from deepdiva.synths.diva.probes import chosen
+
+    target = output or user_file()
+    for path, given in ((target, output is not None), (export, True), (picture, True)):
+        if path is not None and given:
+            check_target(path, force)
+    modules = chosen(own.modules)
+    screen = console()
+    with Progress(console=screen, transient=True) as bar:
+        task = bar.add_task("Probes")
+        recorded = own.recorded(
+            modules,
+            listener(screen),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if export is not None:
+        pack(recorded, export, force)
+        say(screen, f"{export} holds {len(recorded.entries)} probes; it can be given to others.")
+    found, constants = fitted(recorded, modules, own.workers, lambda line: say(screen, line))
+    drawn = picture or recorded.folder / "calibration.png"
+    draw(found, drawn, constants.title, force=force or picture is None)
+    if output is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    constants.write(target, force=force or output is None)
+    if as_json:
+        print_json(
+            {
+                "constants": target,
+                "picture": drawn,
+                "plugin": dict(recorded.plugin),
+                "failed": recorded.failures(),
+                "values": dict(constants.values),
+                "modules": dict(constants.modules),
+            }
+        )
+        return
+    _show_modules(found)
+    echo(f"{len(constants.values)} constants in {target}, picture in {drawn}.")
+    if output is None:
+        echo("The engine uses them from now on; --constants builtin goes back to its own.")
+
+
+def _show_modules(found: Calibration) -> None:
+    table = table_of("module", "before", "not fitted", "after", "")
+    for result in found.modules:
+        table.add_row(
+            result.module.name,
+            f"{result.before:.2f} dB",
+            "" if result.left_out is None else f"{result.left_out:.2f} dB",
+            f"{result.after:.2f} dB",
+            result.sentence,
+        )
+    results_console().print(table)
 
 
 def _sounds_options(function: Callable[..., None]) -> Callable[..., None]:

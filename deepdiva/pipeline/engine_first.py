@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdiva.search.refine_settings import DEFAULT_MODE, MODES, RENDERS, RefineSettings
@@ -20,14 +21,18 @@ def engine_sketch(
     space: ParameterSpace,
     synth: Renderer,
     base: Preset,
+    constants: Path | str | None = None,
 ) -> Sketch | None:
-    """The embedded engine's search that goes before that of Diva as a plug-in; None of others."""
+    """The embedded engine's search that goes before that of Diva as a plug-in; None of others.
+
+    With the user's own constants, or those of `constants`, it plays as that plug-in does.
+    """
     from deepdiva.renderers import make_renderer
     from deepdiva.search.fidelity import SKETCH_SECONDS, Sketch
 
     if synth.info.cheap_to_copy:
         return None
-    engine = make_renderer(preset=base)
+    engine = make_renderer(preset=base, constants=constants)
     if synth.table != engine.table or not set(space.names) & engine.honoured:
         return None
     return Sketch(

@@ -181,7 +181,11 @@ def prepared(
         held = tuple(locks)
         settings = search.settings(options.seed, options.jobs, held)
         first = options.prior.engine_first
-        sketch = engine_sketch(settings, search.mode, space, synth, base) if first else None
+        sketch = (
+            engine_sketch(settings, search.mode, space, synth, base, options.renderer.constants)
+            if first
+            else None
+        )
         _say_ignored(space, sketch.renderer if sketch else synth, listener)
         if sketch is not None:
             settings = after_sketch(settings, search.mode, search.evaluations)

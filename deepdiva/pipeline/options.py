@@ -161,6 +161,8 @@ class RendererChoice:
         diva_accuracy: of Diva itself, for the three see `DivaQuality`.
         diva_offline: of Diva itself.
         diva_multicore: of Diva itself.
+        constants: of the embedded engine: a file of `deepdiva calibrate`, or `builtin`; None for
+            the user's own where there are some.
     """
 
     name: str | None = None
@@ -168,6 +170,7 @@ class RendererChoice:
     diva_accuracy: Accuracy = DivaQuality.accuracy
     diva_offline: OfflineAccuracy = DivaQuality.offline
     diva_multicore: bool = DivaQuality.multicore
+    constants: Path | str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -196,6 +199,26 @@ class RendererChoice:
             state=state,
             quality=self.quality,
             performance=performance,
+            constants=self.constants,
+        )
+
+    def own_constants(self) -> str:
+        """Which constants of the user's own the embedded engine plays with, as a sentence.
+
+        Empty where it plays with its own, or a plug-in plays.
+
+        Raises:
+            MissingFileError: no such file.
+            InvalidValueError: it is damaged, or does not fit this engine.
+        """
+        from deepdiva.synths.diva.own_constants import chosen_constants, constants_file
+
+        own = chosen_constants(self.constants) if self.is_embedded else None
+        if own is None or not own.values:
+            return ""
+        return (
+            f"The engine plays with the constants of {own.title} in "
+            f"{constants_file(self.constants)} (--constants builtin: its own)."
         )
 
     @property

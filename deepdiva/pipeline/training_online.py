@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepdiva.errors import InvalidValueError
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 from deepdiva.pipeline.training_data import TrainingData, make_learner, usual_features
+from deepdiva.synths.diva.own_constants import BUILTIN
 from deepdiva.synths.diva.space import USUAL_VARIETY as _VARIETY
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ class OnlineChoice:
         from deepdiva.synths import synthesizer_of
 
         preset = self.space.preset()
-        renderer = self.renderer.open(preset, state=self.space.state)
+        # Constants are drawn anew for each batch, around the engine's own.
+        chosen = replace(self.renderer, constants=BUILTIN)
+        renderer = chosen.open(preset, state=self.space.state)
         if not synthesizer_of(renderer.table).preset_suffix:
             renderer.close()
             raise InvalidValueError(

@@ -468,6 +468,11 @@ def _drawn(slot: int) -> Law:
     return lambda lanes: lanes.note_uniform(_EFFECT + slot)
 
 
+def effect_phases(seeds: NDArray[np.uint64], slot: int) -> Array:
+    """Where an effect's slow wave starts with each seed, cycles; slot 1 or 2."""
+    return uniform(seeds, _EFFECT + slot)
+
+
 def _sixteenths(name: str) -> Law:
     return lambda lanes: lanes[name] * lanes.performance.beat_seconds / 4.0
 
