@@ -180,7 +180,7 @@ def _movement(bands: Array, floor: float, rate: int) -> Array:
         power[:, (hertz >= low) & (hertz < high)].sum(axis=1)
         for low, high in pairwise(_MOVEMENT_EDGES)
     ]
-    return np.sqrt(np.stack(groups, axis=1)).reshape(count, -1)
+    return np.asarray(np.sqrt(np.stack(groups, axis=1)).reshape(count, -1), np.float64)
 
 
 @lru_cache(maxsize=8)

@@ -547,7 +547,8 @@ def _whole() -> ProbedModule:
 def plan() -> Mapping[str, ProbedModule]:
     """Every module that is probed, by name, in the order in which they are fitted."""
     found = [
-        _tuning(), _amplifier(), _eco(), *_filters(), _highpass_post(), _highpass_pre(), _highpass_bite(),
+        _tuning(), _amplifier(), _eco(), *_filters(), _highpass_post(), _highpass_pre(),
+        _highpass_bite(),
         _triple(), _dual(), _dco(), _digital(), _envelope(), _modulation(), _lfos(),
         *_effects(), _arpeggiator(), _whole(),
     ]  # fmt: skip
