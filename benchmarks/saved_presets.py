@@ -49,6 +49,7 @@ def apart(action, *arguments):
 
 
 def described(scratch, plugin):
+    """What a plug-in says of itself, and its state."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     return host.describe(), host.state()
 
@@ -73,6 +74,7 @@ def played(scratch, plugin, loader, row, state):
 
 
 def saved(scratch, plugin, about, loader, row, other):
+    """The preset file of values, which the plug-in has taken back."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     return save_patch(host, about, loader, row, other, "patch").data
 
@@ -91,6 +93,7 @@ def factory(about, state):
 
 
 def main():
+    """Measure each preset and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plugin", type=Path, default=Path("/usr/lib/vst/amsynth_vst.so"))
     parser.add_argument("--count", type=int, default=20)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from deepdiva.cli._common import console, json_option, note_options, print_json, renderer_options
+from deepdiva.cli._common import (
+    console,
+    force_option,
+    json_option,
+    note_options,
+    print_json,
+    renderer_options,
+)
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice
 
 if TYPE_CHECKING:
-    from deepdiva.hosts.checkup import Check
+    from deepdiva.hosts.check import Check
     from deepdiva.hosts.plugin_renderer import PluginRenderer
 
 EXIT_PROBLEM = 1
@@ -28,15 +36,30 @@ _MARKS = {
 @click.command("doctor")
 @note_options
 @renderer_options
+@click.option(
+    "--install",
+    "presets",
+    multiple=True,
+    metavar="PRESET",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Only put a preset where Diva's browser finds it; may be given again.",
+)
+@force_option
 @json_option
 @click.pass_context
-def command(context: click.Context, note: Note, renderer: RendererChoice, as_json: bool) -> None:
+def command(
+    context: click.Context, note: Note, renderer: RendererChoice, presets: tuple[Path, ...],
+    force: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Examine what rendering needs, and play a few notes.
 
     Looks at the packages, the plug-in hosts, the usual plug-in folders and the embedded engine; and
     loads Diva where it is found, or the plug-in of --plugin. Plug-ins run in processes of their
     own: one that crashes is a finding. The exit code is 1 if there is a problem.
     """
+    if presets:
+        install(presets, force=force, as_json=as_json)
+        return
     checks = []
     screen = console()
     with screen.status("Looking") as status:
@@ -50,6 +73,18 @@ def command(context: click.Context, note: Note, renderer: RendererChoice, as_jso
         show(checks)
     if problems:
         context.exit(EXIT_PROBLEM)
+
+
+def install(presets: tuple[Path, ...], *, force: bool, as_json: bool) -> None:
+    """Copy presets into Diva's folder of user presets, and say where they lie."""
+    from deepdiva.cli._tables import echo
+    from deepdiva.synths.diva.user_folder import install_preset
+
+    installed = [install_preset(preset, force=force) for preset in presets]
+    if as_json:
+        print_json({"installed": installed})
+    for path in () if as_json else installed:
+        echo(f"{path}: in Diva's browser below User, after a rescan.")
 
 
 def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:

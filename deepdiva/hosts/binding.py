@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -19,6 +20,8 @@ from deepdiva.synths import KNOWN
 from deepdiva.synths.synthesizer import Synthesizer
 
 if TYPE_CHECKING:
+    from deepdiva.hosts.check import Check
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
     from deepdiva.synths.diva.preset import Preset
 
 
@@ -59,6 +62,16 @@ class PluginBinding(ABC):
             preset: for whatever is no parameter; the built-in one if None.
             quality: of the instance.
         """
+
+    def checks(self, topic: str, renderer: PluginRenderer) -> Iterator[Check]:
+        """What `deepdiva doctor` looks at beyond what it asks of any plug-in.
+
+        Args:
+            topic: of the checks.
+            renderer: of the plug-in, in mode `reuse`.
+        """
+        del topic, renderer
+        yield from ()
 
     def quality(self, quality: DivaQuality) -> str:
         """What `RendererInfo.quality` says, of what was asked; empty where nothing can be."""

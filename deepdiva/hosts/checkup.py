@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.distance import SpectralDistance
 from deepdiva.errors import DeepDivaError
+from deepdiva.hosts.check import Check, some
 from deepdiva.hosts.discovery import PluginFile, plugin_folders
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.loading import normalised
@@ -24,8 +24,6 @@ from deepdiva.hosts.worker import Bench, Task
 from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 
-Status = Literal["fine", "note", "problem"]
-
 _REQUIRED = (
     *("click", "joblib", "librosa", "matplotlib", "numba", "numpy"),
     *("rich", "scipy", "soundfile", "soxr", "torch"),
@@ -34,26 +32,6 @@ _PATCHES = 16  # for the speed
 _TOLERANCE = 0.006  # of a position in [0, 1]: presets keep two decimals of ranges of 1 and more
 _NOISY = 0.1  # of the distance of silence: a noise floor above it drowns what a search looks for
 _IMPORT_SECONDS = 120.0
-_LISTED = 8
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        topic: what it belongs to, such as `DawDreamer`.
-        subject: what was looked at.
-        status: `note` is something missing that is not needed for everything.
-        finding: what was found.
-        remedy: what to do about it; empty where nothing is to be done.
-    """
-
-    topic: str
-    subject: str
-    status: Status
-    finding: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +102,7 @@ def check_folders(plugins: Sequence[PluginFile]) -> Iterator[Check]:
             "plug-ins",
             "Diva",
             "note",
-            f"not among {_some([plugin.path.name for plugin in plugins])}",
+            f"not among {some([plugin.path.name for plugin in plugins])}",
             "the embedded engine does without; to render with Diva itself, install it, or name "
             "its path by --plugin",
         )
@@ -151,6 +129,7 @@ def check_plugin(renderer: PluginRenderer, note: Note) -> Iterator[Check]:
     yield from _guarded(topic, "takes patches", lambda: _round_trip(topic, renderer))
     if not renderer.binding.is_known:
         yield from _guarded(topic, "presets", lambda: _presets(topic, renderer))
+    yield from _all_guarded(topic, "presets", renderer.binding.checks(topic, renderer))
     if not renderer.render_checked(renderer.table.defaults()[np.newaxis], note).played[0]:
         yield Check(
             topic,
@@ -173,6 +152,14 @@ def _guarded(topic: str, subject: str, look: Callable[[], Check]) -> Iterator[Ch
     """A check, or the error that it ended in as one."""
     try:
         yield look()
+    except DeepDivaError as error:
+        yield Check(topic, subject, "problem", *_split(str(error)))
+
+
+def _all_guarded(topic: str, subject: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """Checks, up to the error that one of them ends in."""
+    try:
+        yield from checks
     except DeepDivaError as error:
         yield Check(topic, subject, "problem", *_split(str(error)))
 
@@ -227,7 +214,7 @@ def _round_trip(topic: str, renderer: PluginRenderer) -> Check:
         topic,
         "takes patches",
         "problem",
-        f"{way} -> plug-in -> parameters: {len(names)} differ: {_some(names)}",
+        f"{way} -> plug-in -> parameters: {len(names)} differ: {some(names)}",
         "leave these parameters out of --free, or update the plug-in",
     )
 
@@ -308,8 +295,3 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:
         return ""
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -5,7 +5,9 @@ import importlib
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from deepdiva.cli import main
 from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.host import HostParameter, PluginDescription
 from deepdiva.hosts.plugin_renderer import PluginRenderer
@@ -22,6 +24,7 @@ from deepdiva.synths.diva.plugin import (
     normalised_name,
     state_container,
 )
+from deepdiva.synths.diva.plugin_checkup import check_diva
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(pitch=57, length_seconds=0.5, render_seconds=0.5)
@@ -183,3 +186,46 @@ def test_keys_that_are_no_parameter_are_the_presets(renderer, diva_presets):
     one = renderer(preset=preset)
     text = one._loader.preset.with_values(preset.values()).to_bytes()
     assert text == preset.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "finding"),
+    [
+        ("DivaHost", "presets, value by value", "all 281 values arrive"),
+        ("DeafDivaHost", "presets, value by value", "change nothing in the plug-in"),
+        (
+            "ExchangedDivaHost",
+            "presets, value by value",
+            "ENV1.Atk, ENV1.Dec; ENV1.Atk, ENV1.Dec show the values of others",
+        ),
+        ("DivaHost", "silence", "a patch without level is silent"),
+        ("DemoDivaHost", "silence", "a demo makes such noise"),
+    ],
+)
+def test_what_doctor_finds_of_diva(renderer, host, kind, subject, finding):
+    checks = {check.subject: check for check in check_diva("Diva", renderer(getattr(host, kind)))}
+    assert finding in checks[subject].finding
+    assert (checks[subject].status == "problem") == (kind != "DivaHost")
+
+
+def test_positions_are_those_that_a_host_has_shown():
+    """As a VST 3 host showed them: no answer of this table."""
+    tune = DIVA["OSC.Tune2"]
+    shown = [float(tune.to_unit(position)) for position in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    assert shown == pytest.approx([-24, -12, 0, 12, 24])
+    model = DIVA["OSC.Model"]
+    labels = [model.label(float(model.to_unit(p))) for p in (0, 0.25, 0.5, 0.75, 1)]
+    assert labels == ["Triple VCO", "Dual VCO", "DCO", "Dual VCO Eco", "Digital"]
+
+
+def test_presets_are_installed_where_diva_looks(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPDIVA_DIVA_PRESETS", str(tmp_path / "user"))
+    (tmp_path / "user").mkdir()
+    mine = tmp_path / "Bass.h2p"
+    Preset.template(name="Bass").write(mine)
+    result = CliRunner().invoke(main, ["doctor", "--install", str(mine)])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "user" / "DeepDiva" / "Bass.h2p").read_bytes() == mine.read_bytes()
+    again = CliRunner().invoke(main, ["doctor", "--install", str(mine)])
+    assert again.exit_code == 2
+    assert "exists already" in again.output

@@ -71,7 +71,8 @@ class DivaHost(Host):
         time = np.arange(note.samples) / self._rate
         place = self.ORDER.index(DIVA.index("VCF1.Freq"))
         frequency = note.frequency_hz * (1 + self._values[place])
-        return (0.5 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
+        level = self._values[self.ORDER.index(DIVA.index("VCA1.Vol"))]
+        return (level * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
 
     def settle(self, note, limit_seconds):
         del note, limit_seconds
@@ -85,3 +86,30 @@ class RenamedDivaHost(DivaHost):
         {"vcf1:frequency": "vcf1:cutoff", "env1:attack": "env1:onset"}.get(name, name)
         for name in DivaHost.NAMES
     )
+
+
+class DeafDivaHost(DivaHost):
+    """Takes every preset, and plays on as before."""
+
+    def load_state(self, container):
+        pass
+
+    def set_values(self, indices, values):
+        pass
+
+
+class ExchangedDivaHost(DivaHost):
+    """A version in which two parameters have exchanged their places, and keep their names."""
+
+    def load_state(self, container):
+        super().load_state(container)
+        places = [self.ORDER.index(DIVA.index(name)) for name in ("ENV1.Atk", "ENV1.Dec")]
+        self._values[places] = self._values[places[::-1]]
+
+
+class DemoDivaHost(DivaHost):
+    """Hisses, as a demo does."""
+
+    def play(self, note):
+        noise = np.random.default_rng(0).standard_normal(note.samples)
+        return super().play(note) + (0.01 * noise).astype(np.float32)

@@ -9,9 +9,10 @@ names with other capitals and blanks. They are therefore matched by normalised n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
 from deepdiva.synths.diva.synthesizer import SYNTHESIZER
 from deepdiva.synths.synthesizer import Synthesizer
+
+if TYPE_CHECKING:
+    from deepdiva.hosts.check import Check
+    from deepdiva.hosts.plugin_renderer import PluginRenderer
 
 UNIQUE_ID = b"DiVa"
 
@@ -98,6 +103,11 @@ class DivaBinding(PluginBinding):
             return DivaNameLoader(quality, self.indices)
         preset = Preset.template() if preset is None else preset
         return DivaStateLoader(preset, self.plugin, quality, self.indices)
+
+    def checks(self, topic: str, renderer: PluginRenderer) -> Iterator[Check]:
+        from deepdiva.synths.diva.plugin_checkup import check_diva
+
+        return check_diva(topic, renderer)
 
     def quality(self, quality: DivaQuality) -> str:
         return str(quality)

@@ -10,6 +10,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+from deepdiva.errors import MissingFileError
+
+INSTALLED: Final = "DeepDiva"
+"""Folder of installed presets inside that of the user's presets."""
 
 
 def user_folders(
@@ -49,3 +55,33 @@ def user_folders(
 def find_user_folder() -> Path | None:
     """The folder of this user's presets; None where Diva was never opened."""
     return next((folder for folder in user_folders() if folder.is_dir()), None)
+
+
+def install_preset(preset: Path, *, force: bool = False) -> Path:
+    """Copy a preset to where Diva's browser finds it: a folder `DeepDiva` of the user's presets.
+
+    Args:
+        preset: that is copied, byte for byte.
+        force: overwrite one of the same name.
+
+    Returns:
+        Where the copy lies.
+
+    Raises:
+        MissingFileError: Diva's folder of user presets is not on this machine.
+        PresetError: the file is no preset of Diva.
+        FileExistsAlreadyError: there is one of this name, without `force`.
+    """
+    from deepdiva.synths.diva.preset import Preset
+
+    copied = Preset.read(preset)
+    folder = find_user_folder()
+    if folder is None:
+        raise MissingFileError(
+            "Diva's folder of user presets is not on this machine: open Diva once, or name the "
+            "folder by the variable DEEPDIVA_DIVA_PRESETS."
+        )
+    own = folder / INSTALLED
+    own.mkdir(exist_ok=True)
+    copied.write(own / preset.name, force)
+    return own / preset.name
