@@ -9,8 +9,12 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
+from deepdiva.calibration.recorded import RecordedProbes
 from deepdiva.cli import main
+from deepdiva.synths.diva.own_constants import OwnConstants
+from deepdiva.synths.diva.panel_renderer import ENGINE_VERSION
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.probes import plan
 
 NOTE = ("--note-length", "0.2", "--render-length", "0.2")
 
@@ -76,7 +80,18 @@ def chain(tmp_path_factory):
     return root
 
 
+def _calibration(root):
+    """Probes of which one failed, and constants, as `deepdiva calibrate` leaves them."""
+    plugin = {"name": "Diva", "version": "1.4.8"}
+    recorded = RecordedProbes.go_on(root / "probes", plugin)
+    recorded.put_failure(plan()["amplifier"].probes[0], "crashed")
+    recorded.save()
+    digests = ("0" * 64, "1" * 64)
+    OwnConstants({"output_gain": 1.5}, plugin, ENGINE_VERSION, *digests).write(root / "own.json")
+
+
 def _make(root):
+    _calibration(root)
     _presets(root / "presets")
     deepdiva("render", root / "presets", "-o", root / "recordings", *NOTE)
     sound = root / "recordings" / "cutoff1.wav"

@@ -44,6 +44,13 @@ STATES = {
     "old/results/mean/cutoff0.json": evaluate,
     "old/summary.json": lambda root: ("compare", root / "old", root / "new"),
     "listening.json": lambda root: ("compare", root / "listening.json"),
+    "probes/probes.json": lambda root: (
+        *("calibrate", "--from", root / "probes", "--output", root / "found.json"),
+    ),
+    "own.json": lambda root: (
+        *("render", root / "presets" / "cutoff1.h2p", "--constants", root / "own.json"),
+        *("-o", root / "heard", *NOTE),
+    ),
     "testset/testset.json": lambda root: (
         *("evaluate", root / "testset", "-c", "mean", "-o", root / "fresh"),
     ),
