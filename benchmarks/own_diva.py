@@ -16,9 +16,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva.calibration.own import calibrate
 from deepdiva.distance import SpectralDistance
@@ -27,6 +29,9 @@ from deepdiva.synths.diva import DIVA, panel, probes
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.prior.human import HumanPrior
 
+Array = NDArray[np.float64]
+Law = Callable[[Array], Array]
+
 NOTE = Note(pitch=48, length_seconds=1.0, render_seconds=1.5)
 HEAD = (
     "| set | before | after | ratio | probes before, dB | after, dB | not fitted | minutes |\n"
@@ -34,7 +39,7 @@ HEAD = (
 )
 
 
-def bent(patches):
+def bent(patches: Array) -> Array:
     """Patches, (batch, 281), whose Ladder's cutoff knob goes another way."""
     changed = patches.copy()
     place = DIVA.index("VCF1.Freq")
@@ -44,7 +49,9 @@ def bent(patches):
     return changed
 
 
-def played(modules, hidden, law, stream):
+def played(
+    modules: Sequence[probes.ProbedModule], hidden: Mapping[str, float], law: Law, stream: int
+) -> dict[str, NDArray[np.float32]]:
     """What the hidden engine plays of the probes, each with chance of its own."""
     engine = PanelRenderer.of_preset(probes.probe_preset(), constants=hidden)
     found = {}
@@ -55,7 +62,9 @@ def played(modules, hidden, law, stream):
     return found
 
 
-def judged(patches, hidden, law, values):
+def judged(
+    patches: Array, hidden: Mapping[str, float], law: Law, values: Mapping[str, float]
+) -> Array:
     """Distances of presets to the hidden engine's, (presets,)."""
     seeds = np.arange(len(patches))
     wanted = PanelRenderer(constants=hidden).render(law(patches), NOTE, seeds)
@@ -69,7 +78,12 @@ def judged(patches, hidden, law, values):
     )
 
 
-def main():
+def straight(patches: Array) -> Array:
+    """Patches as they are."""
+    return patches
+
+
+def main() -> None:
     """Calibrate to each set, and append its row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=20)
@@ -93,7 +107,7 @@ def main():
             continue
         drawn = panel.draw_constants(np.random.default_rng(stream + 1))
         hidden = {n: v for n, v in drawn.items() if not options.modules or n in told}
-        law = bent if name == "bent" else lambda rows: rows
+        law = bent if name == "bent" else straight
         started = time.perf_counter()
         found = calibrate(
             modules,

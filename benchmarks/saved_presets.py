@@ -15,31 +15,38 @@ import os
 import pickle
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepdiva.distance import SpectralDistance
 from deepdiva.hosts.dawdreamer import DawDreamerHost
+from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import ParameterLoader
 from deepdiva.hosts.plugin_table import host_indices, plugin_table
 from deepdiva.hosts.saving import save_patch
 from deepdiva.hosts.vst2_files import ChunkBank, ChunkProgram, parse_vst2
 from deepdiva.note import Note
 
+Indices = NDArray[np.intp]
+Values = NDArray[np.float64]
+
 NOTE = Note(pitch=48, length_seconds=0.8, render_seconds=1.2)
 RATE, BLOCK, TAIL = 44100, 512, 10.0
 BANK = Path("/usr/share/amsynth/banks/amsynth_factory.bank")
 
 
-def apart(action, *arguments):
+def apart(action: Callable[..., Any], *arguments: Any) -> Any:
     """What an action returns in a forked copy of this process; None where it dies."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer"
 
-        def work():
+        def work() -> None:
             answer.write_bytes(pickle.dumps(action(Path(folder), *arguments)))
 
         process = get_context("fork").Process(target=work)
@@ -48,13 +55,13 @@ def apart(action, *arguments):
         return pickle.loads(answer.read_bytes()) if answer.exists() else None
 
 
-def described(scratch, plugin):
+def described(scratch: Path, plugin: Path) -> tuple[PluginDescription, bytes]:
     """What a plug-in says of itself, and its state."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     return host.describe(), host.state()
 
 
-def loaded(scratch, plugin, indices, state):
+def loaded(scratch: Path, plugin: Path, indices: Indices, state: bytes) -> Values:
     """Values that a plug-in names after it was given a preset."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     host.load_state(state)
@@ -62,7 +69,9 @@ def loaded(scratch, plugin, indices, state):
     return host.values(indices)
 
 
-def played(scratch, plugin, loader, row, state):
+def played(
+    scratch: Path, plugin: Path, loader: ParameterLoader, row: Values, state: bytes | None
+) -> NDArray[np.float32]:
     """A render: of values that were set, or of a preset that was loaded."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     if state is None:
@@ -73,13 +82,16 @@ def played(scratch, plugin, loader, row, state):
     return host.play(NOTE)
 
 
-def saved(scratch, plugin, about, loader, row, other):
+def saved(
+    scratch: Path, plugin: Path, about: PluginDescription, loader: ParameterLoader, row: Values,
+    other: Values,
+) -> bytes:  # fmt: skip
     """The preset file of values, which the plug-in has taken back."""
     host = DawDreamerHost(plugin, RATE, BLOCK, scratch)
     return save_patch(host, about, loader, row, other, "patch").data
 
 
-def factory(about, state):
+def factory(about: PluginDescription, state: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and preset files of amsynth's factory bank."""
     texts = re.split(r"(?=<preset> <name> )", BANK.read_text())[1:]
     given = parse_vst2(state, about.path)
@@ -92,7 +104,7 @@ def factory(about, state):
         yield name, program.to_bytes()
 
 
-def main():
+def main() -> None:
     """Measure each preset and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plugin", type=Path, default=Path("/usr/lib/vst/amsynth_vst.so"))
