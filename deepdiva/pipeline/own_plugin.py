@@ -193,7 +193,8 @@ def constants_of(
         }
         for result in calibration.modules
     }
-    whole = modules.get(CHECKS)
+    whole = next((r for r in calibration.modules if r.module.name == CHECKS), None)
+    checks = {} if whole is None else {"before_db": whole.before, "after_db": whole.after}
     return OwnConstants(
         values=calibration.values,
         plugin=recorded.plugin,
@@ -201,9 +202,7 @@ def constants_of(
         plan=plan_digest(probes),
         sounds=recorded.digest(),
         modules=modules,
-        checks={}
-        if whole is None
-        else {"before_db": float(whole["before_db"]), "after_db": float(whole["after_db"])},
+        checks=checks,
     )
 
 

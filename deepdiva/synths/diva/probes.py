@@ -322,7 +322,7 @@ _SINGING: Final = 65.0
 def _filter(name: str, title: str, module: str, number: int, modes: list[dict[str, float]],
             extra: Sequence[Row] = ()) -> ProbedModule:  # fmt: skip
     """Cutoffs and resonances of a filter in each of its modes, at three levels."""
-    rows = []
+    rows: list[Row] = []
     for k, mode in enumerate(modes):
         cutoffs, resonances = (
             ((80, 110, 55, 95), (0, 60, 30, 85)) if k == 0 else ((90, 65), (60, 0))
