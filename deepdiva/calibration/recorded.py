@@ -221,6 +221,7 @@ def unpack(path: Path, folder: Path) -> RecordedProbes:
         return RecordedProbes.open(path)
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist: --from takes an archive of probes.")
+    folder.mkdir(parents=True, exist_ok=True)
     way_out = "it must be one that deepdiva calibrate --export wrote."
     try:
         with zipfile.ZipFile(path) as archive:
