@@ -54,7 +54,7 @@ def outline(sound: NDArray[np.float32]) -> Array:
     """Largest |sample| of each 10 ms."""
     step = round(STEP_SECONDS * NOTE.sample_rate)
     whole = len(sound) // step * step
-    return np.abs(sound[:whole]).reshape(-1, step).max(axis=1).astype(np.float64)
+    return np.asarray(np.abs(sound[:whole]).reshape(-1, step).max(axis=1), np.float64)
 
 
 def distance(target: Array, other: Array) -> float:

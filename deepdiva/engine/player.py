@@ -577,7 +577,7 @@ class _Controls:
                 u[:, :, count:] = u[:, :, count - 1 : count]
             self._coefficients(count)
         c.play_pitches(
-            u[:, :, :count], lanes.chain.oscillator.oscillators, edges, self._rate, lanes.glide,
+            u, lanes.chain.oscillator.oscillators, edges, self._rate, lanes.glide,
             lanes.drift, lanes.drift_samples, self._phase, self.phases,
         )  # fmt: skip
         if self._moving:
