@@ -19,10 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepdiva.models.panel.views import LAYOUT
+from deepdiva.models.panel.views import LAYOUT, PITCHES, harmonic_shifts
 
 _SMALL = 8
 """Variables of at most so many classes are worked on together."""
+
+_NORM_GROUPS = 8
+
+_PACE = 0.3
+"""How much slower the layers of continuous values learn: what cannot be heard is noise to them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class PanelSettings:
     """Sizes of the network. Stored with the weights.
 
     Attributes:
-        channels: of the three convolutions over the mel picture.
+        harmonics: partials of a pitch that are brought together.
+        line_channels: of the three stages over the lines, multiples of 8.
+        channels: of the three stages over the mel picture, multiples of 8.
         hidden: width of the layers that bring the views together.
         blocks: residual layers of that width.
         encoding: length of a sound's vector.
@@ -39,7 +46,9 @@ class PanelSettings:
         dropout: share of a sound's vector that is hidden in training.
     """
 
-    channels: tuple[int, int, int] = (24, 48, 64)
+    harmonics: int = 8
+    line_channels: tuple[int, int, int] = (32, 48, 64)
+    channels: tuple[int, int, int] = (16, 32, 64)
     hidden: int = 768
     blocks: int = 3
     encoding: int = 512
@@ -74,16 +83,53 @@ class Block(nn.Module):
         return output
 
 
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut, with normalisation first (He et al. 2016).
+
+    Args:
+        dimensions: 1 along frequency, 2 over frequency and time.
+        channels_in: of what comes in.
+        channels: of what comes out, a multiple of 8.
+        width: of the convolutions, odd.
+    """
+
+    def __init__(self, dimensions: int, channels_in: int, channels: int, width: int) -> None:
+        super().__init__()
+        convolution = nn.Conv1d if dimensions == 1 else nn.Conv2d
+        self.norm1 = nn.GroupNorm(_NORM_GROUPS, channels_in)
+        self.conv1 = convolution(channels_in, channels, width, 2, width // 2)
+        self.norm2 = nn.GroupNorm(_NORM_GROUPS, channels)
+        self.conv2 = convolution(channels, channels, width, 1, width // 2)
+        self.short = convolution(channels_in, channels, 1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(F.silu(self.norm1(x)))
+        output: Tensor = self.short(x) + self.conv2(F.silu(self.norm2(y)))
+        return output
+
+
 class PanelEncoder(nn.Module):
-    """Views of sounds, (batch, WIDTH), to vectors, (batch, settings.encoding)."""
+    """Views of sounds, (batch, WIDTH), to vectors, (batch, settings.encoding).
+
+    The partials of every pitch are brought together before the lines are convolved (harmonic CQT:
+    Bittner et al., ISMIR 2017).
+    """
 
     def __init__(self, settings: PanelSettings) -> None:
         super().__init__()
-        a, b, c = settings.channels
+        windows, bands = LAYOUT["lines"]
         high, wide = LAYOUT["picture"]
-        self.conv1 = nn.Conv2d(1, a, 5, 2, 2)
-        self.conv2 = nn.Conv2d(a, b, 3, 2, 1)
-        self.conv3 = nn.Conv2d(b, c, 3, 2, 1)
+        a, b, c = settings.line_channels
+        self.shifts, self.pitches = harmonic_shifts(settings.harmonics), PITCHES
+        self._beyond = max(0, self.shifts[-1] + self.pitches - bands)
+        self.lines_in = nn.Conv1d(windows * len(self.shifts), a, 5, 2, 2)
+        self.lines_1, self.lines_2 = Residual(1, a, b, 5), Residual(1, b, c, 5)
+        self.lines_norm = nn.GroupNorm(_NORM_GROUPS, c)
+        self.from_lines = nn.Linear(c * math.ceil(self.pitches / 8), settings.hidden)
+        a, b, c = settings.channels
+        self.picture_in = nn.Conv2d(1, a, 5, 2, 2)
+        self.picture_1, self.picture_2 = Residual(2, a, b, 3), Residual(2, b, c, 3)
+        self.picture_norm = nn.GroupNorm(_NORM_GROUPS, c)
         flat = c * math.ceil(high / 8) * math.ceil(wide / 8)
         self.from_picture = nn.Linear(flat, settings.hidden)
         width = sum(math.prod(shape) for shape in LAYOUT.values())
@@ -91,16 +137,17 @@ class PanelEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(settings.hidden) for _ in range(settings.blocks))
         self.norm = nn.LayerNorm(settings.hidden)
         self.out = nn.Linear(settings.hidden, settings.encoding)
-        self._lines = math.prod(LAYOUT["lines"])
 
     def forward(self, vectors: Tensor) -> Tensor:
-        high, wide = LAYOUT["picture"]
-        start = self._lines
-        picture = vectors[:, start : start + high * wide].reshape(-1, 1, high, wide)
-        x = F.silu(self.conv1(picture))
-        x = F.silu(self.conv2(x))
-        x = F.silu(self.conv3(x))
-        merged = self.from_picture(x.flatten(1)) + self.plain(vectors)
+        size, (high, wide) = math.prod(LAYOUT["lines"]), LAYOUT["picture"]
+        lines = vectors[:, :size].reshape(-1, *LAYOUT["lines"])
+        lines = F.pad(lines, (0, self._beyond), value=-1.0)
+        x = torch.cat([lines[..., at : at + self.pitches] for at in self.shifts], dim=1)
+        x = self.lines_2(self.lines_1(self.lines_in(x)))
+        merged = self.plain(vectors) + self.from_lines(F.silu(self.lines_norm(x)).flatten(1))
+        picture = vectors[:, size : size + high * wide].reshape(-1, 1, high, wide)
+        x = self.picture_2(self.picture_1(self.picture_in(picture)))
+        merged = merged + self.from_picture(F.silu(self.picture_norm(x)).flatten(1))
         for block in self.blocks:
             merged = block(merged)
         encoding: Tensor = F.silu(self.out(self.norm(merged)))
@@ -162,6 +209,7 @@ class Group(nn.Module):
             ranks[row, :size] = found.nan_to_num(0.0).float()
         waves = torch.cos(math.pi * ranks[..., None] * torch.arange(1, settings.waves + 1))
         self.has_waves = bool(waved.any())
+        self.pace = _PACE if self.has_waves else 1.0
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
         self.register_buffer("padded", padded, persistent=False)
         self.register_buffer("alone", alone, persistent=False)
@@ -171,12 +219,12 @@ class Group(nn.Module):
         ]
         state, encoding = settings.state, settings.encoding
         self.bias = nn.Parameter(torch.zeros(count, most))
-        self.embedding = nn.Parameter(torch.randn(count, most, state) * 0.05)
-        self.readout = nn.Parameter(torch.randn(count, most, state) * (0.1 / math.sqrt(state)))
+        self.embedding = nn.Parameter(torch.randn(count, most, state) * (0.05 / self.pace))
+        self.readout = nn.Parameter(torch.randn(count, most, state) * (0.1 / math.sqrt(state) / self.pace))
         self.direct = nn.Parameter(torch.zeros(count, most, encoding))
         if self.has_waves:
             shape = (count, settings.waves)
-            self.embedding_waves = nn.Parameter(torch.randn(*shape, state) * 0.05)
+            self.embedding_waves = nn.Parameter(torch.randn(*shape, state) * (0.05 / self.pace))
             self.readout_waves = nn.Parameter(torch.zeros(*shape, state))
             self.direct_waves = nn.Parameter(torch.zeros(*shape, encoding))
 
@@ -187,7 +235,7 @@ class Group(nn.Module):
             table = getattr(self, name) * self.alone
             if self.has_waves:
                 table = table + torch.bmm(self.waves, getattr(self, f"{name}_waves"))
-            found.append(table)
+            found.append(table * self.pace)
         return found[0], found[1], found[2]
 
 

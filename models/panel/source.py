@@ -18,18 +18,19 @@ _WAIT_SECONDS = 0.2
 
 
 class ShardSource(Source):
-    """Each recording once: half of a batch is a shard's first recordings, half older second ones.
+    """Half of a batch is new, half was heard long ago; a patch's two recordings lie far apart.
 
     Parameters that cannot be heard are noise to a network, which learns it by heart from sounds
-    that it meets often; so the second recording of a patch comes long after the first.
+    that it meets often; so sounds come again late and few times.
 
     Args:
         folder: in which the shards appear.
-        batch_size: recordings of a step, even.
-        patches: of a shard, a multiple of half a batch; each is there in two recordings.
+        batch_size: recordings of a step, a multiple of 4.
+        patches: of a shard, a multiple of a quarter of a batch; each is there in two recordings.
         steps_per_epoch: after which an epoch is said to be over.
         seed: of the order.
         delay: shards between the two recordings of a patch.
+        first: shards that are there before the first step.
         check: called while a shard is waited for; raises where it will never come.
     """
 
@@ -41,25 +42,44 @@ class ShardSource(Source):
         steps_per_epoch: int,
         seed: int,
         delay: int = 16,
+        first: int = 40,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._folder, self._half, self._patches = folder, batch_size // 2, patches
-        self._steps, self._seed, self._delay = steps_per_epoch, seed, delay
-        self._check = check
-        self._shard = lru_cache(maxsize=delay + 4)(self._read)
+        self._folder, self._quarter, self._patches = folder, batch_size // 4, patches
+        self._steps, self._seed = steps_per_epoch, seed
+        self._delay, self._first, self._check = delay, first, check
+        self._shard = lru_cache(maxsize=delay + 6)(self._read)
 
     @property
     def steps_per_epoch(self) -> int:
         return self._steps
 
+    @property
+    def steps_per_shard(self) -> int:
+        """Steps after which the next shard is needed."""
+        return self._patches // self._quarter
+
+    def shards(self, steps: int) -> int:
+        """How many shards a number of steps needs."""
+        return self._first + -(-steps // self.steps_per_shard)
+
     def batch(self, step: int) -> Batch:
-        newest, part = divmod(step, self._patches // self._half)
-        older = newest - self._delay if newest >= self._delay else newest
+        number, part = divmod(step, self.steps_per_shard)
+        newest = number + self._first
+        rng = np.random.default_rng([self._seed, 2, newest])
+        again = int(rng.integers(0, max(1, newest - self._delay)))
+        takes = (
+            (0, newest),
+            (1, max(0, newest - self._delay)),
+            (0, again),
+            (1, again),
+        )
         vectors, classes = [], []
-        for turn, number in enumerate((newest, older)):
-            order = np.random.default_rng([self._seed, turn, number]).permutation(self._patches)
-            rows = order[part * self._half : (part + 1) * self._half]
-            shard = self._shard(number)
+        for place, (turn, taken) in enumerate(takes):
+            order = np.random.default_rng([self._seed, place, newest, taken])
+            rows = order.permutation(self._patches)
+            rows = rows[part * self._quarter : (part + 1) * self._quarter]
+            shard = self._shard(taken)
             vectors.append(shard.vectors[turn * self._patches + rows])
             classes.append(shard.classes[rows])
         inputs = torch.from_numpy(np.concatenate(vectors).astype(np.float32))

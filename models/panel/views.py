@@ -57,7 +57,15 @@ _HOP = 256
 _RATES_HZ = np.geomspace(0.7, 40.0, LAYOUT["modulation"][1])
 _CURVE_FFT = 2048
 
+PITCHES = 272
+"""Bands of the lines at which a pitch may stand, from the lowest."""
+
 Array = NDArray[np.float32]
+
+
+def harmonic_shifts(harmonics: int) -> list[int]:
+    """How many bands above a pitch each of its partials stands."""
+    return [round(_BINS_PER_OCTAVE * math.log2(k)) for k in range(1, harmonics + 1)]
 
 
 @dataclass(frozen=True)
