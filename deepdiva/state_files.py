@@ -311,7 +311,8 @@ def _network(value: Any, place: str) -> None:
     if "panel" in value or "code" in value:
         sizes = dict.fromkeys(("hidden", "encoding", "state"), _LAYER)
         counts = {name: whole(1, 64) for name in ("blocks", "waves")}
-        panel = record({}, {"channels": channels, **sizes, **counts, "dropout": number(0, 1)})
+        convolved = {"harmonics": whole(1, 128), "line_channels": channels, "channels": channels}
+        panel = record({}, {**convolved, **sizes, **counts, "dropout": number(0, 1)})
         record({"panel": panel, "code": each(_VARIABLE, 1)})(value, place)
     elif "encoder" in value or "flow" in value:
         record({"encoder": record({}, encoder), "flow": record({}, flow)})(value, place)

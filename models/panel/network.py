@@ -49,7 +49,7 @@ class PanelSettings:
     harmonics: int = 8
     line_channels: tuple[int, int, int] = (32, 48, 64)
     channels: tuple[int, int, int] = (16, 32, 64)
-    hidden: int = 768
+    hidden: int = 640
     blocks: int = 3
     encoding: int = 512
     state: int = 256
@@ -220,7 +220,9 @@ class Group(nn.Module):
         state, encoding = settings.state, settings.encoding
         self.bias = nn.Parameter(torch.zeros(count, most))
         self.embedding = nn.Parameter(torch.randn(count, most, state) * (0.05 / self.pace))
-        self.readout = nn.Parameter(torch.randn(count, most, state) * (0.1 / math.sqrt(state) / self.pace))
+        self.readout = nn.Parameter(
+            torch.randn(count, most, state) * (0.1 / math.sqrt(state) / self.pace)
+        )
         self.direct = nn.Parameter(torch.zeros(count, most, encoding))
         if self.has_waves:
             shape = (count, settings.waves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.models.panel.views import LAYOUT
+from deepdiva.models.panel.views import LAYOUT, PITCHES, harmonic_shifts
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
@@ -53,16 +54,34 @@ def layer_norm(x: Array, weight: Array, bias: Array) -> Array:
     return np.asarray(centred / spread * weight + bias, dtype=np.float32)
 
 
-def convolve(x: Array, weight: Array, bias: Array, stride: int, padding: int) -> Array:
-    """Two-dimensional convolution: (batch, in, high, wide) to (batch, out, high', wide')."""
-    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+def group_norm(x: Array, weight: Array, bias: Array, groups: int = 8) -> Array:
+    """Normalised over groups of channels, as torch.nn.GroupNorm; (batch, channels, ...)."""
+    flat = x.reshape(len(x), groups, -1)
+    centred = flat - flat.mean(axis=-1, keepdims=True)
+    spread = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True) + np.float32(1e-5))
+    shape = (1, -1, *[1] * (x.ndim - 2))
+    normed = (centred / spread).reshape(x.shape)
+    return np.asarray(normed * weight.reshape(shape) + bias.reshape(shape), dtype=np.float32)
+
+
+def convolve(x: Array, weight: Array, bias: Array, stride: int) -> Array:
+    """Convolution of an odd width that keeps the size: (batch, in, ...) to (batch, out, ...).
+
+    Args:
+        x: with one or two axes behind the channels.
+        weight: shape (out, in, ...).
+        bias: shape (out,).
+        stride: along each axis.
+    """
     size = weight.shape[2:]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(2, 3))
-    windows = windows[:, :, ::stride, ::stride]
-    batch, _, high, wide = windows.shape[:4]
-    flat = windows.transpose(0, 2, 3, 1, 4, 5).reshape(batch * high * wide, -1)
-    out = flat @ weight.reshape(len(weight), -1).T + bias
-    return np.asarray(out.reshape(batch, high, wide, -1).transpose(0, 3, 1, 2), dtype=np.float32)
+    axes = tuple(range(2, 2 + len(size)))
+    padded = np.pad(x, [(0, 0), (0, 0), *((width // 2, width // 2) for width in size)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=axes)
+    windows = windows[(slice(None), slice(None), *[slice(None, None, stride)] * len(size))]
+    places = windows.shape[2 : 2 + len(size)]
+    moved = np.moveaxis(windows, 1, 1 + len(size))
+    out = moved.reshape(len(x) * math.prod(places), -1) @ weight.reshape(len(weight), -1).T + bias
+    return np.moveaxis(out.reshape(len(x), *places, -1), -1, 1)
 
 
 class PanelPlayer:
@@ -82,14 +101,23 @@ class PanelPlayer:
 
     def encode(self, vectors: Array) -> Array:
         """Views of sounds, (batch, WIDTH), to vectors, (batch, encoding)."""
-        high, wide = LAYOUT["picture"]
-        start = int(np.prod(LAYOUT["lines"]))
-        x = vectors[:, start : start + high * wide].reshape(-1, 1, high, wide)
-        for name, padding in (("conv1", 2), ("conv2", 1), ("conv3", 1)):
-            weight, bias = self._layer(f"encoder.{name}")
-            x = silu(convolve(x, weight, bias, 2, padding))
-        merged = self._dense("encoder.from_picture", x.reshape(len(x), -1))
-        merged = merged + self._dense("encoder.plain", vectors)
+        size, (windows, _), (high, wide) = (
+            math.prod(LAYOUT["lines"]), LAYOUT["lines"], LAYOUT["picture"],
+        )  # fmt: skip
+        lines = vectors[:, :size].reshape(-1, *LAYOUT["lines"])
+        harmonics = self._arrays["encoder.lines_in.weight"].shape[1] // windows
+        shifts = harmonic_shifts(harmonics)
+        beyond = max(0, shifts[-1] + PITCHES - lines.shape[-1])
+        lines = np.pad(lines, ((0, 0), (0, 0), (0, beyond)), constant_values=-1.0)
+        stacked = np.concatenate([lines[..., at : at + PITCHES] for at in shifts], axis=1)
+        picture = vectors[:, size : size + high * wide].reshape(-1, 1, high, wide)
+        merged = self._dense("encoder.plain", vectors)
+        for name, x in (("lines", stacked), ("picture", picture)):
+            x = convolve(x, *self._layer(f"encoder.{name}_in"), 2)
+            for stage in (1, 2):
+                x = self._residual(f"encoder.{name}_{stage}", x)
+            x = silu(group_norm(x, *self._layer(f"encoder.{name}_norm")))
+            merged = merged + self._dense(f"encoder.from_{name}", x.reshape(len(x), -1))
         for number in range(self._blocks):
             at = f"encoder.blocks.{number}"
             inner = layer_norm(merged, *self._layer(f"{at}.norm"))
@@ -97,6 +125,13 @@ class PanelPlayer:
             merged = merged + self._dense(f"{at}.dense2", inner)
         normed = layer_norm(merged, *self._layer("encoder.norm"))
         return silu(self._dense("encoder.out", normed))
+
+    def _residual(self, name: str, x: Array) -> Array:
+        inner = silu(group_norm(x, *self._layer(f"{name}.norm1")))
+        inner = convolve(inner, *self._layer(f"{name}.conv1"), 2)
+        inner = silu(group_norm(inner, *self._layer(f"{name}.norm2")))
+        inner = convolve(inner, *self._layer(f"{name}.conv2"), 1)
+        return np.asarray(convolve(x, *self._layer(f"{name}.short"), 2) + inner, np.float32)
 
     def log_probabilities(self, encoding: Array, classes: NDArray[np.int16]) -> NDArray[np.float64]:
         """Of each variable of patches, given those before it: (batch, variables), 0 where absent.

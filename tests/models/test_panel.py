@@ -24,7 +24,9 @@ from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.prior.registry import prior_for
 
 PRIOR = prior_for("human")
-SMALL = PanelSettings((4, 4, 4), hidden=16, blocks=1, encoding=12, state=8, waves=4, dropout=0.0)
+SMALL = PanelSettings(
+    3, (8, 8, 8), (8, 8, 8), hidden=16, blocks=1, encoding=12, state=8, waves=4, dropout=0.0
+)
 NOTE = Note(pitch=60, length_seconds=0.3, render_seconds=0.4)
 
 
@@ -221,7 +223,7 @@ def test_training_learns_and_goes_on_to_the_same_weights(code, patches, tmp_path
     def trained(name, epochs, resume=False, stop=False):
         (tmp_path / name).mkdir(exist_ok=True)
         learner = learner_of(code, classes)
-        source = ShardSource(tmp_path, 32, 32, 2, 0)
+        source = ShardSource(tmp_path, 32, 32, 2, 0, delay=1, first=0)
 
         def on_progress(progress):
             if stop and progress.step == 3:
