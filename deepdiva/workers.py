@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -54,10 +55,13 @@ def single_thread() -> Iterator[None]:
     process and in a worker, on any machine. Threads that call are not limited, nor is numba.
     """
     import threadpoolctl
-    import torch
 
-    threads = torch.get_num_threads()
+    torch = sys.modules.get("torch")  # which nobody needs to have
     with threadpoolctl.threadpool_limits(1):
+        if torch is None:
+            yield
+            return
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             yield

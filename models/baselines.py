@@ -86,15 +86,12 @@ class NearestPredictor(Predictor):
 
     def _features(self, sounds: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, samples) -> (batch, features)."""
-        import torch
-
-        from deepdiva.models.representation import Representation, RepresentationSettings
+        from deepdiva.models.posterior_player import PosteriorViews
+        from deepdiva.models.representation_settings import RepresentationSettings
 
         settings = RepresentationSettings(line_samples=64, mel_bands=32, frames=16, segments=16)
-        hear = Representation(self.note, settings)
-        with torch.no_grad():
-            bands: NDArray[np.float32] = hear(torch.from_numpy(sounds)).bands.flatten(1).numpy()
-        return bands
+        hear = PosteriorViews(self.note, settings)
+        return np.stack([hear(sound)[1].ravel() for sound in sounds])
 
     def predict(self, sounds: NDArray[np.float32], note: Note) -> list[Candidates]:
         check_sounds(sounds, note, self.note)

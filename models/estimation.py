@@ -13,7 +13,8 @@ from deepdiva.models.encoder import EncoderSettings
 from deepdiva.models.learner import Learner, plain
 from deepdiva.models.posterior import FlowSettings, Noise, PosteriorNetwork
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
-from deepdiva.models.representation import Representation, RepresentationSettings, Views
+from deepdiva.models.representation import Representation, Views
+from deepdiva.models.representation_settings import RepresentationSettings
 from deepdiva.models.targets import TargetCode
 from deepdiva.models.training_batches import Tensors
 from deepdiva.note import Note

@@ -27,10 +27,8 @@ from torch.nn import functional as F
 from deepdiva.models.devices import exact
 from deepdiva.models.encoder import Encoder, EncoderSettings
 from deepdiva.models.flow import spline_flow
+from deepdiva.models.posterior_player import EDGE, noise
 from deepdiva.models.representation import Representation, Views
-
-EDGE = 1e-5
-"""Values nearer than this to 0 or 1 are treated as this near: the spline's box ends at 5 sigma."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,7 @@ class Noise:
     @classmethod
     def draw(cls, batch: int, draws: int, classes: int, continuous: int, seed: int) -> Noise:
         """The same numbers for every sound of the batch, so that a batch changes no answer."""
-        generator = torch.Generator().manual_seed(seed)
-        uniform = torch.rand(1, draws, classes, generator=generator)
-        normal = torch.randn(1, draws, continuous, generator=generator)
+        uniform, normal = map(torch.from_numpy, noise(draws, classes, continuous, seed))
         return cls(uniform.expand(batch, -1, -1), normal.expand(batch, -1, -1))
 
 

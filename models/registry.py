@@ -128,11 +128,7 @@ def _filled(header: WeightsHeader, arrays: Arrays, path: Path) -> Any:
     try:
         learner.network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise _UnfitWeightsError(
-            f"The weights in {path} do not fit the network that its header describes "
-            f"({one_line(str(error))}): the file is damaged, or another version of deepdiva wrote "
-            "it."
-        ) from error
+        raise _UnfitWeightsError(_unfit(path, str(error))) from error
     return learner
 
 
@@ -151,9 +147,19 @@ def _posterior_learner(
 def _posterior(
     header: WeightsHeader, arrays: Arrays, path: Path, draws: int, seed: int, device: str
 ) -> Predictor:
-    from deepdiva.models.estimation import PosteriorPredictor
+    if device != "cpu":
+        from deepdiva.models.estimation import PosteriorPredictor
 
-    return PosteriorPredictor(_filled(header, arrays, path), draws, seed, device)
+        return PosteriorPredictor(_filled(header, arrays, path), draws, seed, device)
+    from deepdiva.models.posterior_player import PosteriorPlayer
+
+    space, note = header.parameter_space(), header.played_note()
+
+    def player(count: int) -> Predictor:
+        return PosteriorPlayer(space, note, header.features, arrays, count, seed)
+
+    _try(player, note, path)
+    return player(draws)
 
 
 def _regression_learner(
@@ -196,14 +202,39 @@ def _panel_learner(
 def _panel(
     header: WeightsHeader,
     arrays: Arrays,
-    path: Path,  # noqa: ARG001
+    path: Path,
     draws: int,
     seed: int,
     device: str,  # noqa: ARG001
 ) -> Predictor:
     from deepdiva.models.panel.predictor import PanelPredictor
 
-    return PanelPredictor.of_weights(arrays, header.network, header.played_note(), draws, seed)
+    note = header.played_note()
+
+    def player(count: int) -> Predictor:
+        return PanelPredictor.of_weights(arrays, header.network, note, count, seed)
+
+    _try(player, note, path)
+    return player(draws)
+
+
+def _try(player: Callable[[int], Predictor], note: Note, path: Path) -> None:
+    """Hear a moment of silence: arrays that do not fit each other are noticed.
+
+    Raises:
+        _UnfitWeightsError: they do not.
+    """
+    try:
+        player(1).predict(np.zeros((1, note.samples), np.float32), note)
+    except (LookupError, ValueError) as error:
+        raise _UnfitWeightsError(_unfit(path, f"{type(error).__name__}: {error}")) from error
+
+
+def _unfit(path: Path, reason: str) -> str:
+    return (
+        f"The weights in {path} do not fit the network that its header describes "
+        f"({one_line(reason)}): the file is damaged, or another version of deepdiva wrote it."
+    )
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,10 @@ class Failure(click.ClickException):
         click.secho(f"Error: {printable(self.message)}", fg="red", file=file, err=True)
 
 
+_OF_TRAINING = ("torch", "zuko")
+"""What only training needs, and networks that came without a player of their own."""
+
+
 class CommandTable(click.Group):
     """Commands that are imported when they are called, and errors that are shown in one place."""
 
@@ -101,6 +105,13 @@ class CommandTable(click.Group):
             return super().invoke(ctx)
         except DeepDivaError as error:
             raise Failure(str(error)) from error
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_TRAINING:
+                raise
+            raise Failure(
+                f"This needs {error.name}, which is not installed: pip install 'deepdiva[train]'. "
+                "Matching and predicting with the networks of deepdiva work without it."
+            ) from error
         except OSError as error:
             if error.errno not in _ENVIRONMENT:
                 raise

@@ -21,7 +21,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.models.training_settings import SCHEDULES, TrainingSettings
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
-from deepdiva.pipeline.train import FINAL, TrainRequest, begun, resumed
+from deepdiva.pipeline.train import FINAL, PANEL, USUAL_PRIOR, TrainRequest, begun, resumed
 from deepdiva.pipeline.training_online import USUAL_VARIETY
 
 _DEFAULT = {
@@ -39,6 +39,11 @@ _STORED_ONLY = (
     "test_target",
     "scaler_file",
 )
+_PANEL_ONLY = ("prior",)
+_NOT_OF_THE_PANEL = (
+    *("pitch", "velocity", "length_seconds", "render_seconds", "sample_rate"),
+    *("base", "free", "lock", "name", "plugin", "vary", "recording"),
+)
 _ONLINE_ONLY = (
     *("pitch", "velocity", "length_seconds", "render_seconds", "sample_rate"),
     *("base", "free", "lock", "name", "plugin"),
@@ -50,13 +55,19 @@ _ONLINE_ONLY = (
 @click.command("train")
 @click.option(
     "--model",
-    type=click.Choice(["posterior", "cnn", "lstm"], case_sensitive=False),
+    type=click.Choice(["posterior", "panel", "cnn", "lstm"], case_sensitive=False),
     default="posterior",
     show_default=True,
-    help="Network to train.",
+    help="Network to train; panel answers all that shapes a sound, of any key and length.",
 )
 @click.option(
     "--online", is_flag=True, help="Learn from fresh sounds, rendered beside the training."
+)
+@click.option(
+    "--prior",
+    metavar="NAME|FOLDER",
+    help=f"Panel: how its patches are drawn: human, uniform, or a folder of presets.  [default: "
+    f"{USUAL_PRIOR}]",
 )
 @click.option(
     "--data-path",
@@ -253,6 +264,7 @@ def command(
 
     \b
     deepdiva train --online --epochs 60 --batch-size 256 --schedule cosine
+    deepdiva train --online --model panel --prior human --batch-size 128 --epochs 40
     deepdiva train --data-path data/train --test-path data/test --model cnn
     deepdiva train --resume models/training_2026-05-01_10-30-00
     """  # noqa: D301  (click's mark for lines that stay as they are)
@@ -269,9 +281,26 @@ def command(
             run(resume, request, resume=True)
         return
     _refuse(given, options["online"])
+    _refuse_for_panel(given, options["model"] == PANEL, options["online"])
     request = TrainRequest(note, space, renderer, options)
     with begun(options["model_path"], options["folder_name"], context.params) as folder:
         run(folder, request, resume=False)
+
+
+def _refuse_for_panel(given: set[str], panel: bool, online: bool) -> None:
+    """Options that say nothing about the network of the whole panel, or only about it.
+
+    Raises:
+        InvalidValueError: there are some, or it is not trained online.
+    """
+    idle = sorted(given & set(_NOT_OF_THE_PANEL if panel else _PANEL_ONLY))
+    if idle:
+        raise InvalidValueError(
+            f"{', '.join(idle)}: {'not with' if panel else 'only with'} --model panel."
+            + (" It learns all keys, lengths and parameters." if panel else "")
+        )
+    if panel and not online:
+        raise InvalidValueError("--model panel learns from fresh sounds: say --online.")
 
 
 def _refuse(given: set[str], online: bool) -> None:

@@ -22,6 +22,7 @@ from deepdiva.models.training_settings import TrainingSettings
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 from deepdiva.pipeline.training_online import OnlineChoice
+from deepdiva.pipeline.training_panel import PanelChoice
 from deepdiva.pipeline.training_stored import SetChoice, StoredChoice
 from deepdiva.state_files import KINDS
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from deepdiva.models.training import Progress, TrainingResult
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.pipeline.training_data import TrainingData
+
+PANEL = "panel"
+"""The network of the whole panel."""
+
+USUAL_PRIOR = "human"
+"""What it learns from, where nobody says what."""
 
 RECORD = "training.json"
 FINAL = "final_model.safetensors"
@@ -71,11 +78,19 @@ class TrainRequest:
         )
 
     @property
-    def sounds(self) -> OnlineChoice | StoredChoice:
+    def sounds(self) -> OnlineChoice | StoredChoice | PanelChoice:
         """Where the sounds come from."""
         options = self.options
         if not options["online"]:
             return _stored(options)
+        if options["model"] == PANEL:
+            return PanelChoice(
+                options["prior"] or USUAL_PRIOR,
+                options["epoch_sounds"],
+                options["test_sounds"],
+                options["engine_width"],
+                options["jobs"],
+            )
         return OnlineChoice(
             self.note,
             self.space,
@@ -172,7 +187,7 @@ _KINDS_OF_OPTIONS: Mapping[str, Any] = {
     **dict.fromkeys(("jobs", "threads"), int | None),
     **dict.fromkeys(("model", "device"), str),
     **dict.fromkeys(("train_features", "train_target", "test_features"), str | None),
-    **dict.fromkeys(("test_target", "scaler_file", "free", "name"), str | None),
+    **dict.fromkeys(("test_target", "scaler_file", "free", "name", "prior"), str | None),
     **dict.fromkeys(("vary", "lock", "metrics"), list | tuple),
     "engine_width": int | float,
 }
@@ -249,7 +264,7 @@ class Training:
         check_device(options["device"])
         threads = options["threads"] or (1 if options["online"] else worker_count())
         torch.set_num_threads(threads)
-        data = request.sounds.prepare(options["model"], settings)
+        data = request.sounds.prepare(options["model"], settings, folder)
         _check_data(folder, data.digest(), resume)
         return cls(folder, options, settings, data, resume)
 
@@ -267,18 +282,20 @@ class Training:
             kept = data.learner.kept(weights)
             write_weights(folder / f"cp-{epoch:04d}.safetensors", header, kept, force=True)
 
-        result = train(
-            data.learner,
-            data.source,
-            data.test,
-            settings,
-            folder,
-            resume=self.resume and (folder / CHECKPOINT).exists(),
-            device=options["device"],
-            workers=options["jobs"] or max(1, worker_count() - 1),
-            keep=keep if options["save_weights"] else None,
-            on_progress=on_progress,
-        )
+        jobs = options["jobs"] or max(1, worker_count() - 1)
+        with data.beside(jobs):
+            result = train(
+                data.learner,
+                data.source,
+                data.test,
+                settings,
+                folder,
+                resume=self.resume and (folder / CHECKPOINT).exists(),
+                device=options["device"],
+                workers=1 if options["model"] == PANEL else jobs,
+                keep=keep if options["save_weights"] else None,
+                on_progress=on_progress,
+            )
         if options["save_model"]:
             extent = {"epochs": result.epochs, "sounds": result.sounds}
             header = _header(data, settings, result.metrics, extent)

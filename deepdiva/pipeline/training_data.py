@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from deepdiva.space import ParameterSpace
 
 
+def _nothing(jobs: int) -> AbstractContextManager[object]:  # noqa: ARG001
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """A network that is ready to be trained, and the batches to do it with.
@@ -31,6 +36,7 @@ class TrainingData:
         space: the parameters that it answers.
         note: what its sounds are recordings of.
         engine: name and version of the renderer that made them.
+        beside: what runs beside the training, of a number of processes.
     """
 
     learner: Learner
@@ -39,6 +45,7 @@ class TrainingData:
     space: ParameterSpace
     note: Note
     engine: dict[str, str]
+    beside: Callable[[int], AbstractContextManager[object]] = _nothing
 
     def digest(self) -> str:
         """What a training learns from, as 16 hexadecimal digits.

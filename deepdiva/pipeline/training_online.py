@@ -14,6 +14,7 @@ from deepdiva.synths.diva.space import USUAL_VARIETY as _VARIETY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class OnlineChoice:
     vary: tuple[str, ...]
     recording: bool
 
-    def prepare(self, model: str, settings: TrainingSettings) -> TrainingData:
+    def prepare(self, model: str, settings: TrainingSettings, folder: Path) -> TrainingData:  # noqa: ARG002
         """Make the network and its sources.
 
         Raises:

@@ -68,7 +68,7 @@ class StoredChoice:
     test: SetChoice | None
     scaler_file: str | None
 
-    def prepare(self, model: str, settings: TrainingSettings) -> TrainingData:
+    def prepare(self, model: str, settings: TrainingSettings, folder: Path) -> TrainingData:  # noqa: ARG002
         """Open the data sets and make the network.
 
         Raises:

@@ -100,3 +100,16 @@ class ShardSource(Source):
 def shard_path(folder: Path, stream: int, number: int) -> Path:
     """Where a shard lies."""
     return folder / f"{stream}-{number:06d}.npz"
+
+
+def whole_batches(shards: list[Shard], size: int) -> list[Batch]:
+    """All recordings of shards, in batches of a size."""
+    found = []
+    for shard in shards:
+        heard = len(shard.vectors) // len(shard.classes)
+        classes = np.concatenate([shard.classes] * heard)
+        for start in range(0, len(classes), size):
+            vectors = shard.vectors[start : start + size].astype(np.float32)
+            some = torch.from_numpy(classes[start : start + size])
+            found.append(Batch((torch.from_numpy(vectors),), (some,)))
+    return found

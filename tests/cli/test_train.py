@@ -309,3 +309,31 @@ def test_what_was_said_is_kept(tmp_path):
     record = json.loads((tmp_path / "a" / "training.json").read_text())
     assert record["options"]["seed"] == 7
     assert record["options"]["render_seconds"] == 0.4
+
+
+def test_the_network_of_the_whole_panel_is_trained_and_answers(tmp_path):
+    from deepdiva.models.registry import load_predictor
+
+    run(
+        *("--online", "--model", "panel", "--prior", "human", "--epochs", "1", "--jobs", "1"),
+        *("--epoch-sounds", "8", "--test-sounds", "8", "--batch-size", "4", "--no-save-weights"),
+        *("--model-path", tmp_path, "--folder-name", "a"),
+    )
+    predictor, header = load_predictor(tmp_path / "a" / "final_model.safetensors", draws=2)
+    assert header.training["sounds"] == 8
+    [answer] = predictor.predict(np.ones((1, predictor.note.samples), np.float32), predictor.note)
+    assert len(answer) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "panel"), "say --online"),
+        (("--online", "--prior", "human"), "only with --model panel"),
+        (("--online", "--model", "panel", "--free", "86"), "not with --model panel"),
+        (("--online", "--model", "panel", "--batch-size", "6"), "multiple of 4"),
+    ],
+)
+def test_options_that_do_not_fit_the_panel_are_refused(tmp_path, arguments, message):
+    output = run(*arguments, "--model-path", tmp_path, expect=1)
+    assert message in " ".join(output.split())

@@ -9,7 +9,8 @@ from scipy import stats
 
 from deepdiva.models.encoder import EncoderSettings
 from deepdiva.models.posterior import FlowSettings, Noise, PosteriorNetwork
-from deepdiva.models.representation import Representation, RepresentationSettings
+from deepdiva.models.representation import Representation
+from deepdiva.models.representation_settings import RepresentationSettings
 from deepdiva.note import Note
 
 SMALL_VIEWS = RepresentationSettings(

@@ -8,12 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.models.representation import (
-    Representation,
-    RepresentationSettings,
-    mel_filters,
-    stretched_positions,
-)
+from deepdiva.models.representation import Representation, mel_filters
+from deepdiva.models.representation_settings import RepresentationSettings, stretched_positions
 from deepdiva.note import Note
 
 
