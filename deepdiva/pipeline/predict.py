@@ -445,8 +445,8 @@ def predict(
     Args:
         sound: file with one note.
         model_file: weights of the network; None for those that come with the package.
-        space: which of those: `panel` for all that shapes a sound, `ms-rev1` for the 11 parameters
-            of the 2021 project; None for the first, where it is there.
+        space: without a `model_file`: `panel` for all that shapes a sound, `ms-rev1` for the 11
+            parameters of the 2021 project; None for the first.
         candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
         pitch: MIDI note of the sound, 0 to 127; None: it is heard.
         base: preset that holds every parameter that is not predicted; the built-in one if None.

@@ -12,6 +12,8 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.synths import synthesizer_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deepdiva.library import Library
     from deepdiva.models.predictor import Predictor
     from deepdiva.pipeline.options import Listener, PriorChoice
@@ -112,7 +114,7 @@ def _known(
         return [_with_keys(_near(task) if near else None, task) for task in tasks]
     from deepdiva.models.registry import load_predictor
 
-    predictor, _ = load_predictor(weights, seed=tasks[0].settings.seed)
+    predictor, _ = load_predictor(weights or _usual_weights(tasks), seed=tasks[0].settings.seed)
     starts: list[Start | None] = []
     reasons: dict[str, None] = {}
     for task in tasks:
@@ -131,6 +133,15 @@ def _known(
     for reason in reasons:
         listener.say(f"{reason}: the search starts without it.")
     return starts
+
+
+def _usual_weights(tasks: Sequence[Task]) -> Path:
+    """Of the networks that come with the package: that of the whole panel, if all of it is free."""
+    from deepdiva.models.weights import MS_REV1_WEIGHTS, PANEL_WEIGHTS, read_header
+
+    known = read_header(MS_REV1_WEIGHTS).parameter_space().names
+    whole = any(not set(task.space.names) <= set(known) for task in tasks)
+    return PANEL_WEIGHTS if whole and PANEL_WEIGHTS.is_file() else MS_REV1_WEIGHTS
 
 
 def _near(task: Task) -> Start:

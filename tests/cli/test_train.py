@@ -335,5 +335,5 @@ def test_the_network_of_the_whole_panel_is_trained_and_answers(tmp_path):
     ],
 )
 def test_options_that_do_not_fit_the_panel_are_refused(tmp_path, arguments, message):
-    output = run(*arguments, "--model-path", tmp_path, expect=1)
+    output = run(*arguments, "--model-path", tmp_path, expect=2)
     assert message in " ".join(output.split())

@@ -28,9 +28,11 @@ def test_a_sound_is_answered_without_torch(tmp_path):
     time = np.arange(88200) / 44100
     sound = tmp_path / "tone_k48.wav"
     write_wav(sound, (0.1 * np.sin(2 * np.pi * 130.8128 * time)).astype(np.float32), 44100)
-    done = run("predict", sound, "--space", "ms-rev1", "-k", "1", "-o", tmp_path, "--jobs", "1")
+    done = run(
+        "predict", sound, "--space", "ms-rev1", "-k", "1", "-o", tmp_path / "a", "--jobs", "1"
+    )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "tone_k48.h2p").is_file()
+    assert (tmp_path / "a" / "tone_k48.h2p").is_file()
 
 
 @pytest.mark.parametrize("arguments", [("train", "--online", "--epochs", "1")])
