@@ -10,8 +10,13 @@ from deepdiva.audio import write_wav
 
 PROGRAM = """
 import sys
-for name in ("torch", "zuko"):
-    sys.modules[name] = None
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "zuko"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
 from deepdiva.cli import main
 main({arguments!r}, standalone_mode=True)
 """
