@@ -20,7 +20,7 @@ Successive halving and bandits: K. Jamieson and A. Talwalkar, AISTATS 2016. Leas
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,8 +38,12 @@ from deepdiva.synths.structure import Proposal, Structure
 BATCH = 64
 """Points that are scored at once, at most, while nothing has to be waited for."""
 
-FIRST_DRAWS, LATER_DRAWS = 192, 96
-"""Draws of the structure's own patches in the first screening, and in each later one."""
+FIRST_DRAWS, FEW_DRAWS, LATER_DRAWS = 192, 64, 96
+"""Draws of the structure's own patches in the first screening, in one where the start knows many
+chains, and in each later one."""
+
+MANY_CHAINS = 4
+"""Chains among the candidates of a start that are many."""
 
 LATER_EVERY = 1500
 """Evaluations between two later screenings."""
@@ -119,6 +123,7 @@ class PanelSearch(Strategy):
         note: for which patches are drawn; None where renders are too dear for draws.
         price: of a module in use, as a part of the value.
         rng: source of all randomness.
+        told: parameters that the target tells though a single note does not.
     """
 
     def __init__(
@@ -128,7 +133,9 @@ class PanelSearch(Strategy):
         note: Note | None,
         price: float,
         rng: np.random.Generator,
+        told: Collection[str] = (),
     ) -> None:
+        self._untold = structure.untold - frozenset(told)
         self._start = start
         self._space = start.space
         self._structure = structure
@@ -171,7 +178,8 @@ class PanelSearch(Strategy):
 
     def _run(self) -> Search:
         yield from self._screen(self._given())
-        yield from self._screen(self._draws(FIRST_DRAWS))
+        known = len({self._chain_of(point) for point in self._start.candidates})
+        yield from self._screen(self._draws(FIRST_DRAWS if known < MANY_CHAINS else FEW_DRAWS))
         for _ in range(2):
             yield from self._screen(self._crossovers(CROSSOVERS))
         branches = self._opened(BRANCHES)
@@ -289,7 +297,7 @@ class PanelSearch(Strategy):
 
     def _movable(self, point: NDArray[np.float64]) -> NDArray[np.intp]:
         """Continuous values that act and that the sound can tell."""
-        acting = self._structure.acting(self._patch(point)) - self._structure.untold
+        acting = self._structure.acting(self._patch(point)) - self._untold
         return np.array(
             [
                 position
@@ -321,7 +329,12 @@ class PanelSearch(Strategy):
         patches = self._structure.draws(self._drawn + count, self._draw_seed, self._note)
         patches = patches[self._drawn :]
         self._drawn += count
-        return self._space.normalised(patches)
+        points = self._space.normalised(patches)
+        # How keys are played together, and what arpeggios do, a note does not tell: as in the base.
+        for position, parameter in enumerate(self._space.parameters):
+            if parameter.choices and parameter.name in self._untold:
+                points[:, position] = self._base[position]
+        return points
 
     def _crossovers(self, count: int) -> NDArray[np.float64]:
         """Children of the elite: each takes some modules of another, and moves a little."""
@@ -528,6 +541,7 @@ class PanelSearch(Strategy):
             *self._proposed(point, self._structure.simplifications(patch)),
         ]
         kinds = [
+            (1.0, self._proposed(point, self._structure.stacks(patch))),
             (0.3, switched),
             (0.25, list(self._other_choices(point, acting))),
             (0.15, list(self._other_pitches(point, acting))),
@@ -541,7 +555,7 @@ class PanelSearch(Strategy):
             found += [moves[k] for k in np.sort(chosen)]
         seen = {point.tobytes()}
         fresh = [p for p in found if p.tobytes() not in seen and not seen.add(p.tobytes())]  # type: ignore[func-returns-value]
-        return np.array(fresh[: count + len(kinds)]).reshape(-1, len(point))
+        return np.array(fresh).reshape(-1, len(point))
 
     def _proposed(
         self, point: NDArray[np.float64], proposals: Iterable[Proposal]
@@ -554,7 +568,7 @@ class PanelSearch(Strategy):
     ) -> Generator[NDArray[np.float64], None, None]:
         """Other choices of stepped parameters that act."""
         for position, parameter in enumerate(self._space.parameters):
-            told = parameter.name in acting and parameter.name not in self._structure.untold
+            told = parameter.name in acting and parameter.name not in self._untold
             if not parameter.choices or not told:
                 continue
             positions = parameter.choice_positions

@@ -166,7 +166,8 @@ def refine(
     share = share if fits_realization else 0.0
     if panel and structure is not None:
         drawn_for = (pieces or (note,))[0] if renderer.info.cheap_to_copy else None
-        parts = panel_plan(settings, start, 1.0 - share, structure, drawn_for)
+        told = _told(pieces, space)
+        parts = panel_plan(settings, start, 1.0 - share, structure, drawn_for, told)
     else:
         parts = plan(settings, start, 1.0 - share, descends=not renderer.info.takes_realizations)
     with Evaluator(
@@ -224,6 +225,14 @@ def refine(
             answers=answers,
             rendering=loop.rendering,
         )
+
+
+def _told(pieces: Sequence[Note], space: ParameterSpace) -> tuple[str, ...]:
+    """What several notes tell and one does not."""
+    synthesizer = synthesizer_of(space.table)
+    keys = synthesizer.key_following if len({note.pitch for note in pieces}) > 1 else ()
+    blows = synthesizer.velocity_following if len({note.velocity for note in pieces}) > 1 else ()
+    return (*keys, *blows)
 
 
 def _check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,7 +136,12 @@ def plan(
 
 
 def panel_plan(
-    settings: RefineSettings, start: Start, share: float, structure: Structure, note: Note | None
+    settings: RefineSettings,
+    start: Start,
+    share: float,
+    structure: Structure,
+    note: Note | None,
+    told: Collection[str] = (),
 ) -> tuple[Part, ...]:
     """The one part of a search over a whole panel.
 
@@ -146,10 +151,11 @@ def panel_plan(
         share: part of the budget that it may spend.
         structure: of the synthesizer.
         note: for which patches are drawn; None for no draws.
+        told: parameters that the target tells though a single note does not.
     """
 
     def begin(archive: Archive, evaluations: int, rng: np.random.Generator) -> Strategy:  # noqa: ARG001
-        return PanelSearch(start, structure, note, settings.price, rng)
+        return PanelSearch(start, structure, note, settings.price, rng, told)
 
     return (Part(Stage("panel", REPORTED, residuals=True, guide=GUIDE), share, begin),)
 

@@ -14,6 +14,7 @@ from deepdiva.units import counted, key_name
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from deepdiva.renderer import Renderer
     from deepdiva.search.explain import Explanation
@@ -112,10 +113,26 @@ def show(match: Match) -> None:
             f"{counted(hidden, 'more value')} could be otherwise without being heard: see "
             f"{task.outputs.run / 'explanation.json'}."
         )
-    if match.alternatives:
+    if match.result.answers:
+        screen.print(_answers(match))
+    elif match.alternatives:
         first, *others = match.alternatives
         names = ", ".join([str(first), *(path.name for path in others)])
         echo(f"As near, with other settings: {names}")
+
+
+def _answers(match: Match) -> Table:
+    """All answers of a search over a whole panel: the match, and presets of other chains."""
+    table = plain_table("preset", "models", "distance", "uses")
+    files = (match.task.outputs.preset, *match.alternatives)
+    for path, answer in zip(files, match.result.answers, strict=True):
+        table.add_row(
+            path.name,
+            answer.chain,
+            f"{answer.distance:.4f}",
+            ", ".join(answer.modules) or "one voice",
+        )
+    return table
 
 
 def _importances(explanation: Explanation) -> list[float]:
@@ -214,6 +231,7 @@ def summary(match: Match, synth: Renderer) -> dict[str, Any]:
         "report": [*task.remarks, *match.remarks],
         "explanation": None if result.explanation is None else result.explanation.to_dict(),
         "alternatives": list(match.alternatives),
+        "answers": [answer.to_dict() for answer in result.answers],
         "parameters": {name: result.patch[table.index(name)] for name in task.space.names},
         "recordings": [
             {

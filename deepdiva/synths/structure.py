@@ -81,6 +81,10 @@ class Structure(ABC):
         """What a patch uses beyond one bare voice, in words: the fewer, the easier to tweak."""
 
     @abstractmethod
+    def stacks(self, patch: Patch) -> list[Proposal]:
+        """Other numbers of voices on a key."""
+
+    @abstractmethod
     def proposals(self, patch: Patch) -> list[Proposal]:
         """Modules and modulations that could be switched on, each with a few settings."""
 

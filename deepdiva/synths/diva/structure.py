@@ -129,8 +129,16 @@ class DivaStructure(Structure):
             found.append("arpeggiator")
         return tuple(found)
 
+    def stacks(self, patch: Patch) -> list[Proposal]:
+        now = round(_value(patch, VOICE_STACK))
+        return [
+            Proposal(f"stack {choice.value:g}", {VOICE_STACK: choice.value})
+            for choice in DIVA[VOICE_STACK].choices
+            if round(choice.value) != now
+        ]
+
     def proposals(self, patch: Patch) -> list[Proposal]:
-        return [*_stacks(patch), *_new_effects(patch), *_new_modulations(patch)]
+        return [*_new_effects(patch), *_new_modulations(patch)]
 
     def simplifications(self, patch: Patch) -> list[Proposal]:
         acts = acting.acts(patch)
@@ -229,14 +237,6 @@ def _models(word: str) -> list[tuple[str, float]]:
 def _model_labels() -> list[str]:
     labels = [choice.label for name in panel.MODELS for choice in DIVA[name].choices]
     return list(dict.fromkeys(labels))
-
-
-def _stacks(patch: Patch) -> Iterator[Proposal]:
-    """Other numbers of voices on a key."""
-    now = round(_value(patch, VOICE_STACK))
-    for choice in DIVA[VOICE_STACK].choices:
-        if round(choice.value) != now:
-            yield Proposal(f"stack {choice.value:g}", {VOICE_STACK: choice.value})
 
 
 def _new_effects(patch: Patch) -> Iterator[Proposal]:
