@@ -26,6 +26,9 @@ SEEDS = 16
 OFFSETS = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
 """How far an ordered parameter is moved, as parts of its range."""
 
+FEW_OFFSETS = (-0.2, -0.05, 0.05, 0.2)
+"""The same where only some of many parameters are looked at."""
+
 STEP = 0.05
 """The move by which parameters are compared; those of coarser choices move to the next one."""
 
@@ -120,7 +123,8 @@ def explain(
     looked_at: Sequence[int] = range(space.dimensions)
     if names is not None:
         looked_at = [space.names.index(name) for name in names]
-    moves = [_moves(best, space, position) for position in looked_at]
+    offsets = OFFSETS if names is None else FEW_OFFSETS
+    moves = [_moves(best, space, position, offsets) for position in looked_at]
     scores = _scores(np.concatenate(moves), evaluator) - distance
     ends = np.cumsum([len(points) for points in moves])
     roles = [
@@ -140,7 +144,9 @@ def _scores(points: NDArray[np.float64], evaluator: Evaluator) -> NDArray[np.flo
     return np.concatenate([scores.distances for scores in scored])
 
 
-def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> NDArray[np.float64]:
+def _moves(
+    best: NDArray[np.float64], space: ParameterSpace, position: int, offsets: Sequence[float]
+) -> NDArray[np.float64]:
     """The match with one parameter moved, or with each other class or coarse choice."""
     parameter = space.parameters[position]
     if parameter.is_class or _is_coarse(parameter):
@@ -150,7 +156,7 @@ def _moves(best: NDArray[np.float64], space: ParameterSpace, position: int) -> N
         if len(values) > MOST_CHOICES:
             values = values[np.linspace(0, len(values) - 1, MOST_CHOICES).astype(np.intp)]
     else:
-        values = np.clip(best[position] + np.array(OFFSETS), 0.0, 1.0)
+        values = np.clip(best[position] + np.array(offsets), 0.0, 1.0)
     points = np.repeat(best[None], len(values), axis=0)
     points[:, position] = values
     return points

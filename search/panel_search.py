@@ -57,8 +57,8 @@ ELITE = 24
 CROSSOVERS = 64
 """Candidates of a generation of crossovers; there are two."""
 
-BRANCHES = 6
-"""Chains that are searched side by side in the first round."""
+BRANCHES, DEAR_BRANCHES = 6, 2
+"""Chains that are searched side by side in the first round; the same where renders are dear."""
 
 MOVES = 96
 """Neighbourhood moves in a turn."""
@@ -151,6 +151,7 @@ class PanelSearch(Strategy):
         ]
         self._base = self._space.normalised(self._space.base[None])[0]
         self._elite: list[tuple[float, NDArray[np.float64]]] = []
+        self._best_of: dict[bytes, tuple[float, NDArray[np.float64]]] = {}
         self._spent = 0
         self._drawn = 0
         self._draw_seed = int(rng.integers(2**31))
@@ -180,9 +181,11 @@ class PanelSearch(Strategy):
         yield from self._screen(self._given())
         known = len({self._chain_of(point) for point in self._start.candidates})
         yield from self._screen(self._draws(FIRST_DRAWS if known < MANY_CHAINS else FEW_DRAWS))
-        for _ in range(2):
+        # Where renders are dear, the start knows better than crossovers.
+        cheap = self._note is not None
+        for _ in range(2 if cheap else 0):
             yield from self._screen(self._crossovers(CROSSOVERS))
-        branches = self._opened(BRANCHES)
+        branches = self._opened(BRANCHES if cheap else DEAR_BRANCHES)
         yield from self._halved(branches)
         while True:
             branch = min(branches, key=lambda one: one.promise)
@@ -256,7 +259,11 @@ class PanelSearch(Strategy):
         self._keep(points, told)
 
     def _keep(self, points: NDArray[np.float64], told: NDArray[np.float64]) -> None:
-        """Remember the best points as givers of modules."""
+        """Remember the best points as givers of modules, and the best of each chain."""
+        for point, value in zip(points, told[:, 1], strict=True):
+            chain = self._chain_of(point)
+            if value < self._best_of.get(chain, (WORST, point))[0]:
+                self._best_of[chain] = (float(value), point)
         worst = self._elite[-1][0] if len(self._elite) >= ELITE else math.inf
         known = {point.tobytes() for _, point in self._elite}
         for row in np.argsort(told[:, 1], kind="stable")[:ELITE]:
@@ -356,13 +363,35 @@ class PanelSearch(Strategy):
         return np.array(children)
 
     def _opened(self, count: int) -> list[_Branch]:
-        """Branches at the best points, no more than two of one chain."""
+        """Branches at the best points, no more than two of one chain.
+
+        The likeliest chain is among them, where the start knows how likely chains are.
+        """
         branches: list[_Branch] = []
+        likeliest = self._likeliest()
+        if likeliest in self._best_of:
+            value, point = self._best_of[likeliest]
+            settled = self._settled(point)
+            branches.append(self._branch(settled, value * self._cost(settled)))
         for value, point in self._elite:
             chain = self._chain_of(point)
-            if sum(branch.chain == chain for branch in branches) < 2 and len(branches) < count:
+            known = any(np.array_equal(branch.point, point) for branch in branches)
+            alike = sum(branch.chain == chain for branch in branches)
+            if not known and alike < 2 and len(branches) < count:
                 branches.append(self._branch(point, value))
         return branches or [self._branch(self._base, WORST)]
+
+    def _likeliest(self) -> bytes:
+        """The chain whose models are the likeliest; nothing where the start knows of none."""
+        names = [self._space.names[position] for position in self._chain]
+        chances = self._start.probabilities
+        if not names or any(name not in chances for name in names):
+            return b""
+        point = self._base.copy()
+        for name, position in zip(names, self._chain, strict=True):
+            places = self._space.table[name].choice_positions
+            point[position] = places[int(np.argmax(chances[name]))]
+        return self._chain_of(point)
 
     def _branch(self, point: NDArray[np.float64], value: float) -> _Branch:
         movable = self._movable(point)

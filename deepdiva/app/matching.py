@@ -189,13 +189,22 @@ def _answer(match: Match) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 2),
         "end": result.end,
-        "free": list(task.space.names),
+        "free": _searched(task.space, result.patch),
         "roles": roles,
         "others": others,
         "remarks": list(result.remarks),
         "fixed": {table[column].name: value for column, value in fixed.items()},
         "preset": str(task.outputs.preset),
     }
+
+
+def _searched(space: ParameterSpace, patch: NDArray[np.float64]) -> list[str]:
+    """The free parameters; of a whole panel, those that act."""
+    structure = synthesizer_of(space.table).structure
+    if structure is None or len(space.names) < LEAST_PANEL:
+        return list(space.names)
+    acting = structure.acting(patch)
+    return [name for name in space.names if name in acting]
 
 
 def warm_up(folder: Path) -> None:
