@@ -34,7 +34,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from deepdiva.data.corpora.backends import Workers
+from deepdiva.cluster import Workers
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.generate import RunSummary, generate
 from deepdiva.data.npy import NpyFile

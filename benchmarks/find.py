@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from deepdiva.audio import write_wav
+from deepdiva.cluster import Workers
 from deepdiva.library import nearest_presets, open_library
 from deepdiva.library.rendered import play
 from deepdiva.library.sound import sound_to_find
@@ -35,7 +36,7 @@ def main() -> None:
     said = parser.parse_args()
     for name in ("rendering", "from the cache"):
         began = time.perf_counter()
-        library = open_library(said.folder, jobs=said.jobs)
+        library = open_library(said.folder, workers=Workers(jobs=said.jobs))
         seconds = time.perf_counter() - began
         count = len(library.paths)
         print(f"{name}: {count} presets in {seconds:.2f} s, {library.rendered} rendered")

@@ -51,3 +51,7 @@ class NoMatchError(DeepDivaError, RuntimeError):
 
 class RenderError(DeepDivaError, RuntimeError):
     """A synthesizer that crashed, hung, or returned something that is not audio."""
+
+
+class ClusterError(DeepDivaError, ConnectionError):
+    """A cluster that cannot be reached, is gone, or whose workers do not fit."""

@@ -8,20 +8,19 @@ run goes on where it stopped, and a failure stays in its cell.
 from __future__ import annotations
 
 import json
-import secrets
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
-
-import joblib
-from joblib.externals.loky import get_reusable_executor
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from deepdiva import __version__
 from deepdiva.audio import write_wav
+from deepdiva.cluster import Workers
+from deepdiva.cluster.crew import Crew, Outcome
+from deepdiva.cluster.parcel import Files, read_files, write_files
 from deepdiva.errors import InvalidValueError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.folder import FORMAT, RunFolder, RunInfo, SoundEntry
@@ -45,12 +44,52 @@ from deepdiva.evaluation.scoring import (
 from deepdiva.evaluation.sound_collections import Collection
 from deepdiva.evaluation.sounds import Sound
 from deepdiva.files import name_key
-from deepdiva.lifetime import worker_options
 from deepdiva.names import check_name
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva.preset import Preset
-from deepdiva.workers import dead_workers_told, single_thread
+from deepdiva.workers import single_thread
+
+ALONE = Workers(jobs=1)
+
+PLAYED = (".h2p", ".wav")
+"""Suffixes of the files of an answer beside its result."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What all cells of a run share; travels to each worker once.
+
+    Attributes:
+        contenders: by note and name.
+        open_renderer: opens what plays the answers.
+        settings: of the run.
+        prepared: which contenders are ready to answer here.
+        last: fingerprint of the sound that was asked about last, and how it sounds on other notes.
+    """
+
+    contenders: dict[tuple[Note, str], Method]
+    open_renderer: OpenRenderer
+    settings: EvaluationSettings
+    prepared: set[tuple[Note, str]] = field(default_factory=set)
+    last: dict[str, list[Heard]] = field(default_factory=dict)
+
+    def ready(self, note: Note, name: str) -> Method:
+        """A contender for a note, prepared once in each worker."""
+        contender = self.contenders[note, name]
+        if (note, name) not in self.prepared:
+            contender.prepare()
+            self.prepared.add((note, name))
+        return contender
+
+    def heard(self, sound: Sound, settings: EvaluationSettings) -> list[Heard]:
+        """The target on other notes; the contenders of a sound are asked one after the other."""
+        if sound.fingerprint not in self.last:
+            heard = heard_elsewhere(sound, self.open_renderer, settings)
+            self.last.clear()
+            self.last[sound.fingerprint] = heard
+        return self.last[sound.fingerprint]
+
 
 AtNote = Callable[[Note], Sequence[Method]]
 """Makes the contenders of a run for another note than the run's."""
@@ -58,25 +97,19 @@ AtNote = Callable[[Note], Sequence[Method]]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """What a worker needs for one result.
+    """What a worker needs for one result beside the bench.
 
     Attributes:
-        run: token of the call of `run` that it belongs to; no other call has it.
         key: of the result; see `RunInfo.key`.
         sound: to be matched.
-        contender: that is asked; one of its name and note in each run.
-        open_renderer: opens what plays the answer.
-        settings: of the run, with the note of the sound.
-        folder: of the run.
+        contender: name of who is asked.
+        folder: of the run; None for a worker that does not see it.
     """
 
-    run: str
     key: str
     sound: Sound
-    contender: Method
-    open_renderer: OpenRenderer
-    settings: EvaluationSettings
-    folder: RunFolder
+    contender: str
+    folder: RunFolder | None
 
 
 def run(
@@ -86,11 +119,12 @@ def run(
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     *,
-    jobs: int = 1,
+    workers: Workers = ALONE,
     force: bool = False,
     at_note: AtNote | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_result: Callable[[Result], None] | None = None,
+    on_remark: Callable[[str], None] | None = None,
 ) -> RunInfo:
     """Fill the folder with the results of all contenders on all sounds.
 
@@ -103,17 +137,18 @@ def run(
         contenders: at least one, names unique.
         open_renderer: opens what plays the presets that are scored; can be pickled.
         settings: shared by all results.
-        jobs: worker processes.
+        workers: who asks; threads ask one after the other.
         at_note: makes the same contenders for another note; needed where sounds have notes of
             their own.
         force: results of other settings may lie in the folder; those of this run replace them.
         on_plan: called once with the number of cells and how many are done already.
         on_result: called after each new result, in order of completion.
+        on_remark: told what is to be known of the workers, a sentence each.
 
     Raises:
+        ClusterError: the cluster is gone, or its workers do not fit.
         InvalidValueError: names that are not unique or no file names.
         FileExistsAlreadyError: see `RunFolder.admit`.
-        RenderError: a worker process died.
         StorageError: another evaluation is at work in the folder.
     """
     check_names("contender", [contender.name for contender in contenders])
@@ -128,28 +163,32 @@ def run(
             path = folder.target_path(sound.name)
             write_wav(path, sound.audio, settings.note.sample_rate, force=True)
 
-        token = secrets.token_hex(8)
         asked = _by_note(sounds, contenders, settings, at_note)
+        seen = None if workers.is_remote else RunFolder(folder.path.resolve())
         cells = [
-            Cell(
-                run=token,
-                key=info.key(contender.name, sound.fingerprint),
-                sound=sound,
-                contender=contender,
-                open_renderer=open_renderer,
-                settings=settings.of(sound),
-                folder=folder,
-            )
+            Cell(info.key(contender.name, sound.fingerprint), sound, contender.name, seen)
             for sound in sounds
             for contender in asked[settings.of(sound).note]
         ]
-        open_cells = [cell for cell in cells if not _is_done(cell)]
+        open_cells = [cell for cell in cells if not _is_done(cell, folder)]
         if on_plan is not None:
             on_plan(len(cells), len(cells) - len(open_cells))
-        with closing(_results(open_cells, jobs)) as results:
-            for result in results:
-                if on_result is not None:
-                    on_result(result)
+        if not open_cells:
+            return info
+        named = {(note, each.name): each for note, many in asked.items() for each in many}
+        bench = Bench(named, open_renderer, settings)
+        most = 1 if workers.backend == "threading" else len(open_cells)
+        with Crew(evaluate_cell, bench, workers, most=most) as crew:
+            for remark in crew.remarks:
+                if on_remark is not None:
+                    on_remark(remark)
+            crew.record(folder.path)
+            with closing(crew.each(open_cells)) as outcomes:
+                for outcome in outcomes:
+                    cell = open_cells[outcome.number]
+                    result = _kept(cell, outcome, settings.of(cell.sound), folder)
+                    if on_result is not None:
+                        on_result(result)
         return info
 
 
@@ -220,20 +259,26 @@ def describe(
     )
 
 
-def evaluate_cell(cell: Cell) -> Result:
+def evaluate_cell(bench: Bench, cell: Cell) -> tuple[Result, Files]:
     """Ask one method about one sound, write its preset, read it back, play it and score it.
 
     On one thread, so that no figure depends on how many cells are at work.
+
+    Returns:
+        The result, and the files of a worker that does not see the folder of the run.
     """
     with single_thread():
-        return _evaluate(cell)
+        if cell.folder is not None:
+            return _evaluate(bench, cell, cell.folder), {}
+        with tempfile.TemporaryDirectory(prefix="deepdiva-") as place:
+            folder = RunFolder(Path(place))
+            folder.create([cell.contender])
+            return _evaluate(bench, cell, folder), read_files(folder.path)
 
 
-def _evaluate(cell: Cell) -> Result:
-    sound, settings, folder = cell.sound, cell.settings, cell.folder
-    name = cell.contender.name
+def _evaluate(bench: Bench, cell: Cell, folder: RunFolder) -> Result:
+    sound, settings, name = cell.sound, bench.settings.of(cell.sound), cell.contender
     preset_path = folder.preset_path(name, sound.name)
-    preview_path = folder.preview_path(name, sound.name)
     match: Match | None = None
     preset: Preset | None = None
     heard: list[Heard] = []
@@ -242,8 +287,8 @@ def _evaluate(cell: Cell) -> Result:
     started = time.perf_counter()
     seconds = 0.0
     try:
-        heard = _elsewhere(cell)
-        contender = _ready(cell)
+        heard = bench.heard(sound, settings)
+        contender = bench.ready(settings.note, name)
         seed = sound.seeds(settings.seed, settings.strikes + 1)[-1]
         started = time.perf_counter()
         match = contender.match(sound, seed)
@@ -252,8 +297,8 @@ def _evaluate(cell: Cell) -> Result:
         if match.preset is not None:
             match.preset.write(preset_path, force=True)
             preset = Preset.read(preset_path)
-            score = score_match(sound, preset, cell.open_renderer, settings)
-            elsewhere = score_elsewhere(sound, preset, heard, cell.open_renderer, settings)
+            score = score_match(sound, preset, bench.open_renderer, settings)
+            elsewhere = score_elsewhere(sound, preset, heard, bench.open_renderer, settings)
         elif match.audio is not None:
             preset_path.unlink(missing_ok=True)
             score = score_audio(sound, match.audio, settings)
@@ -264,15 +309,46 @@ def _evaluate(cell: Cell) -> Result:
         error = f"{type(failure).__name__}: {failure}"
         preset = None
         score = score_failure(sound, settings)
-        elsewhere = score_elsewhere(sound, None, heard, cell.open_renderer, settings)
-        folder.drop_result(name, sound.name)
-        for path in (preset_path, preview_path):
-            path.unlink(missing_ok=True)
+        elsewhere = score_elsewhere(sound, None, heard, bench.open_renderer, settings)
+        _drop(cell, folder)
     else:
+        preview_path = folder.preview_path(name, sound.name)
         write_wav(preview_path, score.audio, settings.note.sample_rate, force=True)
-    result = _result(cell, score, match, preset, error, seconds, elsewhere)
+    result = _result(cell, settings, score, match, preset, error, seconds, elsewhere)
     folder.write_result(result)
     return result
+
+
+def _kept(
+    cell: Cell,
+    outcome: Outcome[tuple[Result, Files]],
+    settings: EvaluationSettings,
+    folder: RunFolder,
+) -> Result:
+    """A result as it lies in the folder of the run; what the worker could not write, is written.
+
+    A task without a result has lost its workers: what the contender answers, nobody knows.
+    """
+    if outcome.failure:
+        score = score_failure(cell.sound, settings)
+        result = _result(cell, settings, score, None, None, outcome.failure, 0.0, {})
+        _drop(cell, folder)
+        folder.write_result(result)
+        return result
+    result, files = outcome.result
+    if cell.folder is None:
+        _drop(cell, folder)
+        write_files(folder.path, {n: data for n, data in files.items() if n.endswith(PLAYED)})
+        folder.write_result(result)
+    return result
+
+
+def _drop(cell: Cell, folder: RunFolder) -> None:
+    """Remove what an earlier answer has left, its result first."""
+    names = (cell.contender, cell.sound.name)
+    folder.drop_result(*names)
+    for path in (folder.preset_path(*names), folder.preview_path(*names)):
+        path.unlink(missing_ok=True)
 
 
 def free_values(preset: Preset, space: ParameterSpace) -> dict[str, float]:
@@ -296,71 +372,14 @@ def check_names(what: str, names: Sequence[str]) -> None:
             raise InvalidValueError(f"Two {what}s are called {name!r}: rename one of them.")
 
 
-def _is_done(cell: Cell) -> bool:
-    result = cell.folder.read_result(cell.contender.name, cell.sound.name)
+def _is_done(cell: Cell, folder: RunFolder) -> bool:
+    result = folder.read_result(cell.contender, cell.sound.name)
     return result is not None and result.key == cell.key and result.status != "failed"
-
-
-def _ready(cell: Cell) -> Method:
-    """The method, prepared once in each process."""
-    ready = _prepared(cell.run)
-    key = cell.contender.name, cell.settings.note
-    if key not in ready:
-        cell.contender.prepare()
-        ready[key] = cell.contender
-    return ready[key]
-
-
-def _elsewhere(cell: Cell) -> list[Heard]:
-    """The target on other notes; the contenders of a sound are asked one after the other."""
-    kept = _kept(cell.run)
-    if kept.get("sound") != cell.sound.fingerprint:
-        kept["heard"] = heard_elsewhere(cell.sound, cell.open_renderer, cell.settings)
-        kept["sound"] = cell.sound.fingerprint
-    heard: list[Heard] = kept["heard"]
-    return heard
-
-
-@lru_cache(maxsize=1)
-def _kept(run: str) -> dict[str, Any]:  # noqa: ARG001  (another run drops it)
-    """The sound that this process was asked about last, and how it sounds on other notes."""
-    return {}
-
-
-@lru_cache(maxsize=1)
-def _prepared(run: str) -> dict[tuple[str, Note], Method]:  # noqa: ARG001  (another run drops them)
-    """Methods of a run that are ready to answer in this process, by name and note."""
-    return {}
-
-
-def _results(cells: Sequence[Cell], jobs: int) -> Generator[Result, None, None]:
-    """Results in order of completion; afterwards nothing is left of the methods' copies."""
-    if jobs == 1 or len(cells) < 2:
-        try:
-            yield from map(evaluate_cell, cells)
-        finally:
-            _prepared.cache_clear()
-        return
-    pool = joblib.Parallel(
-        n_jobs=jobs,
-        backend="loky",
-        return_as="generator_unordered",
-        batch_size=1,
-        **worker_options(),
-    )
-    try:
-        with dead_workers_told():
-            yield from pool(joblib.delayed(evaluate_cell)(cell) for cell in cells)
-    except BaseException:
-        get_reusable_executor(reuse=True).shutdown(kill_workers=True)
-        raise
-    finally:
-        # joblib keeps its workers for the next call, with the plug-ins that contenders opened.
-        get_reusable_executor(reuse=True).shutdown()
 
 
 def _result(
     cell: Cell,
+    settings: EvaluationSettings,
     score: Score,
     match: Match | None,
     preset: Preset | None,
@@ -371,7 +390,7 @@ def _result(
     return Result(
         key=cell.key,
         sound=cell.sound.name,
-        contender=cell.contender.name,
+        contender=cell.contender,
         status="failed" if error else "silent" if score.silent else "ok",
         error=error,
         seconds=seconds,
@@ -379,7 +398,7 @@ def _result(
         scores=score.scores,
         strikes=score.strikes,
         restrike=score.restrike,
-        values={} if preset is None else free_values(preset, cell.settings.space),
+        values={} if preset is None else free_values(preset, settings.space),
         errors=score.errors.each if score.errors else {},
         exchanged=bool(score.errors and score.errors.exchanged),
         elsewhere=elsewhere,

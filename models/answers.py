@@ -78,14 +78,20 @@ class Matcher:
             InvalidValueError: sounds of another length.
             RenderError: the renderer failed.
         """
-        for start in range(0, len(sounds), _SOUNDS_AT_ONCE):
-            few = sounds[start : start + _SOUNDS_AT_ONCE]
+        for few in self.pieces(sounds):
             began = time.perf_counter()
             heard = [sound * np.float32(self._gain(sound)) for sound in few]
             predicted = self.predictor.predict(np.stack(heard), self.predictor.note)
             share = (time.perf_counter() - began) / len(few)
             for sound, candidates in zip(few, predicted, strict=True):
                 yield self._answer(sound, candidates, share)
+
+    def pieces(self, sounds: Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
+        """Sounds that the network hears together: alone, an answer may differ in its last bits."""
+        return [
+            list(sounds[start : start + _SOUNDS_AT_ONCE])
+            for start in range(0, len(sounds), _SOUNDS_AT_ONCE)
+        ]
 
     def level(self, sound: NDArray[np.float32]) -> Level | None:
         """How the level of a sound, shape (samples,), is solved; None where it is not."""

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,19 @@ class Outputs:
             run=named(RUN_SUFFIX),
             both=named(BOTH_SUFFIX),
             values=named(writer.values_suffix) if writer.values_suffix else None,
+        )
+
+    def within(self, folder: Path | None) -> Outputs:
+        """The same names in another folder; None for where they are, by their absolute paths."""
+
+        def moved(path: Path) -> Path:
+            return path.absolute() if folder is None else folder / path.name
+
+        paths: dict[str, Path | None] = {
+            each.name: getattr(self, each.name) for each in fields(self)
+        }
+        return replace(
+            self, **{name: moved(path) for name, path in paths.items() if path is not None}
         )
 
     @property

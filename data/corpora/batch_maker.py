@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,6 +43,9 @@ SAMPLE_DTYPE = np.dtype(
 """What is known of each sound: render seed, how often it was drawn anew, sum of `Fault`, levels."""
 
 WAV_FOLDER = "audio"
+
+Columns = dict[str, NDArray[Any]]
+"""What is known of consecutive sounds, by name; every array has a row for each."""
 
 
 @dataclass(frozen=True)
@@ -236,9 +239,52 @@ class BatchMaker:
             RenderError: the renderer failed, or a sound was refused too often.
             OSError: the system refuses to write.
         """
+        files = self.files(batch, token)
+
+        def write(first: int, columns: Columns) -> None:
+            self.write(batch, files, first, columns)
+
+        return self._block(batch, block, files, write, turns)
+
+    def block_of(self, batch: int, block: int) -> tuple[BlockReport, list[tuple[int, Columns]]]:
+        """Make one block and write nothing.
+
+        Returns:
+            What is to be said of it, and its pieces: the place of their first sound in the batch,
+            and what is stored of them, for `write`.
+
+        Raises:
+            RenderError: the renderer failed, or a sound was refused too often.
+        """
+        pieces: list[tuple[int, Columns]] = []
+        stored = {*self.files(batch), *(("sound",) if self.settings.save_audio else ())}
+
+        def keep(first: int, columns: Columns) -> None:
+            pieces.append((first, {name: columns[name] for name in stored}))
+
+        return self._block(batch, block, self.files(batch), keep, None), pieces
+
+    def write(self, batch: int, files: Mapping[str, NpyFile], first: int, columns: Columns) -> None:
+        """Write a piece into the hidden files of its batch.
+
+        Raises:
+            OSError: the system refuses to write.
+        """
+        for name, file in files.items():
+            file.write(first, columns[name])
+        if self.settings.save_audio:
+            self._write_wavs(batch, first, columns["sound"])
+
+    def _block(
+        self,
+        batch: int,
+        block: int,
+        files: Mapping[str, NpyFile],
+        keep: Callable[[int, Columns], None],
+        turns: AbstractContextManager[Any] | None,
+    ) -> BlockReport:
         watch = _Stopwatch()
         draws = _Draws(self.settings, batch, block)
-        files = self.files(batch, token)
         checksums: dict[str, list[tuple[int, int]]] = {name: [] for name in files}
         kept: Counter[str] = Counter()
         redrawn: Counter[str] = Counter()
@@ -254,11 +300,7 @@ class BatchMaker:
                         checksum = file.checksum(columns[name])
                     checksums[name].append((len(columns[name]), checksum))
                 watch.lap("check")
-            first = block * BLOCK + rows.start
-            for name, file in files.items():
-                file.write(first, columns[name])
-            if self.settings.save_audio:
-                self._write_wavs(batch, first, columns["sound"])
+            keep(block * BLOCK + rows.start, columns)
             del columns  # its memory is what the next piece gets
             watch.lap("disk")
         return BlockReport(

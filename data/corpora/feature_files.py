@@ -9,24 +9,31 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.cluster import Workers
+from deepdiva.cluster.crew import Crew
 from deepdiva.data.corpora.dataset import Dataset, Rows
 from deepdiva.data.corpora.description import FILE_NAME
 from deepdiva.data.npy import NpyFile, sync_folder
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.features import MelSettings, MelSpectrogram, Mfcc, MfccSettings, Scaler
 from deepdiva.files import atomic_write, check_target
+from deepdiva.workers import single_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 OnProgress = Callable[[int, int], None]
+
+HERE = Workers()
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ def write_melspectrograms(
     settings: MelSettings,
     path: Path,
     *,
+    workers: Workers = HERE,
     force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> tuple[int, ...]:
@@ -139,6 +147,7 @@ def write_melspectrograms(
         source: the sounds.
         settings: how they are cut.
         path: of the `.npy` file, float32 of shape (sounds, n_mels, time, 1).
+        workers: who computes; threads where nothing else is said.
         force: overwrite it.
         on_progress: told of sounds that are done, and of all.
 
@@ -151,7 +160,7 @@ def write_melspectrograms(
         OSError: the system refuses to write.
     """
     _check_rate(source, settings.sample_rate)
-    batches = _features(source, "mel", settings.to_dict(), MelSpectrogram(settings))
+    batches = _features(source, "mel", settings, workers)
     shape = (source.sounds, *settings.shape(source.samples))
     description = {"feature": "melspectrogram", **settings.to_dict(), "source": source.about}
     _write(path, shape, batches(), description, force, on_progress)
@@ -166,6 +175,7 @@ def write_mfccs(
     scaler: Scaler | None = None,
     scaler_path: Path | None = None,
     axes: tuple[int, ...] = (0,),
+    workers: Workers = HERE,
     force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> tuple[int, ...]:
@@ -179,6 +189,7 @@ def write_mfccs(
             them twice over rather than holding them.
         scaler_path: where a scaler that is fitted here is saved.
         axes: over which it is fitted.
+        workers: who computes; threads where nothing else is said.
         force: overwrite files.
         on_progress: told of sounds that are done, and of all.
 
@@ -195,7 +206,7 @@ def write_mfccs(
     for target in (path, _beside(path), scaler_path):
         if target is not None:
             check_target(target, force)
-    unscaled = _features(source, "mfcc", settings.to_dict(), Mfcc(settings))
+    unscaled = _features(source, "mfcc", settings, workers)
     if scaler is None:
         scaler = Scaler.fit(unscaled(), settings, source.samples, axes)
         if scaler_path is not None:
@@ -215,22 +226,48 @@ def write_mfccs(
 
 
 def _features(
-    source: SoundSource,
-    name: str,
-    settings: dict[str, Any],
-    compute: Callable[[NDArray[np.float32]], Tensor],
+    source: SoundSource, name: str, settings: MelSettings | MfccSettings, workers: Workers
 ) -> Callable[[], Iterator[NDArray[np.float32]]]:
     """What goes through the features of all sounds, in batches, as often as it is called."""
     audio = source.audio
     if audio is not None:
-        return lambda: (compute(_float32(chunk)).numpy() for chunk in audio.chunks())
+        return lambda: _computed(audio, settings, workers)
     kept = source.kept[name]
-    if kept.settings != settings:
+    if kept.settings != settings.to_dict():
         raise InvalidValueError(
             f"The data set keeps no audio, only features of these settings: {kept.settings}. Use "
             "them, or make a data set with --store float32."
         )
     return kept.rows.chunks
+
+
+def _computed(
+    audio: Rows, settings: MelSettings | MfccSettings, workers: Workers
+) -> Iterator[NDArray[np.float32]]:
+    """Features of all sounds, in their order: 256 sounds are a task, whoever computes."""
+    # Each on one thread: products of matrices are summed in the same order on any machine. What is
+    # to be limited must be loaded.
+    with suppress(ImportError):
+        import torch  # noqa: F401
+    with single_thread(), Crew(compute, settings, workers, usual="threading") as crew:
+        chunks = (_float32(chunk) for chunk in audio.chunks())
+        with closing(crew.each(chunks, ordered=True)) as outcomes:
+            for outcome in outcomes:
+                yield outcome.result
+
+
+def compute(
+    settings: MelSettings | MfccSettings, sounds: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Features of some sounds, shape (sounds, samples)."""
+    return _computer(settings)(sounds).numpy()
+
+
+@lru_cache(maxsize=2)
+def _computer(
+    settings: MelSettings | MfccSettings,
+) -> Callable[[NDArray[np.float32]], Tensor]:
+    return Mfcc(settings) if isinstance(settings, MfccSettings) else MelSpectrogram(settings)
 
 
 def _write(

@@ -21,19 +21,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
 
-from deepdiva.data.corpora.backends import (
-    Workers,
-    connected,
-    in_any_order,
-    make_packed_batch,
-    make_packed_block,
-    packed,
-)
+from deepdiva.cluster import Workers
+from deepdiva.cluster.crew import Crew
+from deepdiva.data.corpora.backends import make_batch, make_block, make_packed_block, packed
 from deepdiva.data.corpora.batch_maker import WAV_FOLDER, BatchMaker, BatchRecord, BlockReport
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.description import FILE_NAME, Description
@@ -71,11 +66,13 @@ class RunSummary:
         description: of the data set as it now is.
         sounds: made in this run.
         wall_seconds: it took.
-        render_seconds: spent in the renderer, summed over workers; 0 on a cluster.
-        check_seconds: spent on drawing, levels, features and checksums, summed over workers; 0 on
-            a cluster.
+        render_seconds: spent in the renderer, summed over workers; 0
+            where workers of a cluster write.
+        check_seconds: spent on drawing, levels, features and checksums, summed over workers; 0
+            where workers of a cluster write.
         disk_seconds: spent on writing, summed over workers; 0 on a cluster.
-        sync_seconds: spent by the main thread until the disk had everything; 0 on a cluster.
+        sync_seconds: spent by the main thread until the disk had everything; 0 where workers of a
+            cluster write.
     """
 
     description: Description
@@ -106,7 +103,7 @@ def generate(
         batches: how many batches the data set is to have, from 0 to this less 1.
         first_batch: the batches before this are left to another run.
         workers: who does it.
-        on_progress: told after every block, or on a cluster after every batch.
+        on_progress: told after every block, or after every batch where workers of a cluster write.
 
     Raises:
         FileExistsAlreadyError: the folder holds another data set, or files of these names.
@@ -193,15 +190,7 @@ class _Run:
                 closing(pool(self._blocks(backend, token, jobs))) as reports,
             ):
                 for report in reports:
-                    self._count(report)
-                    waiting[report.batch].append(report)
-                    if len(waiting[report.batch]) == self.maker.blocks:
-                        began = time.perf_counter()
-                        done = waiting.pop(report.batch)
-                        record = self.maker.publish(report.batch, token, done)
-                        self._begun.remove(report.batch)
-                        self._enter(report.batch, record)
-                        self.summary.sync_seconds += time.perf_counter() - began
+                    self._written(report, waiting, token)
             if self._refusal is not None:
                 raise self._refusal
         finally:
@@ -209,17 +198,57 @@ class _Run:
                 self.maker.discard(batch, token)
 
     def on_cluster(self, workers: Workers) -> None:
-        """Whole batches go to workers; one that is lost is made again by another."""
-        carried = packed(self.maker)
-        tasks = [joblib.delayed(make_packed_batch)(carried, batch) for batch in self.missing]
-        with connected(workers):
+        """Work goes to a cluster; what is lost with a worker is made again by another."""
+        if workers.shared:
+            self._batches_on_cluster(workers)
+        else:
+            self._blocks_on_cluster(workers)
+
+    def _batches_on_cluster(self, workers: Workers) -> None:
+        """Whole batches, which workers write by themselves."""
+        with Crew(make_batch, self.maker, workers) as crew:
+            crew.record(self.maker.folder)
             self._tell()
-            with closing(in_any_order(tasks, workers.jobs or -1)) as records:
-                for batch, record in records:
-                    self._enter(batch, record)
-                    self.summary.sounds += record.sounds
+            with closing(crew.each(self.missing)) as records:
+                for record in records:
+                    self._enter(self.missing[record.number], record.result)
+                    self.summary.sounds += record.result.sounds
                     self._tell()
         _clear(self.maker, self.summary.description.batches)  # what lost workers have left
+
+    def _blocks_on_cluster(self, workers: Workers) -> None:
+        """Blocks, which come back to be written here."""
+        token = secrets.token_hex(4)
+        waiting: dict[int, list[BlockReport]] = defaultdict(list)
+        try:
+            with Crew(make_block, replace(self.maker, folder=Path()), workers) as crew:
+                crew.record(self.maker.folder)
+                self._tell()
+                with closing(crew.each(self._begun_blocks(token))) as outcomes:
+                    for outcome in outcomes:
+                        report, pieces = outcome.result
+                        files = self.maker.files(report.batch, token)
+                        for first, columns in pieces:
+                            self.maker.write(report.batch, files, first, columns)
+                        self._written(report, waiting, token)
+            if self._refusal is not None:
+                raise self._refusal
+        finally:
+            for batch in tuple(self._begun):
+                self.maker.discard(batch, token)
+
+    def _written(
+        self, report: BlockReport, waiting: dict[int, list[BlockReport]], token: str
+    ) -> None:
+        """A block is written: count it, and complete its batch if it was the last."""
+        self._count(report)
+        waiting[report.batch].append(report)
+        if len(waiting[report.batch]) == self.maker.blocks:
+            began = time.perf_counter()
+            record = self.maker.publish(report.batch, token, waiting.pop(report.batch))
+            self._begun.remove(report.batch)
+            self._enter(report.batch, record)
+            self.summary.sync_seconds += time.perf_counter() - began
 
     def _blocks(self, backend: str, token: str, jobs: int) -> Iterator[object]:
         """The tasks, made as they are needed; in threads, at most `jobs` take a core at a time."""

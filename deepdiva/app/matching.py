@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.app.target import TargetChoice
+from deepdiva.cluster import Workers
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
 from deepdiva.pipeline.match import MatchOptions, MatchRun, prepared
@@ -69,7 +70,7 @@ class Request:
                 self.base, None, tuple(f"{name}={value!r}" for name, value in self.lock)
             ),
             seed=self.seed,
-            jobs=self.jobs,
+            workers=Workers(jobs=self.jobs),
         )
 
 

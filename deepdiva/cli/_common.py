@@ -23,6 +23,7 @@ import click
 
 from deepdiva.cli._key import key
 from deepdiva.cli._tables import safe_console
+from deepdiva.cluster import BACKENDS, Workers
 from deepdiva.hosts.quality import (
     ACCURACIES,
     OFFLINE_ACCURACIES,
@@ -300,27 +301,50 @@ jobs_option = click.option(
 )
 
 
+_WORKERS: dict[str, Option] = {
+    "jobs": jobs_option,
+    "backend": click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        help="Threads, processes, or a cluster.  [default: on this machine]",
+    ),
+    "scheduler": click.option("--scheduler", metavar="ADDRESS", help="Of the Dask or Ray cluster."),
+    "shared": click.option(
+        "--shared",
+        is_flag=True,
+        help="All machines of the cluster see the folders by the same paths: names travel, and no "
+        "contents.",
+    ),
+}
+
+workers_options = gathered("workers", Workers, _WORKERS)
+"""Options for who does the work; the command gets `workers: Workers`."""
+
+
 @dataclass(frozen=True)
 class WorkChoice:
     """What the user said about the work.
 
     Attributes:
         seed: of everything that is drawn at random.
-        jobs: workers; None for one for each core.
+        workers: who does it.
     """
 
     seed: int
-    jobs: int | None
+    workers: Workers
+
+    @classmethod
+    def of(cls, seed: int, **workers: Any) -> WorkChoice:
+        """From the values of the options."""
+        return cls(seed, Workers(**workers))
+
+    @property
+    def jobs(self) -> int | None:
+        """Workers; None for one for each core."""
+        return self.workers.jobs
 
 
-work_options = gathered(
-    "work",
-    WorkChoice,
-    {
-        "seed": seed_option,
-        "jobs": jobs_option,
-    },
-)
+work_options = gathered("work", WorkChoice.of, {"seed": seed_option, **_WORKERS})
 """Options for the work; the command gets `work: WorkChoice`."""
 
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")

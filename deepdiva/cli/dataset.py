@@ -12,7 +12,6 @@ from deepdiva.cli._common import (
     Option,
     console,
     gathered,
-    jobs_option,
     json_option,
     note_options,
     plugin_mode_option,
@@ -21,10 +20,11 @@ from deepdiva.cli._common import (
     seed_option,
     space_options,
     typed,
+    workers_options,
 )
 from deepdiva.cli._tables import echo
 from deepdiva.cli.dataset_inspect import counted, inspect_command
-from deepdiva.data.corpora.backends import BACKENDS, Workers
+from deepdiva.cluster import Workers
 from deepdiva.data.corpora.faults import QualityPolicy
 from deepdiva.data.sampling import AroundPresets
 from deepdiva.errors import InvalidValueError
@@ -68,23 +68,6 @@ quality_options = gathered(
     },
 )
 """Options for faulty sounds; the command gets `quality: QualityPolicy`."""
-
-workers_options = gathered(
-    "workers",
-    Workers,
-    {
-        "jobs": jobs_option,
-        "backend": click.option(
-            "--backend",
-            type=click.Choice(BACKENDS),
-            help="Threads, processes, or a cluster.  [default: on this machine]",
-        ),
-        "scheduler": click.option(
-            "--scheduler", metavar="ADDRESS", help="Of the Dask or Ray cluster."
-        ),
-    },
-)
-"""Options for who does the work; the command gets `workers: Workers`."""
 
 
 @click.group("dataset", invoke_without_command=True)
@@ -191,7 +174,8 @@ def command(
     After a kill the same command goes on where it was; with more batches it makes those that are
     missing. One run at a time works in a folder.
 
-    On a cluster (--backend dask or ray) all machines must see the folder by the same path.
+    On a cluster (--backend dask or ray) sounds come back to be written here, unless --shared says
+    that all machines see the folder.
     """
     if context.invoked_subcommand is not None:
         return

@@ -177,7 +177,7 @@ def command(
         space,
         renderer,
         work.seed,
-        work.jobs,
+        work.workers,
         force,
     )
     screen = console()
@@ -240,9 +240,12 @@ def _run(screen: Console, evaluation: Evaluation) -> None:
                 )
             progress.advance(task)
 
+        def remark(sentence: str) -> None:
+            progress.console.print(sentence, style="yellow", markup=False)
+
         for name, reason in evaluation.collection.left_out.items():
             progress.console.print(f"{name} is left out: {reason}", style="yellow", markup=False)
-        evaluation.run(plan, show)
+        evaluation.run(plan, show, remark)
 
 
 def _print(summary: Summary) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepdiva.cli._common import console, force_option, json_option, print_json
+from deepdiva.cli._common import console, force_option, json_option, print_json, workers_options
 from deepdiva.cli._tables import echo
+from deepdiva.cluster import Workers
 from deepdiva.errors import InvalidValueError
 from deepdiva.features import MelSettings, MfccSettings, usual_fmax
 
@@ -106,6 +107,7 @@ def axes(_context: click.Context, _parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="MFCCs of one sound as (time, n_mfcc) or (n_mfcc, time).",
 )
+@workers_options
 @force_option
 @json_option
 def command(
@@ -125,6 +127,7 @@ def command(
     fmin: float,
     fmax: float | None,
     time_major: bool,
+    workers: Workers,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -160,7 +163,9 @@ def command(
 
         if feature == "spectrogram":
             target = data_path / f"{prefix}melspectrogram.npy"
-            shape = write_melspectrograms(source, mel, target, force=force, on_progress=on_progress)
+            shape = write_melspectrograms(
+                source, mel, target, workers=workers, force=force, on_progress=on_progress
+            )
             scaler_path = None
         else:
             target = data_path / f"{prefix}mfcc.npy"
@@ -177,6 +182,7 @@ def command(
                 scaler=Scaler.read(scaler_path) if saved_scaler else None,
                 scaler_path=None if saved_scaler else scaler_path,
                 axes=scale_axes,
+                workers=workers,
                 force=force,
                 on_progress=on_progress,
             )

@@ -11,15 +11,16 @@ import click
 from deepdiva.cli._common import (
     console,
     force_option,
-    jobs_option,
     json_option,
     make_output,
     part_options,
     print_json,
     say,
     warn,
+    workers_options,
 )
 from deepdiva.cli._key import key
+from deepdiva.cluster import Workers
 
 if TYPE_CHECKING:
     from deepdiva.library import Nearest
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     help="MIDI note, 0 to 127, or its name, at which presets are played.  [default: by the file's "
     "name or chunk, else any]",
 )
-@jobs_option
+@workers_options
 @force_option
 @json_option
 def command(
@@ -68,7 +69,7 @@ def command(
     length: float | None,
     channel: int | None,
     pitch: int | None,
-    jobs: int | None,
+    workers: Workers,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -89,7 +90,7 @@ def command(
     for remark in wanted.remarks:
         say(screen, f"{sound}: {remark}")
     with Bar(screen, str(among)) as bar:
-        library = open_library(among, jobs=jobs, on_progress=bar.part)
+        library = open_library(among, workers=workers, on_progress=bar.part)
     for left_out in library.unplayed:
         warn(screen, f"{left_out.path}: {left_out.reason} It is left out.")
     found = nearest_presets(
@@ -99,7 +100,7 @@ def command(
         keys=wanted.keys,
         velocities=wanted.velocities,
         count=count,
-        jobs=jobs,
+        jobs=None if workers.is_cluster else workers.jobs,
     )
     previews: Sequence[Path | None] = [None] * len(found)
     if output is not None:

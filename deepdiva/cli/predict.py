@@ -157,7 +157,7 @@ def command(
         renderer,
         network.device,
         work.seed,
-        work.jobs,
+        work.workers,
         network.space,
     )
     todo = plan(sounds, output, picture=picture, force=force)

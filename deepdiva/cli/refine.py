@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -267,7 +268,7 @@ def command(
         *(search, prior, recording, note, space, renderer, plugin_mode),
         together=together,
         seed=work.seed,
-        jobs=work.jobs,
+        workers=work.workers,
     )
     screen = console()
     found: list[Match] = []
@@ -282,6 +283,8 @@ def command(
             found.append(match)
             if not result.as_json:
                 _print(match, alone=wanted == 1)
+        place = {task.target.source: number for number, task in enumerate(run.tasks)}
+        found.sort(key=lambda match: place[match.task.target.source])  # a cluster gives any order
         if result.as_json:
             errors = [{"sound": one.sound, "error": one.reason} for one in left_out]
             print_json([*(summary(match, run.renderer) for match in found), *errors])
@@ -338,7 +341,7 @@ def _matches(run: MatchRun, screen: Console) -> Iterator[Match | LeftOut]:
     """Match all sounds, side by side where that is faster, until the user has enough."""
     if run.side_by_side:
         with Bar(screen, f"{len(run.tasks)} sounds", len(run.tasks)) as bar:
-            for done, match in enumerate(run.all(), start=1):
+            for done, match in enumerate(run.all(partial(warn, screen)), start=1):
                 bar.count(done)
                 yield match
         return

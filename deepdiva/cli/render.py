@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,13 @@ from deepdiva.cli._common import (
     make_output,
     print_json,
     renderer_options,
+    warn,
     work_options,
 )
 from deepdiva.cli._played import Played, played_options
 from deepdiva.cli._tables import echo
 from deepdiva.errors import DeepDivaError, InvalidValueError, PresetError
-from deepdiva.files import collect_files
+from deepdiva.files import atomic_write, collect_files
 from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
 from deepdiva.renderers import renderer_kind
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from deepdiva.cluster import Workers
     from deepdiva.parameters import ParameterTable
     from deepdiva.renderer import Renderer
     from deepdiva.synths.diva.preset import Preset
@@ -73,6 +74,27 @@ class SoundChoice:
 
     format: str = FORMATS[0]
     stereo: bool | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all presets share.
+
+    Attributes:
+        played: what is played.
+        choice: of the renderer.
+        seed: of everything that is drawn at random.
+        sound: what the sounds are to be.
+        force: overwrite files that exist.
+        is_remote: the worker does not see this machine's folders.
+    """
+
+    played: Played
+    choice: RendererChoice
+    seed: int
+    sound: SoundChoice
+    force: bool
+    is_remote: bool
 
 
 @click.command("render")
@@ -125,11 +147,13 @@ def command(
     sources = collect_files(presets, [PRESET_SUFFIX, *STATE_SUFFIXES])
     jobs = plan(sources, output, suffix, force=force)
     sound = SoundChoice(suffix, stereo)
-    one = partial(render, played=played, choice=renderer, seed=work.seed, sound=sound, force=force)
-    side_by_side = 1 if renderer_kind(renderer.name, renderer.plugin).plays_plugins else work.jobs
+    bench = Bench(played, renderer, work.seed, sound, force, work.workers.is_remote)
+    workers = work.workers
+    if renderer_kind(renderer.name, renderer.plugin).plays_plugins and workers.backend is None:
+        workers = replace(workers, jobs=1)
     screen = console()
     results = []
-    for result in _tracked(jobs, one, side_by_side, screen):
+    for result in _tracked(jobs, bench, workers, screen):
         results.append(result)
         if not as_json:
             _tell(result, screen, verbose)
@@ -182,34 +206,58 @@ def _job(source: Path, target: Path) -> Job:
 
 
 def _tracked(
-    jobs: list[Job], one: partial[dict[str, Any]], workers: int | None, screen: Console
+    jobs: list[Job], bench: Bench, workers: Workers, screen: Console
 ) -> Iterator[dict[str, Any]]:
     """Results in the order of the jobs, with progress on stderr."""
     from rich.progress import track
 
-    from deepdiva.workers import worker_count
+    from deepdiva.cluster.crew import Crew
 
-    with ThreadPoolExecutor(min(len(jobs), worker_count(workers))) as pool:
-        results = pool.map(partial(_attempt, one=one, alone=len(jobs) == 1), jobs)
-        try:
-            yield from track(
-                results, "Rendering", len(jobs), console=screen, transient=True,
-                disable=len(jobs) == 1,
-            )  # fmt: skip
-        finally:
-            pool.shutdown(cancel_futures=True)
+    alone = len(jobs) == 1
+    with Crew(attempt, bench, workers, usual="threading", most=len(jobs)) as crew:
+        for remark in crew.remarks:
+            warn(screen, remark)
+        if workers.is_cluster:
+            crew.record(jobs[0].target.parent)
+        sent = (replace(job, target=job.target.absolute()) for job in jobs)
+        with closing(crew.each(sent, ordered=True)) as outcomes:
+            for outcome in track(
+                outcomes, "Rendering", len(jobs), console=screen, transient=True, disable=alone
+            ):
+                job = jobs[outcome.number]
+                if (
+                    outcome.failure
+                    and not alone
+                    and isinstance(outcome.error, DeepDivaError | None)
+                ):
+                    yield {"preset": job.source, "error": outcome.failure}
+                    continue
+                result, data = outcome.result
+                if data is not None:
+                    atomic_write(job.target, data, bench.force)
+                yield {**result, "preset": job.source} | (
+                    {} if "error" in result else {"sound": job.target}
+                )
 
 
-def _attempt(job: Job, one: partial[dict[str, Any]], alone: bool) -> dict[str, Any]:
-    """A result, or the error of one preset among others."""
+def attempt(bench: Bench, job: Job) -> tuple[dict[str, Any], bytes | None]:
+    """Render one preset among others.
+
+    Returns:
+        The result, and the file where the worker does not see this machine's folders.
+    """
     if job.error:
-        return {"preset": job.source, "error": job.error}
-    try:
-        return one(job)
-    except DeepDivaError as error:
-        if alone:
-            raise
-        return {"preset": job.source, "error": str(error)}
+        return {"error": job.error}, None
+    if not bench.is_remote:
+        return render(bench, job), None
+    if job.preset is None:
+        raise InvalidValueError(
+            f"{job.source} is a preset of a plug-in, which loads it from a file: use folders that "
+            "all machines share (--shared)."
+        )
+    with tempfile.TemporaryDirectory(prefix="deepdiva-") as folder:
+        target = Path(folder) / job.target.name
+        return render(bench, replace(job, target=target)), target.read_bytes()
 
 
 def _tell(result: dict[str, Any], screen: Console, verbose: bool) -> None:
@@ -231,9 +279,7 @@ def _tell(result: dict[str, Any], screen: Console, verbose: bool) -> None:
         say(f"{source}: uncalibrated: {', '.join(result['uncalibrated'])}.", "yellow")
 
 
-def render(
-    job: Job, played: Played, choice: RendererChoice, seed: int, sound: SoundChoice, *, force: bool
-) -> dict[str, Any]:
+def render(bench: Bench, job: Job) -> dict[str, Any]:
     """Play a preset and write the sound.
 
     Returns:
@@ -245,8 +291,9 @@ def render(
     """
     from deepdiva.audio import write_flac, write_wav
 
+    played, sound, seed, force = bench.played, bench.sound, bench.seed, bench.force
     note = played.note
-    with closing(opened(job, choice, played)) as renderer:
+    with closing(opened(job, bench.choice, played)) as renderer:
         info = renderer.info
         patch = patch_of(job, renderer.table)
         stereo = info.stereo if sound.stereo is None else sound.stereo

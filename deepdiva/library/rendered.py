@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdiva.cluster import Workers
+from deepdiva.cluster.crew import Crew, Outcome
 from deepdiva.errors import DeepDivaError, InvalidValueError, MissingFileError
 from deepdiva.files import files_below
 from deepdiva.library import cache
@@ -22,7 +25,6 @@ from deepdiva.library.fingerprint import (
 from deepdiva.note import Note
 from deepdiva.renderers import make_renderer
 from deepdiva.synths.diva.preset import Preset
-from deepdiva.workers import WorkerPool, worker_count
 
 PRESET_SUFFIX = ".h2p"
 """Of the presets that a library holds."""
@@ -38,7 +40,8 @@ NOTE = Note(
 """What is played at each key."""
 
 _VERSION = 1
-_TOGETHER = 16
+
+HERE = Workers()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def play(preset: Preset, note: Note, seed: int = 0) -> NDArray[np.float32]:
 def open_library(
     folder: Path | str,
     *,
-    jobs: int | None = None,
+    workers: Workers = HERE,
     cached_in: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Library:
@@ -102,11 +105,12 @@ def open_library(
 
     Args:
         folder: presets below it count.
-        jobs: threads; None for one for each core.
+        workers: who renders; threads where nothing else is said.
         cached_in: folder of the cache; the user's if None.
         on_progress: is told how many presets are done, of how many.
 
     Raises:
+        ClusterError: the cluster is gone, or its workers do not fit.
         MissingFileError: there is no such folder.
         InvalidValueError: it holds no preset, or none that can be played.
     """
@@ -116,19 +120,29 @@ def open_library(
     paths = files_below(folder, [PRESET_SUFFIX])
     if not paths:
         raise InvalidValueError(f"{folder} holds no .h2p preset: name a folder that holds some.")
-    work = _Work(cached_in or cache.cache_folder(), _about())
-    found: list[_Found] = []
-    with WorkerPool(_prints_of, work, "threading", worker_count(jobs)) as pool:
-        for begin in range(0, len(paths), _TOGETHER):
-            found += pool.map(paths[begin : begin + _TOGETHER])
-            if on_progress is not None:
-                on_progress(len(found), len(paths))
-    played = [(path, one) for path, one in zip(paths, found, strict=True) if one.prints is not None]
-    unplayed = [
-        Unplayed(path, one.reason)
-        for path, one in zip(paths, found, strict=True)
-        if one.prints is None
-    ]
+    place, about = cached_in or cache.cache_folder(), _about()
+    found: dict[Path, _Found] = {}
+    missing: list[_Entry] = []
+    for path in paths:
+        known = _known(path, place, about)
+        if isinstance(known, _Found):
+            found[path] = known
+        else:
+            missing.append(known)
+        if on_progress is not None:
+            on_progress(len(found), len(paths))
+    if missing:
+        with (
+            Crew(prints_of, None, workers, usual="threading", most=len(missing)) as crew,
+            closing(crew.each(entry.read() for entry in missing)) as outcomes,
+        ):
+            for outcome in outcomes:
+                entry = missing[outcome.number]
+                found[entry.path] = _kept(entry, outcome)
+                if on_progress is not None:
+                    on_progress(len(found), len(paths))
+    played = [(path, one) for path in paths if (one := found[path]).prints is not None]
+    unplayed = [Unplayed(path, found[path].reason) for path in paths if found[path].prints is None]
     if not played:
         raise InvalidValueError(
             f"Of {len(paths)} presets in {folder} none can be played: {unplayed[0].path}: "
@@ -139,16 +153,25 @@ def open_library(
         tuple(path for path, _ in played),
         prints,
         tuple(unplayed),
-        sum(one.rendered for one in found),
+        sum(one.rendered for one in found.values()),
     )
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What threads share: the folder of the cache, and what entries depend on beside presets."""
+class _Entry:
+    """A preset that the cache does not hold.
 
-    folder: Path
-    about: str
+    Attributes:
+        path: its file.
+        place: of the entry that it will become.
+    """
+
+    path: Path
+    place: Path
+
+    def read(self) -> tuple[bytes, str]:
+        """What a worker needs: content and name of the preset."""
+        return self.path.read_bytes(), str(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,19 +188,32 @@ def _about() -> str:
     return f"{_VERSION} {info.name} {info.version} {KEYS} {sorted(NOTE.to_dict().items())}"
 
 
-def _prints_of(work: _Work, path: Path) -> _Found:
-    """Fingerprints of one preset; whatever is wrong with it becomes a reason."""
+def _known(path: Path, folder: Path, about: str) -> _Found | _Entry:
+    """What the cache knows of a preset, or where its entry will lie."""
     try:
-        content = path.read_bytes()
-        place = cache.entry(work.folder, content, work.about)
+        place = cache.entry(folder, path.read_bytes(), about)
         prints = cache.load(place, len(KEYS))
-        rendered = prints is None
-        if prints is None:
-            prints = _rendered(Preset.from_bytes(content, str(path)))
-            with contextlib.suppress(OSError):
-                cache.store(place, prints)
     except (DeepDivaError, OSError) as error:
         return _Found(None, str(error))
+    return _Entry(path, place) if prints is None else _heard(prints)
+
+
+def prints_of(state: None, preset: tuple[bytes, str]) -> Fingerprint:  # noqa: ARG001
+    """Fingerprints of one preset, given by content and name."""
+    return _rendered(Preset.from_bytes(*preset))
+
+
+def _kept(entry: _Entry, outcome: Outcome[Fingerprint]) -> _Found:
+    """What became of a preset, which the cache holds from now on; a fault becomes a reason."""
+    if outcome.failure and isinstance(outcome.error, DeepDivaError | None):
+        return _Found(None, outcome.failure)
+    prints = outcome.result
+    with contextlib.suppress(OSError):
+        cache.store(entry.place, prints)
+    return _heard(prints, rendered=True)
+
+
+def _heard(prints: Fingerprint, *, rendered: bool = False) -> _Found:
     if not np.nanmax(prints) > 0.0:
         return _Found(None, "It is silent at every key.", rendered)
     return _Found(prints, rendered=rendered)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepdiva.cluster import Workers
 from deepdiva.errors import InvalidValueError
 from deepdiva.files import collect_files
 from deepdiva.note import Note
@@ -43,7 +44,7 @@ class EvaluateOptions:
         space: which parameters are free; where nothing is said, those of the test set.
         renderer: what plays candidates and answers.
         seed: of everything that is drawn at random.
-        jobs: workers; None for one for each core. They change no figure.
+        workers: who asks; they change no figure.
         force: results of other settings may lie in the folder; those of this run replace them.
     """
 
@@ -55,7 +56,7 @@ class EvaluateOptions:
     space: SpaceChoice = field(default_factory=SpaceChoice)
     renderer: RendererChoice = field(default_factory=RendererChoice)
     seed: int = 0
-    jobs: int | None = None
+    workers: Workers = field(default_factory=Workers)
     force: bool = False
 
 
@@ -69,7 +70,7 @@ class Evaluation:
         contenders: who takes part.
         open_renderer: opens what plays the answers.
         settings: shared by all results.
-        workers: side by side.
+        workers: who asks.
         force: as in `EvaluateOptions`.
         at_note: makes those who take part for another note.
     """
@@ -79,7 +80,7 @@ class Evaluation:
     contenders: list[Method]
     open_renderer: OpenRenderer
     settings: EvaluationSettings
-    workers: int
+    workers: Workers
     force: bool
     at_note: AtNote
 
@@ -87,6 +88,7 @@ class Evaluation:
         self,
         on_plan: Callable[[int, int], None] | None = None,
         on_result: Callable[[Result], None] | None = None,
+        on_remark: Callable[[str], None] | None = None,
     ) -> None:
         """Fill the folder; takes and raises what `deepdiva.evaluation.run.run` does."""
         from deepdiva.evaluation.run import run
@@ -98,19 +100,22 @@ class Evaluation:
             self.contenders,
             self.open_renderer,
             self.settings,
-            jobs=self.workers,
+            workers=self.workers,
             force=self.force,
             at_note=self.at_note,
             on_plan=on_plan,
             on_result=on_result,
+            on_remark=on_remark,
         )
 
     def report(self) -> Summary:
         """Write the report of what the folder holds, and say what it says."""
         from deepdiva.evaluation.report import write_reports
         from deepdiva.synths.diva import DIVA
+        from deepdiva.workers import worker_count
 
-        return write_reports(self.folder, DIVA, jobs=self.workers)
+        jobs = None if self.workers.is_cluster else self.workers.jobs
+        return write_reports(self.folder, DIVA, jobs=worker_count(jobs))
 
 
 @contextmanager
@@ -130,9 +135,7 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
     from deepdiva.evaluation.scoring import EvaluationSettings
     from deepdiva.evaluation.sound_collections import open_test_set
     from deepdiva.synths import synthesizer_of
-    from deepdiva.workers import worker_count
 
-    workers = worker_count(options.jobs)
     test_set = open_test_set(source)
     note = _note(options, test_set)
     base, around = _space(options.space, test_set)
@@ -160,7 +163,7 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
             at_note(note),
             open_renderer,
             settings,
-            workers,
+            options.workers,
             options.force,
             at_note,
         )

@@ -14,6 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deepdiva.cluster import Workers
 from deepdiva.errors import AudioError, DeepDivaError, InvalidValueError
 from deepdiva.left_out import LeftOut
 from deepdiva.names import check_visible
@@ -59,7 +60,7 @@ class MatchOptions:
         plugin_mode: of a plug-in: fast, or repeatable to the bit.
         together: one preset for all sounds, which are recordings of one instrument.
         seed: of everything that is drawn at random.
-        jobs: workers; None for one for each core. They do not change the match.
+        workers: who does the work; they do not change the match.
     """
 
     search: SearchChoice = field(default_factory=SearchChoice)
@@ -71,7 +72,7 @@ class MatchOptions:
     plugin_mode: Literal["reuse", "fresh"] = "reuse"
     together: bool = False
     seed: int = 0
-    jobs: int | None = None
+    workers: Workers = field(default_factory=Workers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ class MatchRun:
         starts: what is known of each.
         renderer: plays the candidates.
         sketch: a search that goes before each; None for none.
-        workers: side by side.
+        workers: who searches.
         left_out: sounds that cannot be matched, with the reason.
     """
 
@@ -91,24 +92,29 @@ class MatchRun:
     starts: list[Start | None]
     renderer: Renderer
     sketch: Sketch | None
-    workers: int
+    workers: Workers
     left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def side_by_side(self) -> bool:
-        """Whether the sounds had better be matched in processes, each alone in one."""
+        """Whether the sounds are matched side by side, each by a worker of its own."""
         from deepdiva.search.many_sounds import worth_processes
+        from deepdiva.workers import worker_count
 
-        return worth_processes(self.tasks, self.renderer, self.workers)
+        if self.workers.backend is not None:
+            return self.workers.backend != "threading"
+        return worth_processes(self.tasks, self.renderer, worker_count(self.workers.jobs))
 
-    def all(self) -> Iterator[Match | LeftOut]:
-        """Match all sounds in processes, and write each as soon as it and those before are done.
+    def all(self, on_remark: Callable[[str], None] | None = None) -> Iterator[Match | LeftOut]:
+        """Match all sounds side by side, and write each; see `search.many_sounds.match_sounds`.
 
         One that fails stops no other: it comes with the reason.
         """
         from deepdiva.search.many_sounds import match_sounds
 
-        return match_sounds(self.tasks, self.starts, self.renderer, self.workers)
+        return match_sounds(
+            self.tasks, self.starts, self.renderer, self.workers, self.sketch, on_remark
+        )
 
     def one(self, number: int, on_progress: Callable[[Progress], None]) -> Match:
         """Match one sound, counted from 0, and write what was found.
@@ -170,16 +176,17 @@ def prepared(
         )
     files = sound_files(sounds)
     base = options.space.preset()
-    workers = worker_count(options.jobs)
+    # On a cluster every worker has a renderer of its own.
+    jobs = 1 if options.workers.is_cluster else worker_count(options.workers.jobs)
     synth = options.renderer.open(
-        base, workers=workers, mode=options.plugin_mode, state=options.space.state
+        base, workers=jobs, mode=options.plugin_mode, state=options.space.state
     )
     with closing(synth):
         locks = {**search.locks(synth.table), **options.space.locks(synth.table)}
         asked = options.space.space(base, synth.table, whole=True).locked(locks)
         space = _heard(asked, synth, listener)
         held = tuple(locks)
-        settings = search.settings(options.seed, options.jobs, held)
+        settings = search.settings(options.seed, options.workers.jobs, held)
         first = options.prior.engine_first
         sketch = (
             engine_sketch(settings, search.mode, space, synth, base, options.renderer.constants)
@@ -257,7 +264,7 @@ def prepared(
                 listener,
                 near=options.space.base is not None,
             )
-            yield MatchRun(tasks, starts, synth, sketch, workers, left_out)
+            yield MatchRun(tasks, starts, synth, sketch, options.workers, left_out)
 
 
 def _recorded(outputs: Outputs) -> Chosen | None:
@@ -500,7 +507,7 @@ def match(
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         together=not isinstance(sound, Path | str),
         seed=seed,
-        jobs=jobs,
+        workers=Workers(jobs=jobs),
     )
     sounds = [Path(sound)] if isinstance(sound, Path | str) else [Path(one) for one in sound]
     said: list[str] = []

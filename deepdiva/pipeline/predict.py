@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdiva import __version__
+from deepdiva.cluster import Workers
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
     from deepdiva.pipeline.note_choice import Listened
+    from deepdiva.renderer import Renderer
     from deepdiva.synths.diva.preset import Preset
 
 DRAWS = 64
@@ -111,7 +113,7 @@ class PredictOptions:
         renderer: what renders the candidates.
         device: where the network runs.
         seed: of everything that is drawn at random.
-        jobs: workers; None for one for each core. They do not change the answer.
+        workers: who answers; they do not change the answer. On a cluster sixteen sounds are a task.
     """
 
     model_file: Path | None = None
@@ -122,7 +124,7 @@ class PredictOptions:
     renderer: RendererChoice = field(default_factory=RendererChoice)
     device: str = "cpu"
     seed: int = 0
-    jobs: int | None = None
+    workers: Workers = field(default_factory=Workers)
     task: str | None = None
 
 
@@ -203,7 +205,6 @@ def prepared(
     from deepdiva.space import parse_lock
     from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
-    from deepdiva.workers import worker_count
 
     seed = options.seed
     locks = dict(parse_lock(DIVA, text) for text in options.space.lock)
@@ -218,7 +219,7 @@ def prepared(
             seed=seed,
             device=options.device,
         )
-        threads = worker_count(options.jobs) if synth.info.workers == "threading" else 1
+        threads = _threads(options.workers, synth)
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
         if not predictor.whole:
             _warn_of_base(listener, matcher, header)
@@ -237,12 +238,11 @@ def prepared(
             for note, tuning in dict.fromkeys(kinds)
         }
         # Sounds of one note are heard together, and answered in the order in which they came.
-        answers = {
-            kind: one.answers(
-                [target.audio for target, own in zip(targets, kinds, strict=True) if own == kind]
-            )
-            for kind, one in matchers.items()
+        asked = {
+            kind: [target.audio for target, own in zip(targets, kinds, strict=True) if own == kind]
+            for kind in matchers
         }
+        answers = _answers(matchers, asked, options.workers, listener)
         yield (
             Predicted(
                 job,
@@ -255,6 +255,47 @@ def prepared(
             )
             for job, kind, one in zip(jobs, kinds, heard, strict=True)
         )
+
+
+def _threads(workers: Workers, synth: Renderer) -> int:
+    """Threads for each answer: on a cluster one, since each worker has one core."""
+    from deepdiva.workers import worker_count
+
+    if workers.is_cluster or synth.info.workers != "threading":
+        return 1
+    return worker_count(workers.jobs)
+
+
+_Kind = tuple["Note", "_Tuning"]
+
+
+def _answers(
+    matchers: Mapping[_Kind, Matcher],
+    asked: Mapping[_Kind, list[NDArray[np.float32]]],
+    workers: Workers,
+    listener: Listener,
+) -> dict[_Kind, Iterator[Answer]]:
+    """Answers to the sounds of each kind, one after the other here, or all on a cluster."""
+    if workers.backend in (None, "threading"):
+        return {kind: one.answers(asked[kind]) for kind, one in matchers.items()}
+    from deepdiva.cluster.crew import Crew
+
+    pieces = [(kind, piece) for kind, one in matchers.items() for piece in one.pieces(asked[kind])]
+    found: dict[_Kind, list[Answer]] = {kind: [] for kind in matchers}
+    with Crew(answer, dict(matchers), workers, most=len(pieces)) as crew:
+        for remark in crew.remarks:
+            listener.warn(remark)
+        for outcome in crew.each(pieces, ordered=True):
+            found[pieces[outcome.number][0]] += outcome.result
+    return {kind: iter(answers) for kind, answers in found.items()}
+
+
+def answer(
+    matchers: Mapping[_Kind, Matcher], asked: tuple[_Kind, list[NDArray[np.float32]]]
+) -> list[Answer]:
+    """Answers to some sounds of one kind, in a worker."""
+    kind, sounds = asked
+    return list(matchers[kind].answers(sounds))
 
 
 @dataclass(frozen=True)
@@ -471,7 +512,7 @@ def predict(
         renderer=RendererChoice(None, None if plugin is None else Path(plugin)),
         device=device,
         seed=seed,
-        jobs=jobs,
+        workers=Workers(jobs=jobs),
         task=space,
     )
     said: list[str] = []

@@ -42,6 +42,7 @@ def starts_of(
     starts = _known(tasks, synth, prior, listener, near=near)
     if prior.library is None:
         return starts
+    from deepdiva.cluster import Workers
     from deepdiva.library import PRESET_SUFFIX, open_library
 
     if synthesizer_of(synth.table).preset_suffix != PRESET_SUFFIX:
@@ -49,7 +50,7 @@ def starts_of(
             f"--library {prior.library} holds presets of Diva, and {synth.table.name} renders: "
             "leave it out."
         )
-    library = open_library(prior.library, jobs=tasks[0].settings.jobs)
+    library = open_library(prior.library, workers=Workers(jobs=tasks[0].settings.jobs))
     for one in library.unplayed:
         listener.warn(f"{one.path}: {one.reason} It is left out.")
     return [_with_library(start, task, library) for start, task in zip(starts, tasks, strict=True)]

@@ -17,8 +17,8 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from deepdiva.cli import main
+from deepdiva.cluster import Workers
 from deepdiva.data.checksum import file_crc32
-from deepdiva.data.corpora.backends import Workers
 from deepdiva.data.corpora.dataset import Dataset
 from deepdiva.data.corpora.dataset_settings import BaseFile, DatasetSettings
 from deepdiva.data.corpora.faults import Fault, QualityPolicy

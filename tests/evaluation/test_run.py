@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdiva.errors import FileExistsAlreadyError, InvalidValueError, RenderError
+from deepdiva.cluster import Workers
+from deepdiva.errors import FileExistsAlreadyError, InvalidValueError
 from deepdiva.evaluation import metrics
 from deepdiva.evaluation.folder import RunFolder
 from deepdiva.evaluation.method import Match, Method
@@ -120,6 +122,7 @@ def collection() -> Collection:
 
 def go(path: Path, collection: Collection, contenders: list[Method], **options: Any) -> None:
     settings = options.pop("settings", SETTINGS)
+    options.setdefault("workers", Workers(jobs=options.pop("jobs", 1)))
     run(RunFolder(path), collection, contenders, open_engine, settings, **options)
 
 
@@ -245,9 +248,15 @@ def test_a_later_run_answers_around_its_own_base(collection, tmp_path):
         assert answer.values()[SETTINGS.space.table.index("VCC.Voicing")] == voicing
 
 
-def test_a_worker_that_is_killed_is_an_error_of_ours(collection, tmp_path):
-    with pytest.raises(RenderError, match=r"(?s)worker process died.*--jobs"):
-        go(tmp_path, collection, [Deadly()], jobs=2)
+def test_a_worker_that_is_killed_costs_its_cell_only(finished, collection, tmp_path):
+    go(tmp_path, collection, [Deadly()], jobs=2)
+    stored = results(tmp_path, "detuned")
+    assert stored["dark"]["status"] == "failed"
+    assert re.search(r"worker process died.*--jobs.*tried 3 times", stored["dark"]["error"])
+    assert {name: stored[name] for name in ("bright", "two")} == {
+        name: results(finished, "detuned")[name] for name in ("bright", "two")
+    }
+    assert not (tmp_path / "presets" / "detuned" / "dark.h2p").exists()
 
 
 def test_an_interrupted_run_goes_on_to_the_same_results(finished, collection, tmp_path):

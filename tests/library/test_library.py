@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from deepdiva.audio import write_wav
 from deepdiva.cli import main
+from deepdiva.cluster import Workers
 from deepdiva.errors import InvalidValueError, MissingFileError
 from deepdiva.library import cache, nearest_presets, open_library
 from deepdiva.library.fingerprint import BANDS, SPANS, fingerprint, spectral_gaps, transposed
@@ -45,7 +46,7 @@ def cached(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(folder, cached):
-    return open_library(folder, jobs=2, cached_in=cached)
+    return open_library(folder, workers=Workers(jobs=2), cached_in=cached)
 
 
 @pytest.fixture(scope="module")

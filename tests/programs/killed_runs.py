@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from deepdiva.data.corpora.backends import Workers
+from deepdiva.cluster import Workers
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.description import Description
 from deepdiva.data.corpora.generate import generate

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from deepdiva.audio import Target, load_target, write_wav
 from deepdiva.cli import main
+from deepdiva.cluster import Workers
 from deepdiva.left_out import LeftOut
 from deepdiva.note import Note
 from deepdiva.patch_writer import PresetWriter
@@ -86,7 +87,7 @@ def test_processes_find_what_one_after_the_other_finds(sounds, tmp_path):
         match_sound(task, engine, start)
         for task, start in zip(tasks(sounds, tmp_path / "one"), starts, strict=True)
     ]
-    beside = list(match_sounds(tasks(sounds, tmp_path / "two"), starts, engine, jobs=2))
+    beside = list(match_sounds(tasks(sounds, tmp_path / "two"), starts, engine, Workers(jobs=2)))
     assert [match.task.target.source.stem for match in beside] == list(NAMES)
     for one, two in zip(alone, beside, strict=True):
         assert np.array_equal(one.result.patch, two.result.patch)
@@ -104,7 +105,8 @@ def test_processes_find_what_one_after_the_other_finds(sounds, tmp_path):
 def test_a_sound_that_fails_in_a_process_stops_no_other(sounds, tmp_path):
     first, second, _ = tasks(sounds, tmp_path)
     first.outputs.preset.touch()
-    bad, good = match_sounds([first, second], [None, None], PanelRenderer(), jobs=2)
+    workers = Workers(jobs=2)
+    bad, good = match_sounds([first, second], [None, None], PanelRenderer(), workers)
     assert isinstance(bad, LeftOut)
     assert bad.sound == first.target.source
     assert "bass.h2p" in bad.reason

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+import distributed
 import pytest
 
-from deepdiva.data.corpora.backends import Workers
+from deepdiva.cluster import Workers
+from deepdiva.cluster.crew import RECORD
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.generate import generate
 from deepdiva.errors import InvalidValueError, StorageError
@@ -24,7 +26,7 @@ BATCHES = 12
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_a_dask_worker_is_killed_on_the_way(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as cluster:
         with distributed.Client(cluster) as client:
             processes = client.run(os.getpid)
@@ -61,12 +62,12 @@ def test_a_dask_worker_is_killed_on_the_way(tmp_path: Path, expected: dict[str, 
         )
     assert done_at_kill
     assert done_at_kill[0] < summary.sounds == BATCHES * SETTINGS.sample_size
+    (tmp_path / RECORD).unlink()
     assert tree(tmp_path) == expected
 
 
 def test_a_failure_on_a_worker_is_told(tmp_path: Path) -> None:
     """A folder that the workers do not see, as when the machines share no disk."""
-    distributed = pytest.importorskip("distributed")
     folder = tmp_path / "dataset"
 
     def hide(done: int, total: int) -> None:
@@ -74,15 +75,14 @@ def test_a_failure_on_a_worker_is_told(tmp_path: Path) -> None:
             folder.rename(tmp_path / "elsewhere")
 
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
     ) as cluster:
-        workers = Workers("dask", scheduler=cluster.scheduler_address)
+        workers = Workers("dask", scheduler=cluster.scheduler_address, shared=True)
         with pytest.raises(StorageError, match="all machines of the cluster share"):
             generate(folder, SETTINGS, PanelRenderer(), 1, workers=workers, on_progress=hide)
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
     from dask import config
 
     with (
@@ -97,8 +97,21 @@ def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra ray is missing")
-def test_ray_makes_the_same_bytes(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    two = {name: data for name, data in expected.items() if name[:2] in ("0_", "1_")}
-    generate(tmp_path, SETTINGS, PanelRenderer(), 2, workers=Workers("ray", jobs=1))
-    assert {name: data for name, data in tree(tmp_path).items() if name in two} == two
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_cluster_makes_the_same_bytes(
+    tmp_path: Path, expected: dict[str, bytes], cluster: Workers, shared: bool
+) -> None:
+    generate(tmp_path, SETTINGS, PanelRenderer(), BATCHES, workers=replace(cluster, shared=shared))
+    (tmp_path / RECORD).unlink()
+    assert tree(tmp_path) == expected
+
+
+def test_files_beside_the_arrays_come_back_too(tmp_path: Path, cluster: Workers) -> None:
+    settings = replace(SETTINGS, sample_size=8, store="features", save_audio=True)
+    for folder, workers in (("here", Workers(jobs=1)), ("there", cluster)):
+        generate(tmp_path / folder, settings, PanelRenderer(), 1, workers=workers)
+    (tmp_path / "there" / RECORD).unlink()
+    sounds = tree(tmp_path / "here" / "audio")
+    assert len(sounds) == 8
+    assert tree(tmp_path / "there" / "audio") == sounds
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
