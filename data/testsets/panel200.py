@@ -3,7 +3,8 @@
 They were drawn from the prior of human presets by `scripts/list_panel200.py`; patches that hardly
 sound were passed over. `testsets/panel200.csv` lists their values and never changes; what the
 engine makes of them changes with its version. A quarter each is played on one of four keys, each
-with a velocity of its own; nothing is free that no patch of the set moves.
+with a velocity of its own; nothing is free that no patch of the set moves,
+or that acts in no patch, such as the colour of a light.
 """
 
 from __future__ import annotations
@@ -58,14 +59,16 @@ def to_csv(sounds: Sequence[PlannedSound]) -> str:
 
 def listed() -> tuple[ParameterSpace, list[PlannedSound]]:
     """What is free, and the patches, as the repository lists them."""
+    from deepdiva.synths.diva.acting import known
+
     sounds = []
     with files("deepdiva.data").joinpath(f"testsets/{NAME}.csv").open(encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        free = tuple(name for name in reader.fieldnames or () if name not in _LEADING)
-        columns = [DIVA.index(name) for name in free]
+        names = [name for name in reader.fieldnames or () if name not in _LEADING]
+        columns = [DIVA.index(name) for name in names]
         for row in reader:
             patch = DIVA.defaults()
-            patch[columns] = [float(row[name]) for name in free]
+            patch[columns] = [float(row[name]) for name in names]
             DIVA.check(patch, grid=True)
             note = Note(
                 int(row["pitch"]),
@@ -75,6 +78,8 @@ def listed() -> tuple[ParameterSpace, list[PlannedSound]]:
                 NOTE.sample_rate,
             )
             sounds.append(PlannedSound(row["name"], patch, int(row["seed"]), note=note))
+    acting = known()
+    free = tuple(name for name in names if name in acting)
     return ParameterSpace(DIVA, DIVA.defaults(), free), sounds
 
 
