@@ -2,7 +2,7 @@
 
 A distance says little by itself: that of silence differs from sound to sound, and so does that of
 two renders of one patch. A grade puts it between the two, and looks at what an ear hears besides:
-by how many dB the spectrum is off over time. docs/grades.md shows what that is worth.
+by how many dB the spectrum is off over time. `deepdiva help grades` says what that is worth.
 """
 
 from __future__ import annotations

@@ -242,7 +242,9 @@ class Task:
         """The key that is played, in words: `key 36 (C2), by its name`."""
         pitches = dict.fromkeys(note.pitch for note in self.pieces or (self.note,))
         keys = ", ".join(f"{pitch} ({key_name(pitch)})" for pitch in pitches)
-        source = f", by {self.key_source}" if self.key_source else ""
+        source = f", by {self.key_source}" if self.key_source else ", as none is heard"
+        if self.pieces:
+            source = ""
         return f"key{'s' if len(pitches) > 1 else ''} {keys}{source}"
 
 

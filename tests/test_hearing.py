@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from deepdiva.cli import main
 from deepdiva.hearing import understand
-from deepdiva.hearing.key import find_key
+from deepdiva.hearing.key import Track, find_key
+from deepdiva.hearing.kind import is_speech
 from deepdiva.hearing.naming import stated_by_name
 from deepdiva.units import key_name
 
@@ -197,3 +198,41 @@ def test_command(tmp_path):
     assert "cannot be read" in second["error"]
     assert (tmp_path / "pictures" / "Bass_C2.png").read_bytes()[:4] == b"\x89PNG"
     assert "36 C2" in CliRunner().invoke(main, ["hear", str(tmp_path / "Bass_C2.wav")]).stdout
+
+
+def written(path, sound):
+    """The path of a sound that was written."""
+    soundfile.write(path, sound, RATE)
+    return path
+
+
+def spoken(slope, syllables=5):
+    """Track and levels of syllables: voiced frames whose pitch moves, a hiss, a rest."""
+    pitches = np.tile(np.r_[45.0 + slope * np.arange(7), np.full(9, 60.0)], syllables)
+    clarity = np.tile(np.r_[np.full(7, 0.9), np.full(9, 0.2)], syllables)
+    levels = np.tile(np.r_[np.full(7, -10.0), np.full(4, -18.0), np.full(5, -60.0)], syllables)
+    seconds = 0.02 * np.arange(len(levels))
+    return Track(seconds, hertz(pitches), clarity), levels
+
+
+def test_speech_moves_in_pitch_and_tunes_do_not():
+    assert is_speech(*spoken(-0.25))
+    assert not is_speech(*spoken(0.0))
+    track, levels = spoken(-0.25)
+    assert not is_speech(track, np.full_like(levels, -10.0))
+
+
+def test_many_hits_are_a_loop(tmp_path):
+    rng = np.random.default_rng(4)
+    hit = rng.standard_normal(4000) * np.exp(-np.arange(4000) / 400.0)
+    heard = understand(written(tmp_path / "loop.wav", np.tile(np.r_[hit, np.zeros(7000)], 6)))
+    assert heard.kind == "loop"
+    assert any(remark.startswith("A loop or a phrase:") for remark in heard.remarks)
+
+
+def test_a_tail_that_is_longer_than_its_note_is_named(tmp_path):
+    times = np.arange(4 * RATE) / RATE
+    levels = np.where(times < 0.3, 1.0, 0.25 * np.exp(-1.5 * (times - 0.3)))
+    heard = understand(written(tmp_path / "hall.wav", levels * wave(57, 4.0)))
+    assert heard.kind == "reverberant"
+    assert any("rings for" in remark for remark in heard.remarks)

@@ -14,6 +14,7 @@ import sys
 from typing import IO, Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from deepdiva import __version__
 from deepdiva.errors import DeepDivaError
@@ -52,6 +53,7 @@ COMMANDS = {
         "deepdiva.cli.calibrate", "List the engine's constants, or fit them to known sounds."
     ),
     "doctor": Entry("deepdiva.cli.doctor", "Check what is installed, and how plug-ins do."),
+    "help": Entry("deepdiva.cli.help", "Explain a topic or a command."),
 }
 
 EXIT_USER_ERROR = 2
@@ -93,6 +95,15 @@ class CommandTable(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name].module}.command is no click.Command.")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands that begin so, without importing them."""
+        found = [
+            CompletionItem(name, help=entry.short_help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands from the table, without importing them."""

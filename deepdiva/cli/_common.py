@@ -34,6 +34,7 @@ from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
 from deepdiva.pipeline.outputs import output_folder
 from deepdiva.renderers import RENDERERS
+from deepdiva.synths.diva.bases import BASES
 from deepdiva.synths.diva.space import EXAMPLE_FREE, EXAMPLE_LOCK
 
 if TYPE_CHECKING:
@@ -199,8 +200,9 @@ space_options = gathered(
             "base",
             type=click.Path(path_type=Path),
             metavar="PRESET",
-            help="Preset that holds every parameter that is not free.  [default: MS-REV1; of "
-            "another plug-in, the values that it loads with]",
+            help="Preset that holds every parameter that is not free: a file, or one that is built "
+            f"in: {', '.join(BASES)}.  [default: MS-REV1; of another plug-in, the values that it "
+            "loads with]",
         ),
         "free": click.option(
             "--free",

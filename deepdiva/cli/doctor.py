@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +18,13 @@ from deepdiva.cli._common import (
     print_json,
     renderer_options,
 )
+from deepdiva.cli._tables import echo
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from deepdiva.hosts.check import Check
     from deepdiva.hosts.plugin_renderer import PluginRenderer
 
@@ -44,12 +48,18 @@ _MARKS = {
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Only put a preset where Diva's browser finds it; may be given again.",
 )
+@click.option(
+    "--compile",
+    "compiles",
+    is_flag=True,
+    help="Compile the embedded engine for all chains, once for this installation; takes minutes.",
+)
 @force_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context, note: Note, renderer: RendererChoice, presets: tuple[Path, ...],
-    force: bool, as_json: bool,
+    compiles: bool, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Examine what rendering needs, and play a few notes.
 
@@ -60,8 +70,15 @@ def command(
     if presets:
         install(presets, force=force, as_json=as_json)
         return
-    checks = []
     screen = console()
+    if compiles:
+        seconds = compile_all(screen)
+        if as_json:
+            print_json({"compiled_seconds": round(seconds, 1)})
+        else:
+            echo(f"Compiled in {seconds:.0f} s: every command starts warm from now on.")
+        return
+    checks = []
     with screen.status("Looking") as status:
         for check in examine(note, renderer):
             checks.append(check)
@@ -77,7 +94,6 @@ def command(
 
 def install(presets: tuple[Path, ...], *, force: bool, as_json: bool) -> None:
     """Copy presets into Diva's folder of user presets, and say where they lie."""
-    from deepdiva.cli._tables import echo
     from deepdiva.synths.diva.user_folder import install_preset
 
     installed = [install_preset(preset, force=force) for preset in presets]
@@ -85,6 +101,24 @@ def install(presets: tuple[Path, ...], *, force: bool, as_json: bool) -> None:
         print_json({"installed": installed})
     for path in () if as_json else installed:
         echo(f"{path}: in Diva's browser below User, after a rescan.")
+
+
+def compile_all(screen: Console) -> float:
+    """Compile whatever a search may need; what is on disk already takes no time.
+
+    Returns:
+        Seconds.
+    """
+    from deepdiva.cli._refine_report import Bar
+    from deepdiva.synths.diva.warmth import warm_steps
+
+    began = time.monotonic()
+    steps = warm_steps()
+    with Bar(screen, "compiling", len(steps)) as bar:
+        for number, step in enumerate(steps, start=1):
+            step()
+            bar.part(number, len(steps))
+    return time.monotonic() - began
 
 
 def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:

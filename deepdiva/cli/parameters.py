@@ -10,7 +10,7 @@ import click
 
 from deepdiva.cli._common import json_option, print_json
 from deepdiva.cli._tables import by_section, results_console, table_of
-from deepdiva.errors import UnknownNameError
+from deepdiva.errors import InvalidValueError, UnknownNameError
 
 if TYPE_CHECKING:
     from deepdiva.parameters import Parameter, ParameterTable
@@ -27,8 +27,16 @@ SHOWN_CHOICES = 4
     type=click.Path(path_type=Path),
     help="VST plug-in whose parameters are listed instead.",
 )
+@click.option(
+    "--acting",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PRESET",
+    help="List only what shapes the sound of this preset, with its values.",
+)
 @json_option
-def command(words: tuple[str, ...], plugin: Path | None, as_json: bool) -> None:
+def command(
+    words: tuple[str, ...], plugin: Path | None, acting: Path | None, as_json: bool
+) -> None:
     """List Diva's parameters, with their ranges and choices.
 
     WORD is looked for in names, titles and descriptions; several must all occur. A name or an index
@@ -37,7 +45,11 @@ def command(words: tuple[str, ...], plugin: Path | None, as_json: bool) -> None:
     """
     table = table_from(plugin)
     found = matching(" ".join(words), table)
-    if as_json:
+    if acting is not None:
+        if plugin is not None:
+            raise InvalidValueError("--acting reads presets of Diva: leave out --plugin.")
+        show_acting(acting, found, as_json=as_json)
+    elif as_json:
         print_json([described(parameter) for parameter in found])
     elif len(found) == 1:
         show_one(found[0])
@@ -79,6 +91,40 @@ def matching(text: str, table: ParameterTable) -> tuple[Parameter, ...]:
             "without a word lists all."
         )
     return found
+
+
+def show_acting(path: Path, among: tuple[Parameter, ...], *, as_json: bool) -> None:
+    """Print which of some parameters shape the sound of a preset, and their values.
+
+    Raises:
+        MissingFileError: there is no such preset.
+        PresetError: it is no preset of Diva.
+    """
+    from deepdiva.cli._values import value_text
+    from deepdiva.note import Note
+    from deepdiva.synths.diva.acting import acts
+    from deepdiva.synths.diva.preset import Preset
+    from deepdiva.synths.diva.synthesizer import SYNTHESIZER
+
+    patch = Preset.read(path).values()
+    names = acts(patch)
+    found = [parameter for parameter in among if parameter.name in names]
+    if as_json:
+        print_json(
+            [
+                {**described(parameter), "value": float(patch[parameter.index])}
+                for parameter in found
+            ]
+        )
+        return
+    table = table_of("Parameter", "Value", "What it does")
+    for group in by_section(found).values():
+        table.add_section()
+        for parameter in group:
+            value = float(patch[parameter.index])
+            shown = value_text(parameter, value, SYNTHESIZER, patch, Note.pitch)
+            table.add_row(parameter.name, shown, parameter.description)
+    results_console().print(table)
 
 
 def show_many(parameters: tuple[Parameter, ...]) -> None:

@@ -19,7 +19,14 @@ from deepdiva.hearing.key import (
     find_partials,
     track_pitch,
 )
-from deepdiva.hearing.kind import CLEAR, Motion, falls_in_pitch, keys_together, motion_of
+from deepdiva.hearing.kind import (
+    CLEAR,
+    Motion,
+    falls_in_pitch,
+    is_speech,
+    keys_together,
+    motion_of,
+)
 from deepdiva.hearing.naming import Stated, stated_by
 from deepdiva.hearing.steady import steady_part
 from deepdiva.hearing.time import CUT_DB, Span, find_release, main_span, spans
@@ -38,6 +45,12 @@ _SHORTEST_SECONDS = 0.1
 _REST_SECONDS = 0.05
 _RISE_DB = -70.0
 _HISS_DB = 3.0
+_LOOP_HITS = 4
+_LONG_TAIL_SECONDS = 1.5
+_SPEECH = (
+    "Speech: no preset says words. What is matched is the colour and the envelope of its first "
+    "sound; --start and --length choose a vowel that is held."
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,8 @@ class Heard:
         seconds: its length, or that of the part that was taken.
         sample_rate: of the file.
         channels: of the file.
-        kind: "note", "noise", "drum", "chord", "melody", "hits", "glide", "sweep", "vibrato" or
-            "inharmonic".
+        kind: "note", "noise", "drum", "chord", "melody", "hits", "loop", "speech", "glide",
+            "sweep", "vibrato" or "reverberant".
         key: MIDI note number; None for what has no key.
         key_source: where it was taken from: "its name", "its smpl chunk" or "the sound".
         candidates: keys by the sound alone, the likeliest first.
@@ -232,9 +245,15 @@ def understand(
     end = min(last * scan.block, onset + longest)
     is_cut = end >= scan.frames - scan.block and _ends_loud(levels, scan.frames, scan.block)
     release = _release(levels[onset // scan.block :], last - onset // scan.block, is_cut=is_cut)
+    whole = note[: 6 * rate]
     note = note[: max(1, end - onset)]
     heard = _listen(note, rate, transposed)
-    kind, sentence = _kind(heard, levels[onset // scan.block : last], _hits(levels, found, chosen))
+    hits = _hits(levels, found, chosen)
+    kind, sentence = _kind(heard, levels[onset // scan.block : last], hits)
+    if kind not in ("noise", "chord", "sweep") and _speaks(whole, rate):
+        kind, sentence = "speech", _SPEECH
+    elif kind == "note" and release is not None:
+        kind, sentence = _rings(release * 0.01, (end - onset) / rate, sentence)
     remarks += [sentence] if sentence else []
     stated = stated_by(path)
     key, source = _key(pitch, stated, heard, kind, remarks)
@@ -312,14 +331,7 @@ def _listen(note: NDArray[np.float32], rate: int, transposed: float) -> _Listene
     if len(steady) < 64:
         steady = np.pad(steady, (0, 64 - len(steady)))
     track = track_pitch(steady, _RATE)
-    window = round(0.1 * _RATE)
-    centres = np.minimum((track.seconds * _RATE).astype(int), len(steady))
-    squares = np.concatenate([[0.0], np.cumsum(np.square(steady, dtype=np.float64))])
-    ends = np.minimum(centres + window // 2, len(steady))
-    begins = np.maximum(centres - window // 2, 0)
-    levels = 10.0 * np.log10(
-        (squares[ends] - squares[begins]) / np.maximum(ends - begins, 1) + 1e-20
-    )
+    levels = _levels_of(steady, track)
     lines = find_partials(steady[: round(1.5 * _RATE)], _RATE)
     return _Listened(
         tuple(
@@ -332,6 +344,17 @@ def _listen(note: NDArray[np.float32], rate: int, transposed: float) -> _Listene
         keys_together(lines),
         falls,
     )
+
+
+def _levels_of(sound: NDArray[np.float32], track: Track) -> NDArray[np.float64]:
+    """Level of each frame of a track, dB, over 0.1 s; of a sound at 44.1 kHz."""
+    window = round(0.1 * _RATE)
+    centres = np.minimum((track.seconds * _RATE).astype(int), len(sound))
+    squares = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
+    ends = np.minimum(centres + window // 2, len(sound))
+    begins = np.maximum(centres - window // 2, 0)
+    powers = (squares[ends] - squares[begins]) / np.maximum(ends - begins, 1)
+    return np.asarray(10.0 * np.log10(powers + 1e-20))
 
 
 def _offset(scan: Scan, index: int) -> float:
@@ -419,6 +442,11 @@ def _kind(heard: _Listened, levels: NDArray[np.float64], hits: int) -> tuple[str
     falls = bool(
         levels[: max(1, len(levels) // 4)].mean() > levels[-len(levels) // 4 :].mean() + 10
     )
+    if hits >= _LOOP_HITS:
+        return "loop", (
+            f"A loop or a phrase: {hits} hits with rests between them. The first is matched, and "
+            "the others are not heard; --start and --length take another."
+        )
     if hits > 1:
         return "hits", (
             f"Several hits or notes: {hits} with rests between them. The first is matched; --start "
@@ -467,6 +495,36 @@ def _kind(heard: _Listened, levels: NDArray[np.float64], hits: int) -> tuple[str
             "oscillators."
         )
     return "note", ""
+
+
+def _speaks(whole: NDArray[np.float32], rate: int) -> bool:
+    """Whether a recording, from its onset on, is speech."""
+    if len(whole) < 0.25 * rate:
+        return False
+    if rate != _RATE:
+        import soxr
+
+        whole = np.asarray(soxr.resample(whole, rate, _RATE), np.float32)
+    track = track_pitch(whole, _RATE)
+    return len(track.seconds) > 8 and is_speech(track, _levels_of(whole, track))
+
+
+def _rings(held: float, lasts: float, otherwise: str) -> tuple[str, str]:
+    """Kind and sentence of a note that is held for some seconds and lasts longer.
+
+    Args:
+        held: seconds from onset to release.
+        lasts: seconds from onset to end.
+        otherwise: sentence of a plain note.
+    """
+    tail = lasts - held
+    if tail < _LONG_TAIL_SECONDS or tail < 2.0 * held:
+        return "note", otherwise
+    return "reverberant", (
+        f"It rings for {tail:.1f} s after a note of {held:.1f} s, as with much reverberation or a "
+        "long release: that is matched by the release, and by effects where they are searched "
+        "(--length takes the note alone)."
+    )
 
 
 def _key(

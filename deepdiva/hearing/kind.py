@@ -75,6 +75,38 @@ def motion_of(track: Track, levels_db: NDArray[np.float64]) -> Motion:
     return Motion("steady", **edges)
 
 
+def is_speech(
+    track: Track, levels_db: NDArray[np.float64], *, least_spread_db: float = 9.0
+) -> bool:
+    """Whether somebody speaks: syllables, some of them voiced, whose pitch never stays.
+
+    A third of the loud frames or so has a pitch, between 65 and 500 Hz, which moves within each
+    run of them and does not jump as a tune does; level comes and goes 2 to 9 times a second.
+
+    Args:
+        track: pitch over time of the whole recording.
+        levels_db: level of each frame, shape (frames,).
+        least_spread_db: standard deviation of the levels.
+    """
+    top = float(levels_db.max())
+    clipped = np.maximum(levels_db, top - 40.0)
+    loud = levels_db > top - 30.0
+    voiced = (track.clarity > CLEAR) & np.isfinite(track.hertz) & loud
+    share = voiced.sum() / max(1, loud.sum())
+    if not (0.12 < share < 0.8 and voiced.sum() >= 4) or clipped.std() < least_spread_db:
+        return False
+    pitch = float(np.median(track.pitches[voiced]))
+    steps = np.abs(np.diff(track.pitches))[voiced[1:] & voiced[:-1]]
+    steps = steps[steps < 4.0]
+    if not 36.0 <= pitch <= 72.0 or len(steps) < 3:
+        return False
+    moves = np.percentile(steps, 90.0) > 0.15 and np.median(steps) < 0.35
+    spectrum = np.abs(np.fft.rfft((clipped - clipped.mean()) * np.hanning(len(clipped)), 1024)) ** 2
+    rates = np.fft.rfftfreq(1024, float(track.seconds[1] - track.seconds[0]))
+    syllables = spectrum[(rates > 2.0) & (rates < 9.0)].sum()
+    return bool(moves and syllables > 0.2 * spectrum[rates > 0.0].sum())
+
+
 def falls_in_pitch(note: NDArray[np.float32], sample_rate: int) -> bool:
     """Whether a short sound begins with a falling sine, as a kick drum does.
 

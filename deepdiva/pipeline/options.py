@@ -53,8 +53,9 @@ class SpaceChoice:
     """What the user said about the parameters that are searched.
 
     Attributes:
-        base: preset that holds the others: an `.h2p`, or for another plug-in than Diva its own
-            preset file; None for the built-in one, or for the plug-in as it loads.
+        base: preset that holds the others: an `.h2p`, the name of a built-in one, or for another
+            plug-in than Diva its own preset file; None for MS-REV1, or for the plug-in as it
+            loads.
         free: names, patterns or indices as typed, or the name of a set such as `all`; None for
             the default ones, of another plug-in all.
         lock: `NAME=VALUE` as typed.
@@ -88,13 +89,18 @@ class SpaceChoice:
         """The base preset, or the built-in one if it is of another plug-in.
 
         Raises:
-            MissingFileError: it does not exist.
+            MissingFileError: it does not exist, and is the name of no built-in preset.
             PresetError: it is no preset of Diva.
         """
+        from deepdiva.synths.diva.bases import built_in
         from deepdiva.synths.diva.preset import Preset
 
         if self.base is None or self.state is not None:
             return Preset.template()
+        if not self.base.exists():
+            found = built_in(str(self.base))
+            if found is not None:
+                return found
         return Preset.read(self.base)
 
     def space(

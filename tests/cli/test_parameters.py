@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from deepdiva.cli import main
 from deepdiva.synths.diva import DIVA
+from deepdiva.synths.diva.preset import Preset
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,17 @@ def test_nothing_found_is_an_error(word, message):
     result = CliRunner().invoke(main, ["parameters", word])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_what_acts_in_a_preset_is_listed_with_its_values(tmp_path):
+    preset = Preset.template()
+    patch = preset.values()
+    patch[DIVA.index("VCF1.Freq")] = 69.0
+    preset.with_values(patch).write(tmp_path / "bass.h2p")
+    shown = run("--acting", str(tmp_path / "bass.h2p"), "cutoff")
+    assert "69 (440 Hz)" in shown
+    assert "LFO1.Rate" not in run("--acting", str(tmp_path / "bass.h2p"))
+    listed = json.loads(run("--acting", str(tmp_path / "bass.h2p"), "--json"))
+    [cutoff] = [entry for entry in listed if entry["name"] == "VCF1.Freq"]
+    assert cutoff["value"] == 69.0
+    assert len(listed) < 150

@@ -10,6 +10,7 @@ ELSEWHERE = {
     "hear": "tests/hearing",
     "parameters": "tests/cli/test_parameters.py",
     "doctor": "tests/cli/test_doctor.py",
+    "help": "tests/test_topics.py",
     "calibrate": "tests/calibration",
     "app": "tests/app",
     "find": "tests/library",
