@@ -55,7 +55,7 @@ def wheel(tree, tmp_path_factory):
 def files_to_ship():
     """Modules and data files of the tree, under the names they are installed by."""
     for path in sources():
-        if path.suffix != ".md":
+        if path.suffix != ".md" or path.parent.name == "topics":
             yield (path if path.parts[0] == "deepdiva" else "deepdiva" / path).as_posix()
 
 
