@@ -178,13 +178,21 @@ def _answer(match: Match) -> dict[str, Any]:
     table, writer = task.space.table, task.writer
     fixed = writer.fixed if isinstance(writer, PresetWriter) else {}
     explanation = result.explanation
+    best = _candidate(result.patch, result.distance)
     others: list[dict[str, Any]] = []
     roles: list[dict[str, Any]] = []
     if explanation is not None:
         roles = [asdict(role) for role in explanation.roles]
         others = [{"patch": patch.tolist()} for patch in explanation.alternatives]
+    if result.answers:
+        best["chain"] = result.answers[0].chain
+        others = [
+            {**_candidate(answer.patch, answer.distance), "chain": answer.chain}
+            for answer in result.answers[1:]
+        ]
     return {
-        "best": _candidate(result.patch, result.distance),
+        "best": best,
+        "grade": None if result.grade is None else result.grade.sentence,
         "preview_distance": result.preview_distance,
         "silence": result.silence,
         "evaluations": result.evaluations,

@@ -35,7 +35,8 @@ function describe(take) {
     const ends = { interrupted: "stopped", target: "near enough" };
     const how = ends[answer.end] ?? "done";
     const count = answer.evaluations ? `, ${answer.evaluations.toLocaleString()} candidates in ${seconds(answer.seconds)}` : "";
-    return `${how[0].toUpperCase()}${how.slice(1)}${count}.`;
+    const grade = answer.grade ? ` ${answer.grade}` : "";
+    return `${how[0].toUpperCase()}${how.slice(1)}${count}.${grade}`;
   }
   if (live.is_stopping) return "Stopping.";
   if (live.share >= 1) return "Examining what the match rests on, and writing it.";
@@ -78,7 +79,8 @@ function drawAnswers(take) {
     }
     made.answer = answer;
     setText(made.name, answer.label);
-    setText(made.far, answer.distance === null ? "hardly to be told apart" : `distance ${answer.distance.toFixed(4)}`);
+    const far = answer.distance === null ? "hardly to be told apart" : `distance ${answer.distance.toFixed(4)}`;
+    setText(made.far, answer.chain ? `${answer.chain}, ${far}` : far);
     made.hear.setAttribute("aria-label", `Hear ${answer.label}`);
     const chosen = bench.take === take.id && bench.key === answer.key;
     made.item.toggleAttribute("data-chosen", chosen);

@@ -142,7 +142,8 @@ export function answersOf(one) {
   if (best) found.push({ key: "best", label: one.answer ? "Best match" : "Best so far", ...best });
   if (one.answer) {
     one.answer.others.forEach((other, place) => {
-      found.push({ key: `other-${place}`, label: `As good ${place + 1}`, distance: null, ...other });
+      const label = other.chain ? `Another way ${place + 1}` : `As good ${place + 1}`;
+      found.push({ key: `other-${place}`, label, distance: null, ...other });
     });
   } else {
     (one.live?.branches ?? []).forEach((branch) => {
