@@ -348,4 +348,4 @@ class PanelNetwork(nn.Module):
                     table[start : start + size] = padded[row, :size].cpu()
         found |= {"embedding": flat[0], "readout": flat[1], "direct.weight": flat[2]}
         found["direct.bias"] = bias
-        return {name: tensor.detach().cpu().float().numpy() for name, tensor in found.items()}
+        return {name: tensor.cpu().float().numpy().copy() for name, tensor in found.items()}

@@ -162,6 +162,15 @@ def test_numpy_plays_what_torch_trained(code, patches):
     np.testing.assert_allclose(-found, wanted.numpy(), atol=1e-4)
 
 
+def test_weights_of_any_state_are_kept(code, patches):
+    classes = code.encode(*canonical(patches))
+    learner, other = learner_of(code, classes), learner_of(code, classes, seed=1)
+    kept = learner.kept(other.network.state_dict())
+    for name, array in other.network.played().items():
+        if name != "direct.bias":
+            np.testing.assert_allclose(kept[name], array, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
 def test_draws_have_the_density_that_is_said_and_only_what_acts(code, patches):
     learner = learner_of(code, code.encode(*canonical(patches)))
     arrays = learner.kept(learner.network.state_dict())
