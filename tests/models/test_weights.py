@@ -16,6 +16,8 @@ from deepdiva.models.registry import load_predictor
 from deepdiva.models.representation_settings import RepresentationSettings
 from deepdiva.models.weights import (
     DEFAULT_WEIGHTS,
+    MS_REV1_WEIGHTS,
+    PANEL_WEIGHTS,
     WeightsHeader,
     read_header,
     read_weights,
@@ -25,6 +27,7 @@ from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import DIVA, default_space
 from deepdiva.synths.diva.panel_renderer import ENGINE_VERSION, PanelRenderer
+from deepdiva.synths.diva.space import whole_panel
 
 NOTE = Note(render_seconds=0.25)
 SPACE = default_space()
@@ -181,3 +184,12 @@ def test_the_default_weights_are_small_enough_to_ship():
     header.check_engine(PanelRenderer().info, DEFAULT_WEIGHTS)
     header.check_space(SPACE, DEFAULT_WEIGHTS)
     assert header.played_note() == Note()
+
+
+def test_the_weights_of_the_whole_panel_are_small_and_of_this_engine():
+    assert PANEL_WEIGHTS.stat().st_size + MS_REV1_WEIGHTS.stat().st_size < 40e6
+    header = read_header(PANEL_WEIGHTS)
+    header.check_engine(PanelRenderer().info, PANEL_WEIGHTS)
+    header.check_space(whole_panel(), PANEL_WEIGHTS)
+    predictor, _ = load_predictor(PANEL_WEIGHTS, draws=4)
+    assert predictor.whole
