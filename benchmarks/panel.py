@@ -45,6 +45,8 @@ from deepdiva.synths.diva.prior.registry import prior_for
 KEYS = (36, 48, 60, 72, 84)
 CHOOSING_SEED, SCORING_SEED, SOUND_SEED, STORED_SEED = 0, 1, 2**40 + 1, 2**40 + 2
 LEVELS = (0.5, 0.9)
+FEWEST_DRAWS = 16
+"""In which a value must act for its interval to be judged."""
 
 Patches = NDArray[np.float64]
 
@@ -188,12 +190,15 @@ def value_rows(tests: list[Test], answers: list[Answers], network: PanelPredicto
     middle = mean_patch()
     for test, answer in zip(tests, answers, strict=True):
         same, present = canonical(test.patches)
-        for row, drawn in enumerate(answer.patches):
+        for row, every in enumerate(answer.patches):
+            there = canonical(every)[1]
             for entry in network.code.variables:
                 place, parameter = DIVA.index(entry.name), DIVA[entry.name]
                 if not present[row, place]:
                     continue
-                truth, values = same[row, place], drawn[:, place]
+                truth, values = same[row, place], every[there[:, place], place]
+                if len(values) < FEWEST_DRAWS:
+                    values = every[:, place]
                 if parameter.choices:
                     found, counts = np.unique(values, return_counts=True)
                     classes.append(found[counts.argmax()] == truth)
@@ -202,6 +207,8 @@ def value_rows(tests: list[Test], answers: list[Answers], network: PanelPredicto
                 span = parameter.maximum - parameter.minimum
                 medians.append(abs(float(np.median(values)) - truth) / span)
                 usual.append(abs(middle[place] - truth) / span)
+                if there[:, place].sum() < FEWEST_DRAWS:
+                    continue
                 below, equal = int((values < truth).sum()), int((values == truth).sum())
                 rank = (below + rng.random() * (equal + 1)) / (len(values) + 1)
                 inside.setdefault(entry.name, []).append(
@@ -209,7 +216,7 @@ def value_rows(tests: list[Test], answers: list[Answers], network: PanelPredicto
                 )
     yield f"| active choices right | {np.mean(classes):.3f} | {np.mean(frequent):.3f} |"
     yield f"| error of active values | {np.mean(medians):.3f} | {np.mean(usual):.3f} |"
-    every = np.array([pair for pairs in inside.values() for pair in pairs])
+    pairs_of_all = np.array([pair for pairs in inside.values() for pair in pairs])
     for column, level in enumerate(LEVELS):
         often = {
             name: np.mean(pairs, axis=0)[column]
@@ -218,7 +225,7 @@ def value_rows(tests: list[Test], answers: list[Answers], network: PanelPredicto
         }
         worst = max(often, key=lambda name: abs(often[name] - level), default=None)
         yield (
-            f"| inside the {100 * level:.0f} % interval | {every[:, column].mean():.3f} | "
+            f"| inside the {100 * level:.0f} % interval | {pairs_of_all[:, column].mean():.3f} | "
             f"{f'farthest: {worst} {often[worst]:.2f}' if worst else ''} |"
         )
 
