@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -40,7 +40,7 @@ class ModuleResult:
         verdict: `fitted`: probes that the fit did not know are right. `nearer`: they are nearer,
             and what stays no constant explains. `kept`: no constants bring it nearer, and the
             engine's own stay. `right`: it was before. `watched`: it has no constants.
-        before: mean distance with the engine's own constants of the module, dB.
+        before: mean distance with the engine's own constants, dB.
         left_out: of probes that a fit did not know; None where none was fitted.
         after: mean distance at the end, dB.
         values: constants that were found; empty where the engine's own stay.
@@ -108,7 +108,7 @@ def calibrate(
     """
     delay = measured_delay([p for m in modules for p in m.probes], sounds)
     values: dict[str, float] = {}
-    results = []
+    results, judges = [], []
     for module in modules:
         probes = [probe for probe in module.probes if probe.name in sounds]
         if len(probes) < (_LEAST_PROBES if module.constants else 1):
@@ -116,11 +116,47 @@ def calibrate(
                 say(f"{module.name}: only {len(probes)} probes were played, so it is left out")
             continue
         played = [advanced(sounds[probe.name], delay) for probe in probes]
-        result = _module(module, ProbeJudge(probes, played, threads=threads), values, floor_db)
+        judge = ProbeJudge(probes, played, threads=threads)
+        result = _module(module, judge, values, floor_db)
         values.update(result.values)
         results.append(result)
+        judges.append(judge)
         say(f"{module.name}: {result.before:.2f} dB -> {result.after:.2f} dB, {result.sentence}")
-    return Calibration(values, tuple(results), delay)
+    return Calibration(*_settled(results, judges, values), delay)
+
+
+def _settled(
+    results: Sequence[ModuleResult], judges: Sequence[ProbeJudge], values: dict[str, float]
+) -> tuple[dict[str, float], tuple[ModuleResult, ...]]:
+    """Distances with all that was found, and against the engine's own constants throughout.
+
+    What was found later may undo an earlier module; then that module's constants go back, until no
+    module is farther away than it was.
+    """
+    before = [_watched(judge, {}) for judge in judges]
+    kept = list(results)
+    for _ in range(len(kept) + 1):
+        after = [_watched(judge, values) for judge in judges]
+        worse = [
+            k
+            for k, result in enumerate(kept)
+            if result.values and after[k].mean() > before[k].mean() + 1e-9
+        ]
+        if not worse:
+            break
+        for k in worse:
+            values = {n: v for n, v in values.items() if n not in kept[k].values}
+            kept[k] = replace(kept[k], values={}, verdict="kept")
+    return values, tuple(
+        replace(
+            result,
+            before=float(was.mean()),
+            after=float(found.mean()),
+            distances_before=was,
+            distances=found,
+        )
+        for result, was, found in zip(kept, before, after, strict=True)
+    )
 
 
 def _module(
@@ -157,7 +193,11 @@ def _result(
 
 
 def _watched(judge: ProbeJudge, values: Mapping[str, float]) -> Array:
-    return judge.judge(values, judge.phases(values)).distances
+    """(probes,): distances, slow waves where they come nearest."""
+    phases = judge.phases(values)
+    if len(judge.wandering):
+        phases = judge.phases(values, phases)
+    return judge.judge(values, phases).distances
 
 
 def measured_delay(probes: Sequence[Probe], sounds: Mapping[str, Sounds]) -> int:

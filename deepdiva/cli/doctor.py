@@ -128,7 +128,9 @@ def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:
     from deepdiva.renderers import make_renderer
 
     yield from checkup.check_packages()
-    yield from checkup.check_renderer("embedded engine", make_renderer(), note)
+    engine = make_renderer(constants=choice.constants)
+    yield from checkup.check_renderer("embedded engine", engine, note)
+    yield check_constants(choice)
     yield from checkup.check_hosts()
     plugins = find_plugins()
     yield from checkup.check_folders(plugins)
@@ -138,6 +140,23 @@ def examine(note: Note, choice: RendererChoice) -> Iterator[Check]:
             yield from checkup.check_plugin(renderer, note)
         finally:
             renderer.close()
+
+
+def check_constants(choice: RendererChoice) -> Check:
+    """Whose constants the embedded engine plays with."""
+    from deepdiva.hosts.check import Check
+    from deepdiva.synths.diva.own_constants import chosen_constants, constants_file
+
+    topic, subject = "embedded engine", "constants"
+    own = chosen_constants(choice.constants)
+    if own is None:
+        return Check(topic, subject, "fine", "its own; deepdiva calibrate fits them to your Diva")
+    quality = own.plugin.get("quality", "")
+    finding = (
+        f"{len(own.values)} fitted to {own.title}{f', {quality}' if quality else ''}: "
+        f"{constants_file(choice.constants)}"
+    )
+    return Check(topic, subject, "fine", finding)
 
 
 def chosen(choice: RendererChoice, has_diva: bool) -> PluginRenderer | None:
