@@ -21,6 +21,8 @@ _RIGHT_DB: Final = 0.3
 """What may stay of a module that is called right."""
 _GAIN: Final = 0.95
 """Share of the distance before that probes which a fit did not know must fall below."""
+_CARRIES: Final = 0.5
+"""The same share for a module that is called fitted."""
 _LEAST_PROBES: Final = 4
 _LONGEST_DELAY: Final = 4096
 
@@ -37,8 +39,8 @@ class ModuleResult:
 
     Attributes:
         module: that was probed.
-        verdict: `fitted`: probes that the fit did not know are right. `nearer`: they are nearer,
-            and what stays no constant explains. `kept`: no constants bring it nearer, and the
+        verdict: `fitted`: it is right, and probes that a fit did not know came nearer by half at
+            least. `nearer`: what stays no constant explains. `kept`: no constants bring it nearer, and the
             engine's own stay. `right`: it was before. `watched`: it has no constants.
         before: mean distance with the engine's own constants, dB.
         left_out: of probes that a fit did not know; None where none was fitted.
@@ -71,7 +73,12 @@ class ModuleResult:
         if self.verdict == "watched":
             return "has no constants" + ("" if self.after <= _RIGHT_DB else "; its law differs")
         if self.verdict == "nearer":
-            return f"nearer; {self.after:.1f} dB stay, which no constant explains: its law differs"
+            if self.after <= _RIGHT_DB:
+                return "nearer, by too few probes to be sure"
+            return (
+                f"nearer, and cannot be fitted: {self.after:.1f} dB stay, which no constant "
+                "explains; its law differs"
+            )
         return "cannot be fitted: no constants bring it nearer; the engine's own stay"
 
 
@@ -176,7 +183,9 @@ def _module(
     fit = fit_module(judge, module.constants, held, start)
     better = fit.left_out < _GAIN * fit.before and fit.after < fit.before
     if better:
-        verdict: Verdict = "fitted" if fit.left_out <= max(right, 0.1 * fit.before) else "nearer"
+        carries = fit.left_out <= max(right, _CARRIES * fit.before)
+        near = fit.after <= max(right, 0.1 * fit.before)
+        verdict: Verdict = "fitted" if near and carries else "nearer"
         return _result(module, verdict, fit, names, fit.values, fit.distances)
     verdict = "right" if fit.before <= right else "kept"
     return _result(module, verdict, fit, names, {}, fit.distances_before)
