@@ -66,20 +66,18 @@ class ModuleResult:
     @property
     def sentence(self) -> str:
         """What the user should know of the module."""
-        if self.verdict == "fitted":
-            return "fitted"
-        if self.verdict == "right":
-            return "was right before"
-        if self.verdict == "watched":
-            return "has no constants" + ("" if self.after <= _RIGHT_DB else "; its law differs")
-        if self.verdict == "nearer":
-            if self.after <= _RIGHT_DB:
-                return "nearer, by too few probes to be sure"
-            return (
-                f"nearer, and cannot be fitted: {self.after:.1f} dB stay, which no constant "
-                "explains; its law differs"
-            )
-        return "cannot be fitted: no constants bring it nearer; the engine's own stay"
+        right = self.after <= _RIGHT_DB
+        stays = (
+            f"nearer, and cannot be fitted: {self.after:.1f} dB stay, which no constant explains; "
+            "its law differs"
+        )
+        return {
+            "fitted": "fitted",
+            "nearer": "nearer, by too few probes to be sure" if right else stays,
+            "kept": "cannot be fitted: no constants bring it nearer; the engine's own stay",
+            "right": "was right before",
+            "watched": "has no constants" + ("" if right else "; its law differs"),
+        }[self.verdict]
 
 
 @dataclass(frozen=True, eq=False)
