@@ -40,8 +40,8 @@ class ModuleResult:
     Attributes:
         module: that was probed.
         verdict: `fitted`: it is right, and probes that a fit did not know came nearer by half at
-            least. `nearer`: what stays no constant explains. `kept`: no constants bring it nearer, and the
-            engine's own stay. `right`: it was before. `watched`: it has no constants.
+            least. `nearer`: what stays no constant explains. `kept`: no constants bring it nearer,
+            and the engine's own stay. `right`: it was before. `watched`: it has no constants.
         before: mean distance with the engine's own constants, dB.
         left_out: of probes that a fit did not know; None where none was fitted.
         after: mean distance at the end, dB.
