@@ -1,4 +1,4 @@
-"""Several answers of one search, distinct by their chains of models."""
+"""Several answers of one search, distinct by their chains of models or by their effects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepdiva.search.archive import Archive
 from deepdiva.search.evaluator import WORST, Evaluator
+from deepdiva.space import ParameterSpace
 from deepdiva.synths.structure import Structure
 
 ANSWERS = 5
@@ -54,6 +55,15 @@ class Answer:
         }
 
 
+def _columns(space: ParameterSpace, structure: Structure) -> list[int]:
+    """What tells answers apart: the chain, or where that is held, which effects are on."""
+    for names in (structure.chain, tuple(structure.effects)):
+        found = [space.names.index(name) for name in names if name in space.names]
+        if found:
+            return found
+    return [dimension.position for dimension in space.classes]
+
+
 def answers_of(
     archive: Archive, evaluator: Evaluator, structure: Structure, price: float
 ) -> tuple[Answer, ...]:
@@ -70,7 +80,7 @@ def answers_of(
     """
     space = archive.space
     points, distances = archive.points, archive.distances
-    columns = [space.names.index(name) for name in structure.chain if name in space.names]
+    columns = _columns(space, structure)
     taken: dict[bytes, list[int]] = {}
     for row in np.argsort(distances, kind="stable"):
         if distances[row] >= WORST:

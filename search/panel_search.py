@@ -181,6 +181,7 @@ class PanelSearch(Strategy):
         yield from self._screen(self._given())
         known = len({self._chain_of(point) for point in self._start.candidates})
         yield from self._screen(self._draws(FIRST_DRAWS if known < MANY_CHAINS else FEW_DRAWS))
+        yield from self._screen(self._stripped())
         # Where renders are dear, the start knows better than crossovers.
         cheap = self._note is not None
         for _ in range(2 if cheap else 0):
@@ -342,6 +343,18 @@ class PanelSearch(Strategy):
             if parameter.choices and parameter.name in self._untold:
                 points[:, position] = self._base[position]
         return points
+
+    def _stripped(self) -> NDArray[np.float64]:
+        """The best points without anything that can be switched off."""
+        found = []
+        for _, point in self._elite[: ELITE // 2]:
+            stripped = point
+            for proposal in self._structure.simplifications(self._patch(point)):
+                changed = self._with(stripped, proposal)
+                stripped = stripped if changed is None else changed
+            if not np.array_equal(stripped, point):
+                found.append(stripped)
+        return np.array(found).reshape(-1, self._space.dimensions)
 
     def _crossovers(self, count: int) -> NDArray[np.float64]:
         """Children of the elite: each takes some modules of another, and moves a little."""
@@ -565,13 +578,10 @@ class PanelSearch(Strategy):
         point = self._settled(point)
         patch = self._patch(point)
         acting = self._structure.acting(patch)
-        switched = [
-            *self._proposed(point, self._structure.proposals(patch)),
-            *self._proposed(point, self._structure.simplifications(patch)),
-        ]
         kinds = [
             (1.0, self._proposed(point, self._structure.stacks(patch))),
-            (0.3, switched),
+            (1.0, self._proposed(point, self._structure.simplifications(patch))),
+            (0.25, self._proposed(point, self._structure.proposals(patch))),
             (0.25, list(self._other_choices(point, acting))),
             (0.15, list(self._other_pitches(point, acting))),
             (0.2, list(self._thrown(point))),
