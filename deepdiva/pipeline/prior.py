@@ -141,7 +141,8 @@ def _usual_weights(tasks: Sequence[Task]) -> Path:
     from deepdiva.models.weights import MS_REV1_WEIGHTS, PANEL_WEIGHTS, read_header
 
     known = read_header(MS_REV1_WEIGHTS).parameter_space().names
-    whole = any(not set(task.space.names) <= set(known) for task in tasks)
+    # A release or what follows the key may be free beside them.
+    whole = any(len(set(task.space.names) - set(known)) > len(known) for task in tasks)
     return PANEL_WEIGHTS if whole and PANEL_WEIGHTS.is_file() else MS_REV1_WEIGHTS
 
 
