@@ -124,21 +124,25 @@ def _pictures(files: Sequence[Path], output: Path | None, *, force: bool) -> dic
 
 def _show(found: Sequence[Heard]) -> None:
     """Print a table, and below it what is to be said of each sound."""
-    from deepdiva.cli._tables import results_console, table_of
+    from deepdiva.cli._tables import plain_table, results_console
     from deepdiva.names import printable
 
-    table = table_of("Sound", "Kind", "Key", "From", "Cents", "Onset", "Release", "End", "Peak")
+    table = plain_table(
+        *("sound", "kind", "key", "by", "cents"), *("onset s", "release s", "end s", "peak dB")
+    )
     for heard in found:
+        release = heard.release_seconds
         table.add_row(
             printable(heard.path.name),
             heard.kind,
             "none" if heard.key is None else f"{heard.key} {_name(heard.key)}",
-            heard.key_source,
+            # `its name` and `the sound` in a word
+            heard.key_source.removeprefix("its ").removeprefix("the "),
             "" if heard.cents is None else f"{heard.cents:+.0f}",
-            f"{heard.onset_seconds:.3f} s",
-            "" if heard.release_seconds is None else f"{heard.release_seconds:.2f} s",
-            f"{heard.end_seconds:.2f} s",
-            f"{heard.peak_db:.1f} dB",
+            f"{heard.onset_seconds:.3f}",
+            "" if release is None else f"{release:.2f}",
+            f"{heard.end_seconds:.2f}",
+            f"{heard.peak_db:.1f}",
         )
     results_console().print(table)
     for heard in found:

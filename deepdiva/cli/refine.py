@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -272,9 +273,16 @@ def command(
     )
     screen = console()
     found: list[Match] = []
-    with prepared(
-        sounds, output, options, listener(screen), force=result.force, resume=result.resume
-    ) as run:
+    with ExitStack() as stack:
+        # A sign of life before anything is loaded.
+        with screen.status("Listening"):
+            run = stack.enter_context(
+                prepared(
+                    *(sounds, output, options, listener(screen)),
+                    force=result.force,
+                    resume=result.resume,
+                )
+            )
         wanted, left_out = len(run.tasks), list(run.left_out)
         for match in _matches(run, screen):
             if isinstance(match, LeftOut):
