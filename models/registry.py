@@ -155,11 +155,12 @@ def _posterior(
 
     space, note = header.parameter_space(), header.played_note()
 
-    def player(count: int) -> Predictor:
-        return PosteriorPlayer(space, note, header.features, arrays, count, seed)
-
-    _try(player, note, path)
-    return player(draws)
+    try:
+        network = PosteriorPlayer(space, note, header.features, arrays, draws, seed)
+    except (LookupError, ValueError) as error:
+        raise _UnfitWeightsError(_unfit(path, f"{type(error).__name__}: {error}")) from error
+    _try(network, note, path)
+    return network
 
 
 def _regression_learner(
@@ -210,22 +211,19 @@ def _panel(
     from deepdiva.models.panel.predictor import PanelPredictor
 
     note = header.played_note()
-
-    def player(count: int) -> Predictor:
-        return PanelPredictor.of_weights(arrays, header.network, note, count, seed)
-
-    _try(player, note, path)
-    return player(draws)
+    network = PanelPredictor.of_weights(arrays, header.network, note, 1, seed)
+    _try(network, note, path)
+    return network.drawing(draws)
 
 
-def _try(player: Callable[[int], Predictor], note: Note, path: Path) -> None:
+def _try(network: Predictor, note: Note, path: Path) -> None:
     """Hear a moment of silence: arrays that do not fit each other are noticed.
 
     Raises:
         _UnfitWeightsError: they do not.
     """
     try:
-        player(1).predict(np.zeros((1, note.samples), np.float32), note)
+        network.predict(np.zeros((1, note.samples), np.float32), note)
     except (LookupError, ValueError) as error:
         raise _UnfitWeightsError(_unfit(path, f"{type(error).__name__}: {error}")) from error
 

@@ -16,9 +16,6 @@ from deepdiva.note import Note
 from deepdiva.synths.diva.panel_code import PanelCode, canonical, quiet
 from deepdiva.synths.diva.space import whole_panel
 
-KEYS = (24, 96)
-"""Lowest and highest key that the network has heard."""
-
 SECONDS = (0.1, 6.0)
 """Shortest and longest recording that it is asked about."""
 
@@ -88,6 +85,12 @@ class PanelPredictor(Predictor):
         held = self.space.base if base is None else base
         return PanelPredictor(
             self._player, self.code, self._prior, note, held, self.draws, self.seed
+        )
+
+    def drawing(self, draws: int) -> PanelPredictor:
+        """The same network with another number of patches per sound."""
+        return PanelPredictor(
+            self._player, self.code, self._prior, self.note, self.space.base, draws, self.seed
         )
 
     def predict(self, sounds: NDArray[np.float32], note: Note) -> list[Candidates]:
@@ -186,17 +189,15 @@ class PanelPredictor(Predictor):
 
 
 def check_note(note: Note) -> None:
-    """Refuse a note that the panel network cannot hear.
+    """Refuse a note that the panel network cannot hear. Keys beyond those it has met are heard.
 
     Raises:
-        InvalidValueError: a key or a length beyond what it has learned.
+        InvalidValueError: a length or a sampling rate beyond what it has learned.
     """
     if note.sample_rate != RATE:
         raise InvalidValueError(
             f"The network hears {RATE} samples a second, not {note.sample_rate}"
         )
-    if not KEYS[0] <= note.pitch <= KEYS[1]:
-        raise InvalidValueError(f"The network knows keys {KEYS[0]} to {KEYS[1]}, not {note.pitch}")
     if not SECONDS[0] <= note.render_seconds <= SECONDS[1]:
         raise InvalidValueError(
             f"The network knows recordings of {SECONDS[0]:g} to {SECONDS[1]:g} s, and this one has "
