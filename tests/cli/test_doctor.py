@@ -130,7 +130,7 @@ def test_missing_packages_are_problems(monkeypatch):
 
 def test_nothing_installed(monkeypatch, tmp_path):
     class Choice:
-        plugin, name, is_embedded = None, None, True
+        plugin, name, is_embedded, constants = None, None, True, None
 
     monkeypatch.setattr("deepdiva.hosts.discovery.find_plugins", list)
     monkeypatch.setattr(checkup, "HOSTS", {})
