@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -54,6 +56,7 @@ class RayPool(Pool):
                 "include_dashboard": False,
             }
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+            before = signal.getsignal(signal.SIGTERM)
             try:
                 ray.init(
                     address=workers.scheduler,
@@ -61,6 +64,8 @@ class RayPool(Pool):
                     logging_level=logging.ERROR,
                     **({} if self.address else here),
                 )
+                if threading.current_thread() is threading.main_thread() and before is not None:
+                    signal.signal(signal.SIGTERM, before)  # Ray puts one of its own in its place
             except (ConnectionError, ValueError) as error:
                 raise InvalidValueError(
                     f"No Ray cluster answers at {workers.scheduler}: {error}."

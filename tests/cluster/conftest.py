@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import Iterator
 
+import dask
 import distributed
 import pytest
 import ray
@@ -15,13 +16,16 @@ from deepdiva.cluster import Workers
 
 @pytest.fixture(scope="session")
 def dask_address() -> Iterator[str]:
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=":0",
-        silence_logs=50,
-    ) as cluster:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 2}),
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            silence_logs=50,
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 
