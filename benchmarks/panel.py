@@ -120,7 +120,7 @@ class Answers:
 
 def answers_of(network: PanelPredictor, test: Test) -> Answers:
     """Draws for each sound, the likeliest first."""
-    predictor = network.for_note(test.note)
+    predictor = network.of_note(test.note)
     both = [predictor.answer(sound) for sound in test.sounds]
     return Answers([one for one, _ in both], [patches for _, patches in both])
 
@@ -234,7 +234,7 @@ def recording_rows(folders: list[Path]) -> Iterator[str]:
     """Averaged distance of what `deepdiva predict` answers, by both networks."""
     for folder in folders:
         files = list(sound_files([folder]))
-        for task in TASKS:
+        for task in (None, *TASKS):
             near, seconds, failed = [], 0.0, 0
             for file in files:
                 began = time.perf_counter()

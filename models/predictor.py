@@ -71,6 +71,20 @@ class Predictor(ABC):
     space: ParameterSpace
     note: Note
 
+    def of_note(self, note: Note, base: NDArray[np.float64] | None = None) -> Predictor:  # noqa: ARG002
+        """The same predictor for sounds of another note, where it knows all of them.
+
+        Args:
+            note: what is played.
+            base: patch of whatever is not answered, shape (len(space.table),), in units.
+
+        Raises:
+            InvalidValueError: a note that it does not know.
+        """
+        if note != self.note:
+            raise InvalidValueError(f"{self.name} knows {self.note} alone")
+        return self
+
     @abstractmethod
     def predict(self, sounds: NDArray[np.float32], note: Note) -> list[Candidates]:
         """Candidates for each sound; what they are does not depend on the other sounds.

@@ -43,8 +43,10 @@ def spreads(candidates: Candidates, space: ParameterSpace) -> list[Spread]:
         space: of the candidates.
     """
     found = []
+    own = np.isfinite(candidates.log_density)  # those of another predictor have no density
+    rows = candidates.x[own] if own.any() else candidates.x
     for position, parameter in enumerate(space.parameters):
-        column: NDArray[np.float64] = candidates.x[:, position]
+        column: NDArray[np.float64] = rows[:, position]
         low, first, third, high = np.quantile(column, [0.05, 0.25, 0.75, 0.95])
         if parameter.name in candidates.certainties:
             certainty = candidates.certainties[parameter.name]

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.models.panel.predictor import PanelPredictor
 from deepdiva.models.predictor import Candidates, Predictor, check_sounds
 from deepdiva.note import Note
 from deepdiva.space import ParameterSpace
@@ -44,8 +43,8 @@ def for_note(
         InvalidValueError: of the note too little is heard, or something else of it; the message is
             a sentence without a way out, which callers add.
     """
-    if isinstance(predictor, PanelPredictor):
-        return predictor.for_note(note, patch)
+    if predictor.whole:
+        return predictor.of_note(note, patch)
     raised = 0 if patch is None else _raised(predictor.space, patch)
     if note == predictor.note and not raised:
         return predictor

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.note import Note
     from deepdiva.pipeline.note_choice import Listened
-    from deepdiva.renderer import Renderer
+    from deepdiva.renderer import Renderer, RendererInfo
     from deepdiva.synths.diva.preset import Preset
 
 DRAWS = 64
@@ -103,7 +103,8 @@ class PredictOptions:
 
     Attributes:
         model_file: weights of the network; None for those that come with the package.
-        task: which of those: one of `TASKS`; None for the whole panel, where its network is there.
+        task: which of those: one of `TASKS`; None for the whole panel, with a fourth of the
+            candidates from the other.
         candidates: patches that are rendered and compared for each sound; of 1, the likeliest is
             taken.
         space: base preset and locks; what is free, the network says.
@@ -219,6 +220,8 @@ def prepared(
             seed=seed,
             device=options.device,
         )
+        if options.model_file is None and options.task is None:
+            predictor = _with_the_smaller(predictor, synth.info, seed)
         threads = _threads(options.workers, synth)
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
         if not predictor.whole:
@@ -296,6 +299,18 @@ def answer(
     """Answers to some sounds of one kind, in a worker."""
     kind, sounds = asked
     return list(matchers[kind].answers(sounds))
+
+
+def _with_the_smaller(predictor: Predictor, info: RendererInfo, seed: int) -> Predictor:
+    """The network of the whole panel, and some candidates of that of the 11 parameters."""
+    from deepdiva.models.panel.joint import JointPredictor
+    from deepdiva.models.panel.predictor import PanelPredictor
+    from deepdiva.models.registry import load_predictor
+    from deepdiva.models.weights import MS_REV1_WEIGHTS
+
+    if not isinstance(predictor, PanelPredictor):
+        return predictor
+    return JointPredictor(predictor, load_predictor(MS_REV1_WEIGHTS, info, seed=seed)[0])
 
 
 @dataclass(frozen=True)
@@ -487,7 +502,8 @@ def predict(
         sound: file with one note.
         model_file: weights of the network; None for those that come with the package.
         space: without a `model_file`: `panel` for all that shapes a sound, `ms-rev1` for the 11
-            parameters of the 2021 project; None for the first.
+            parameters of the 2021 project; None for the first, with a fourth of the candidates
+            from the second.
         candidates: patches that are rendered and compared, 1 or more; of 1, the likeliest is taken.
         pitch: MIDI note of the sound, 0 to 127; None: it is heard.
         base: preset that holds every parameter that is not predicted; the built-in one if None.

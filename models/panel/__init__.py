@@ -6,6 +6,7 @@
 | `network` | encoder and autoregressive classes, in PyTorch, for training |
 | `player` | the same with numpy alone, for prediction |
 | `predictor` | from a sound to candidates |
+| `joint` | the same with some candidates of the network of 11 parameters |
 | `learner`, `source` | loss, metrics and batches of a training |
 | `sounds` | fresh sounds in numbered shards |
 

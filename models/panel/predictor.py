@@ -33,7 +33,7 @@ class PanelPredictor(Predictor):
         player: the network.
         code: its variables.
         prior: share of each class in the training data, shape (classes,).
-        note: what its sounds are recordings of; `for_note` gives the same network for another.
+        note: what its sounds are recordings of; `of_note` gives the same network for another.
         base: patch of whatever is not answered, shape (281,), in units; None for MS-REV1.
         draws: patches per sound.
         seed: of the draws; the same seed gives the same answers.
@@ -76,7 +76,7 @@ class PanelPredictor(Predictor):
         player = PanelPlayer(network, code.sizes, code.stages)
         return cls(player, code, arrays[PRIOR].astype(np.float32), note, None, draws, seed)
 
-    def for_note(self, note: Note, base: NDArray[np.float64] | None = None) -> PanelPredictor:
+    def of_note(self, note: Note, base: NDArray[np.float64] | None = None) -> PanelPredictor:
         """The same network for sounds of another note, around another base patch.
 
         Raises:

@@ -194,12 +194,12 @@ def test_any_note_is_answered_and_beyond_is_refused(code, patches):
     learner = learner_of(code, code.encode(*canonical(patches)))
     arrays = learner.kept(learner.network.state_dict())
     predictor = PanelPredictor.of_weights(arrays, {"code": code.to_dict()}, NOTE, draws=2)
-    other = predictor.for_note(replace(NOTE, pitch=36, render_seconds=0.7))
+    other = predictor.of_note(replace(NOTE, pitch=36, render_seconds=0.7))
     assert other.predict(np.ones((1, other.note.samples), np.float32), other.note)
-    low = predictor.for_note(replace(NOTE, pitch=12))
+    low = predictor.of_note(replace(NOTE, pitch=12))
     assert low.predict(np.ones((1, low.note.samples), np.float32), low.note)
     with pytest.raises(InvalidValueError, match=r"0\.1 to 6 s"):
-        predictor.for_note(replace(NOTE, render_seconds=7.0))
+        predictor.of_note(replace(NOTE, render_seconds=7.0))
 
 
 def shard_of(code, number, settings):
