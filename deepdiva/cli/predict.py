@@ -73,8 +73,8 @@ network_options = gathered(
             "--space",
             type=click.Choice(TASKS),
             help="What the network that comes with deepdiva answers: the whole panel, or the 11 "
-            "parameters of the 2021 project around MS-REV1.  [default: the whole panel, and a fourth "
-            "of the candidates from the other]",
+            "parameters of the 2021 project around MS-REV1.  [default: the whole panel, and a "
+            "fourth of the candidates from the other]",
         ),
         "candidates": click.option(
             "--candidates",

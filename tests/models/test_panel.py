@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deepdiva.errors import InvalidValueError
+from deepdiva.models.panel.joint import JointPredictor
 from deepdiva.models.panel.learner import PanelLearner
 from deepdiva.models.panel.network import PanelSettings
 from deepdiva.models.panel.player import PanelPlayer
@@ -14,8 +15,10 @@ from deepdiva.models.panel.predictor import PanelPredictor
 from deepdiva.models.panel.sounds import Shard, SoundSettings, make_shard
 from deepdiva.models.panel.source import ShardSource, shard_path
 from deepdiva.models.panel.views import LAYOUT, WIDTH, Played, split, views
+from deepdiva.models.registry import load_predictor
 from deepdiva.models.training import train
 from deepdiva.models.training_settings import TrainingSettings
+from deepdiva.models.weights import MS_REV1_WEIGHTS
 from deepdiva.note import Note
 from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.acting import acts
@@ -250,3 +253,22 @@ def test_training_learns_and_goes_on_to_the_same_weights(code, patches, tmp_path
     for name, tensor in whole.network.items():
         assert torch.equal(tensor, resumed.network[name]), name
     assert whole.metrics["test_values_gain_bits"] > 0.0
+
+
+def test_two_networks_answer_together_and_the_panel_says_how_sure_it_is(code, patches):
+    learner = learner_of(code, code.encode(*canonical(patches)))
+    arrays = learner.kept(learner.network.state_dict())
+    panel = PanelPredictor.of_weights(arrays, {"code": code.to_dict()}, Note(), draws=8)
+    other, _ = load_predictor(MS_REV1_WEIGHTS, draws=8)
+    joint = JointPredictor(panel, other)
+    sound = PanelRenderer().render(DIVA.defaults()[None], Note())
+    [answer], [alone] = joint.predict(sound, Note()), panel.predict(sound, Note())
+    foreign = ~np.isfinite(answer.log_density)
+    assert foreign.sum() == 2
+    np.testing.assert_array_equal(answer.x[~foreign], alone.x[~foreign])
+    found = other.space.normalised(joint.space.patches(answer.x[foreign]))
+    [wanted] = other.predict(sound, Note())
+    np.testing.assert_allclose(found, wanted.x[:2], atol=1e-3)
+    short = replace(NOTE, pitch=100)
+    [only] = joint.of_note(short).predict(np.ones((1, short.samples), np.float32), short)
+    assert np.isfinite(only.log_density).all()
