@@ -5,7 +5,9 @@
 | `predictor` | the one interface: `Predictor`, `Candidates` |
 | `baselines` | `mean` and `nearest`, which learn nothing |
 | `cnn`, `lstm`, `regression` | the 2021 project's two networks, and the predictor around them |
-| `representation`, `encoder`, `posterior`, `estimation` | the default network, from end to end |
+| `representation`, `encoder`, `posterior`, `estimation` | the network of few parameters, from end to end |
+| `posterior_player`, `arithmetic` | the same with numpy alone, which is what predictions use |
+| `panel` | the network of the whole panel, a package of its own |
 | `targets` | patches as classes and continuous values |
 | `registry` | predictors and trained networks by name, one row each |
 | `answers` | from a sound to a preset: candidates, the nearest, and how sure each value is |
