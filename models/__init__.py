@@ -5,7 +5,7 @@
 | `predictor` | the one interface: `Predictor`, `Candidates` |
 | `baselines` | `mean` and `nearest`, which learn nothing |
 | `cnn`, `lstm`, `regression` | the 2021 project's two networks, and the predictor around them |
-| `representation`, `encoder`, `posterior`, `estimation` | the network of few parameters, from end to end |
+| `representation`, `encoder`, `posterior`, `estimation` | the network of few parameters |
 | `posterior_player`, `arithmetic` | the same with numpy alone, which is what predictions use |
 | `panel` | the network of the whole panel, a package of its own |
 | `targets` | patches as classes and continuous values |
