@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from deepdiva.errors import InvalidValueError, MissingFileError, UnknownNameError
 from deepdiva.models.checkpoint import NAME, read_checkpoint
-from deepdiva.models.learner import Learner
+from deepdiva.models.learner import Learner, plain
 from deepdiva.models.losses import MEASURES, measure
 from deepdiva.models.training import Progress, make_optimizer, train
 from deepdiva.models.training_batches import Batch, StoredSource, Tensors, prefetch
@@ -43,6 +43,9 @@ class Line(Learner):
 
     def metrics(self, inputs: Tensors, targets: Tensors) -> dict[str, float]:
         return {"mean_absolute_error": float(F.l1_loss(self.network(inputs[0]), targets[0]))}
+
+    def kept(self, state: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        return plain(state)
 
     def features_description(self) -> dict[str, Any]:
         return {}
