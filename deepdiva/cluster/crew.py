@@ -218,7 +218,8 @@ class Crew(Generic[State, Item, Result]):
         else:
             worth = bool(answer.failure) and answer.again and self._pool.tries_errors_again
             task.avoid |= {answer.worker}
-        task.tries += 1
+        counted = isinstance(answer, Lost) and answer.counted
+        task.tries += RETRIES if counted else 1
         if not worth or task.tries > RETRIES:
             return False
         if isinstance(answer, Lost) and self._pool.breaks_together:
@@ -258,7 +259,8 @@ class _Way(Generic[Item]):
 
 def _outcome(task: _Task[Any], answer: Answer | Lost) -> Outcome[Any]:
     if isinstance(answer, Lost):
-        return Outcome(task.number, None, f"{answer.reason} It was tried {task.tries} times.")
+        told = "" if answer.counted else f" It was tried {task.tries} times."
+        return Outcome(task.number, None, f"{answer.reason}{told}")
     return Outcome(task.number, answer.result, answer.failure, answer.error)
 
 

@@ -58,6 +58,7 @@ class DaskPool(Pool):
         StorageError: the state is too large to travel.
     """
 
+    breaks_together = True
     tries_errors_again = True
 
     def __init__(self, work: Callable[[Any, Any], Any], state: Any, workers: Workers) -> None:
@@ -201,11 +202,11 @@ class DaskPool(Pool):
         return ClusterError(f"The Dask scheduler at {self.address} does not answer any more")
 
 
-def _failure(error: BaseException | None) -> Answer:
+def _failure(error: BaseException | None) -> Answer | Lost:
     """A task that the scheduler has given up; it has tried other workers by itself."""
     if isinstance(error, KilledWorker):
-        return Answer(
-            failure="The workers that tried it died: out of memory, or a plug-in has crashed."
+        return Lost(
+            "The workers that tried it died: out of memory, or a plug-in has crashed.", True
         )
     return Answer(failure=f"{type(error).__name__}: {error}", again=True)
 

@@ -40,9 +40,12 @@ class Lost:
 
     Attributes:
         reason: one sentence.
+        counted: the scheduler has tried other workers by itself, and may have blamed a task that
+            only waited beside the one that killed them.
     """
 
     reason: str
+    counted: bool = False
 
 
 class Pool(ABC):

@@ -49,7 +49,9 @@ def test_a_task_that_kills_its_worker_costs_itself_only(workers: Workers, tmp_pa
     }
     with pytest.raises(RenderError, match="died"):
         assert found[3].result
-    assert (tmp_path / "died-3").read_text() == "xxx"
+    # What Dask has given up is tried once more, alone, since it blames neighbours too.
+    deaths = len((tmp_path / "died-3").read_text())
+    assert deaths == 3 or (workers.backend == "dask" and deaths == 6)
     assert (tmp_path / "died-5").read_text() == "x"
 
 
