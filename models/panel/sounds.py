@@ -66,7 +66,7 @@ class SoundSettings:
 
     patches: int = 512
     heard: int = 2
-    group: int = 32
+    group: int = 128
     keys: tuple[int, int] = (24, 96)
     engine_width: float = 0.5
     usual_share: float = 0.25
