@@ -246,8 +246,10 @@ class Processes(Pool):
         return found
 
     def cancel(self, handles: Sequence[Any]) -> None:
-        for future in handles:
-            future.cancel()
+        """Nothing yet: who cancels closes in a hurry, which ends the processes and what waits.
+
+        A future that is cancelled before makes the thread of loky's executor fail.
+        """
 
     def stop(self) -> None:
         self._stop.touch()

@@ -40,7 +40,10 @@ function play(url, button) {
   stop();
   player.src = url;
   player.currentTime = 0;
-  player.play();
+  // What is stopped before it has begun to play is no error.
+  player.play().catch((error) => {
+    if (error.name !== "AbortError") throw error;
+  });
   playing = button;
   button.classList.add("playing");
 }

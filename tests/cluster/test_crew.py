@@ -49,9 +49,10 @@ def test_a_task_that_kills_its_worker_costs_itself_only(workers: Workers, tmp_pa
     }
     with pytest.raises(RenderError, match="died"):
         assert found[3].result
-    # What Dask has given up is tried once more, alone, since it blames neighbours too.
+    # Dask counts a death against all that waited on the worker: what it has given up after at most
+    # three is tried once more, alone.
     deaths = len((tmp_path / "died-3").read_text())
-    assert deaths == 3 or (workers.backend == "dask" and deaths == 6)
+    assert deaths == 3 or (workers.backend == "dask" and 3 < deaths <= 6)
     assert (tmp_path / "died-5").read_text() == "x"
 
 
@@ -157,7 +158,7 @@ def test_a_worker_of_another_version_is_named(tmp_path: Path) -> None:
     import distributed
 
     with distributed.LocalCluster(
-        n_workers=0, processes=False, dashboard_address=":0", silence_logs=50
+        n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0", silence_logs=50
     ) as cluster:
         old = subprocess.Popen(
             [sys.executable, "-c", OLD, cluster.scheduler_address],
