@@ -84,6 +84,7 @@ class DaskPool(Pool):
         except (OSError, ValueError) as error:
             raise InvalidValueError(f"No Dask scheduler answers at {address}: {error}.") from error
         self._done: queue.SimpleQueue[Future[bytes]] = queue.SimpleQueue()
+        self._lost_results: set[Future[bytes]] = set()
         self._counted = 0.0
         self._threads = 0
         self._gone = False
@@ -138,24 +139,25 @@ class DaskPool(Pool):
             while True:
                 done.append(self._done.get_nowait())
         wanted = set(handles)
-        done = [future for future in done if future in wanted]
+        done = [future for future in {*done, *self._lost_results} if future in wanted]
         if self._client.status not in ("running", "newly-created") or any(
-            future.status in ("cancelled", "lost") for future in done
+            future.status == "cancelled" for future in done
         ):
             self._gone = True
             raise self._lost()
-        good = [future for future in done if future.status == "finished"]
         with self._told():
-            results = self._client.gather(good) if good else []
-            found: list[tuple[Hashable, Answer | Lost]] = [
-                (future, unpacked(result)) for future, result in zip(good, results, strict=True)
-            ]
-            found.extend(
-                (future, _failure(future.exception()))
-                for future in done
-                if future.status == "error"
-            )
-        return found
+            # A worker may die between its answer and this call: what can't be had is left out.
+            good = {future.key: future for future in done if future.status == "finished"}
+            results = self._client.gather(good, errors="skip") if good else {}
+            failures = {future: future.exception() for future in done if future.status == "error"}
+        answers: dict[Future[bytes], Answer | Lost] = {
+            good[key]: unpacked(result) for key, result in results.items() if result is not None
+        }
+        answers.update((future, _failure(error)) for future, error in failures.items())
+        # The scheduler lets another worker do again what was lost with a worker's memory, and tells
+        # it by the status only.
+        self._lost_results = {future for future in done if future not in answers}
+        return list(answers.items())
 
     def cancel(self, handles: Sequence[Any]) -> None:
         if not self._gone:

@@ -15,12 +15,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import distributed
 import pytest
 
 from deepdiva.cluster import Workers, parcel
 from deepdiva.cluster.crew import RECORD, Crew, Outcome
 from deepdiva.cluster.parcel import packed, read_files, unpacked, write_files
-from deepdiva.cluster.remote import Identity, identity
+from deepdiva.cluster.remote import Answer, Identity, identity
 from deepdiva.errors import ClusterError, InvalidValueError, RenderError, StorageError
 from tests.standins import cluster_tasks as tasks
 
@@ -54,6 +55,31 @@ def test_a_task_that_kills_its_worker_costs_itself_only(workers: Workers, tmp_pa
     deaths = len((tmp_path / "died-3").read_text())
     assert deaths == 3 or (workers.backend == "dask" and 3 < deaths <= 6)
     assert (tmp_path / "died-5").read_text() == "x"
+
+
+def test_an_answer_lost_with_its_worker_is_given_again(tmp_path: Path) -> None:
+    """The worker dies after its task, before anybody has asked for the answer."""
+    from deepdiva.cluster.dask_pool import DaskPool
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        workers = Workers("dask", scheduler=cluster.scheduler_address, shared=True)
+        pool = DaskPool(tasks.whose, tmp_path, workers)
+        handle = pool.submit(4, frozenset())
+        while handle.status != "finished":  # type: ignore[attr-defined]
+            time.sleep(0.005)
+        os.kill(int((tmp_path / "by-4").read_text()), signal.SIGKILL)
+        while handle.status == "finished":  # type: ignore[attr-defined]
+            time.sleep(0.005)
+        found = []
+        while not found:
+            found = pool.finished([handle], 0.1)
+        pool.close(hurry=False)
+    ((told, answer),) = found
+    assert told is handle
+    assert isinstance(answer, Answer)
+    assert answer.result == 4
 
 
 def test_errors_keep_their_kind_and_only_a_cluster_tries_again(
