@@ -241,6 +241,12 @@ _ONLINE_ONLY = (
 @jobs_option
 @seed_option
 @click.option(
+    "--begin-with",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Begin at the best weights of the training in a folder, of a network of the same kind.",
+)
+@click.option(
     "--resume",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
@@ -267,6 +273,7 @@ def command(
     deepdiva train --online --model panel --prior human --batch-size 128 --epochs 40
     deepdiva train --data-path data/train --test-path data/test --model cnn
     deepdiva train --resume models/training_2026-05-01_10-30-00
+    deepdiva train --begin-with models/training_2026-05-01_10-30-00 --online --seed 1
     """  # noqa: D301  (click's mark for lines that stay as they are)
     given = {name for name in context.params if typed(name)}
     if resume is not None:

@@ -29,6 +29,8 @@ from deepdiva.state_files import KINDS
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepdiva.models.checkpoint import Checkpoint
+    from deepdiva.models.learner import Learner
     from deepdiva.models.training import Progress, TrainingResult
     from deepdiva.models.weights import WeightsHeader
     from deepdiva.pipeline.training_data import TrainingData
@@ -167,7 +169,8 @@ def _request(options: dict[str, Any]) -> TrainRequest:
     Raises:
         KeyError, TypeError, InvalidValueError: an option is missing or unfit.
     """
-    for name in ("data_path", "test_path", "model_path", "base", "plugin"):
+    options.setdefault("begin_with", None)
+    for name in ("data_path", "test_path", "model_path", "base", "plugin", "begin_with"):
         options[name] = None if options[name] is None else Path(options[name])
     for name, kinds in _KINDS_OF_OPTIONS.items():
         if not isinstance(options[name], kinds):
@@ -231,6 +234,39 @@ def _stored(options: Mapping[str, Any]) -> StoredChoice:
 
 
 @dataclass(frozen=True, eq=False)
+class Begun:
+    """An earlier training, whose weights another begins with.
+
+    Attributes:
+        folder: of it.
+        checkpoint: its best and its last weights.
+    """
+
+    folder: Path
+    checkpoint: Checkpoint
+
+    @property
+    def sounds(self) -> int:
+        """Training sounds that it has seen."""
+        history = self.checkpoint.history
+        return round(history[-1]["sounds"]) if history else 0
+
+    def take(self, learner: Learner) -> None:
+        """Give its best weights to a network.
+
+        Raises:
+            InvalidValueError: they are those of another network.
+        """
+        try:
+            learner.network.load_state_dict(self.checkpoint.best_network)
+        except RuntimeError as error:
+            raise InvalidValueError(
+                f"The weights in {self.folder} are not those of a {learner.name} network as this "
+                "version makes it: begin with another training, or leave out --begin-with."
+            ) from error
+
+
+@dataclass(frozen=True, eq=False)
 class Training:
     """A network that is ready to be trained.
 
@@ -240,6 +276,7 @@ class Training:
         settings: of the training.
         data: the network, and what it learns from.
         resume: go on from the folder's checkpoint, if it was reached.
+        begun: training at whose best weights this one begins; None for fresh ones.
     """
 
     folder: Path
@@ -247,6 +284,7 @@ class Training:
     settings: TrainingSettings
     data: TrainingData
     resume: bool
+    begun: Begun | None = None
 
     @classmethod
     def prepare(cls, folder: Path, request: TrainRequest, *, resume: bool) -> Training:
@@ -260,13 +298,19 @@ class Training:
         from deepdiva.models.devices import check_device
         from deepdiva.workers import worker_count
 
+        from deepdiva.models.checkpoint import read_checkpoint
+
         options, settings = request.options, request.settings
         check_device(options["device"])
+        source = options.get("begin_with")
+        begun = None if source is None else Begun(source, read_checkpoint(source))
         threads = options["threads"] or (1 if options["online"] else worker_count())
         torch.set_num_threads(threads)
         data = request.sounds.prepare(options["model"], settings, folder)
+        if begun is not None:
+            begun.take(data.learner)
         _check_data(folder, data.digest(), resume)
-        return cls(folder, options, settings, data, resume)
+        return cls(folder, options, settings, data, resume, begun)
 
     def run(self, on_progress: Callable[[Progress], None] | None = None) -> TrainingResult:
         """Train, and write the best weights, if they are to be kept."""
@@ -278,7 +322,7 @@ class Training:
         options, folder, data, settings = self.options, self.folder, self.data, self.settings
 
         def keep(epoch: int, weights: dict[str, Tensor], metrics: dict[str, float]) -> None:
-            header = _header(data, settings, metrics, {"epochs": epoch})
+            header = _header(data, settings, metrics, {"epochs": epoch, **self._before()})
             kept = data.learner.kept(weights)
             write_weights(folder / f"cp-{epoch:04d}.safetensors", header, kept, force=True)
 
@@ -297,11 +341,15 @@ class Training:
                 on_progress=on_progress,
             )
         if options["save_model"]:
-            extent = {"epochs": result.epochs, "sounds": result.sounds}
+            extent = {"epochs": result.epochs, "sounds": result.sounds, **self._before()}
             header = _header(data, settings, result.metrics, extent)
             kept = data.learner.kept(result.network)
             write_weights(folder / FINAL, header, kept, force=True)
         return result
+
+    def _before(self) -> dict[str, int]:
+        """What the weights had learned from before this training."""
+        return {} if self.begun is None else {"sounds_before": self.begun.sounds}
 
     @property
     def written(self) -> Path:

@@ -76,6 +76,22 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
         assert [row["epoch"] for row in csv.DictReader(file)] == list("12345")
 
 
+def test_a_training_begins_at_the_weights_of_another(tmp_path):
+    run(*TINY, "--epochs", 2, "--model-path", tmp_path, "--folder-name", "a")
+    second = (*TINY, "--epochs", 1, "--seed", 1, "--model-path", tmp_path)
+    begin = ("--begin-with", tmp_path / "a", "--learning-rate", 1e-12)
+    run(*second, *begin, "--folder-name", "b")
+    (_, first), (header, then) = weights(tmp_path / "a"), weights(tmp_path / "b")
+    for name, tensor in first.items():
+        np.testing.assert_allclose(then[name], tensor, rtol=2e-3, atol=1e-6, err_msg=name)
+    assert header.training["sounds_before"] == 96
+    assert header.training["sounds"] == 48
+    output = run(*second, *begin, "--folder-name", "c", "--model", "cnn", expect=2)
+    assert "not those of a cnn network" in " ".join(output.split())
+    output = run(*second, "--begin-with", tmp_path, "--folder-name", "d", expect=2)
+    assert "holds no checkpoint.pt" in " ".join(output.split())
+
+
 def test_resuming_takes_no_other_options(tmp_path):
     run(*TINY, "--epochs", 1, "--model-path", tmp_path, "--folder-name", "a")
     output = run("--resume", tmp_path / "a", "--epochs", 3, expect=2)
