@@ -63,10 +63,16 @@ BRANCHES, DEAR_BRANCHES = 6, 2
 MOVES = 96
 """Neighbourhood moves in a turn."""
 
-_NEARLY = 1.12
-"""A switch that makes the value worse by no more than this factor is worth a descent."""
+TRIED = 96
+"""Switches, models and modulations that are put on trial in a turn, at most."""
 
-_ON_TRIAL = 2
+_CORRECTED, _CORRECTION = 12, 0.1
+"""So many moves are tried again with the other knobs brought after them; damping of that step."""
+
+_NEARLY = 1.12
+"""A move that makes the value worse by no more than this factor is worth a descent."""
+
+_ON_TRIAL = 3
 """So many of them get one."""
 
 _SLOW = 0.01
@@ -112,6 +118,11 @@ class _Branch:
     radius: float = _RADIUS
     promise: float = math.inf
     turns: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its slopes are known."""
+        return len(self.movable) > 0 and len(self.slopes) == len(self.movable)
 
 
 class PanelSearch(Strategy):
@@ -513,11 +524,62 @@ class PanelSearch(Strategy):
     # -- moves --------------------------------------------------------------------------------
 
     def _move(self, branch: _Branch, count: int) -> Search:
-        """Try neighbours; those that help alone are tried together."""
+        """Try neighbours; those that help alone are tried together, and all with a correction."""
         neighbours = self._neighbours(branch.point, count)
         if not len(neighbours):
             return
-        told = yield from self._score(neighbours)
+        told = yield from self._score(neighbours, branch.is_known)
+        corrected = self._corrected(branch, neighbours, told)
+        yield from self._joined_moves(branch, neighbours, told)
+        if len(corrected):
+            told = yield from self._score(corrected)
+            values = self._values(corrected, told, branch.value)
+            row = int(values.argmin())
+            if values[row] < branch.value:
+                self._settle_at(branch, corrected[row], float(values[row]))
+
+    def _corrected(
+        self, branch: _Branch, points: NDArray[np.float64], told: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The moves that promise most once the other knobs are brought after them.
+
+        A module that is switched on shows its worth only when level, cutoff and envelope make room
+        for it. The slopes of the branch say by how much, without another render: its knobs are
+        taken to act beside the move as they do without it.
+
+        Args:
+            branch: from which the moves start.
+            points: one move away, shape (count, dimensions).
+            told: of them, with residuals.
+
+        Returns:
+            Shape (at most `_CORRECTED`, dimensions), the best first; none where the branch does not
+            know its slopes.
+        """
+        if not branch.is_known or told.shape[1] <= 2 or not len(branch.movable):
+            return np.empty((0, points.shape[1]))
+        residuals = told[:, 2:]
+        usable = np.flatnonzero(np.isfinite(residuals).all(axis=1) & (told[:, 1] < WORST))
+        slopes = branch.slopes
+        matrix = np.einsum("ik,jk->ij", slopes, slopes)
+        squares = np.diag(matrix)
+        scale = np.maximum(squares, 1e-3 * float(squares.max(initial=0.0)) + 1e-12)
+        gradients = np.einsum("ik,nk->in", slopes, residuals[usable])
+        steps = -np.linalg.solve(matrix + _CORRECTION * np.diag(scale), gradients).T
+        longest = np.abs(steps).max(axis=1, keepdims=True)
+        steps *= np.minimum(1.0, branch.radius / np.maximum(longest, 1e-12))
+        before = points[usable][:, branch.movable]
+        after = np.clip(before + steps, 0.0, 1.0)
+        left = residuals[usable] + np.einsum("ni,ik->nk", after - before, slopes)
+        order = np.argsort(np.einsum("nk,nk->n", left, left), kind="stable")[:_CORRECTED]
+        corrected = points[usable[order]].copy()
+        corrected[:, branch.movable] = after[order]
+        return corrected
+
+    def _joined_moves(
+        self, branch: _Branch, neighbours: NDArray[np.float64], told: NDArray[np.float64]
+    ) -> Search:
+        """Take the best of some neighbours, or several that help alone at once."""
         values = self._values(neighbours, told, branch.value)
         order = np.argsort(values, kind="stable")
         helping = [row for row in order if values[row] < branch.value]
@@ -581,7 +643,7 @@ class PanelSearch(Strategy):
         kinds = [
             (1.0, self._proposed(point, self._structure.stacks(patch))),
             (1.0, self._proposed(point, self._structure.simplifications(patch))),
-            (0.25, self._proposed(point, self._structure.proposals(patch))),
+            (0.25, self._proposed(point, self._structure.proposals(patch, self._start.rates_hz))),
             (0.25, list(self._other_choices(point, acting))),
             (0.15, list(self._other_pitches(point, acting))),
             (0.2, list(self._thrown(point))),
@@ -676,14 +738,21 @@ class PanelSearch(Strategy):
         point = self._settled(branch.point)
         patch = self._patch(point)
         moves = self._proposed(
-            point, [*self._structure.proposals(patch), *self._structure.simplifications(patch)]
+            point,
+            [
+                *self._structure.proposals(patch, self._start.rates_hz),
+                *self._structure.simplifications(patch),
+            ],
         )
         moves += [m for m in self._grafted(point) if self._chain_of(m) != branch.chain]
         if not moves:
             return
-        chosen = self._rng.permutation(len(moves))[: MOVES // 2]
+        chosen = self._rng.permutation(len(moves))[:TRIED]
         points = np.array([moves[k] for k in np.sort(chosen)])
-        told = yield from self._score(points)
+        told = yield from self._score(points, branch.is_known)
+        corrected = self._corrected(branch, points, told)
+        if len(corrected):
+            points, told = corrected, (yield from self._score(corrected))
         order = np.argsort(told[:, 1], kind="stable")
         near = [row for row in order if told[row, 1] < _NEARLY * branch.value][:_ON_TRIAL]
         trials = []

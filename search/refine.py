@@ -20,6 +20,7 @@ from deepdiva.search.exact import CONTENDERS, exact_match
 from deepdiva.search.explain import Explanation, explain
 from deepdiva.search.journal import Journal
 from deepdiva.search.loop import End, Progress, SearchLoop
+from deepdiva.search.movement import with_movements
 from deepdiva.search.optimizers import AUTO
 from deepdiva.search.pitch import with_pitches
 from deepdiva.search.realization import (
@@ -165,7 +166,9 @@ def refine(
     )
     share = share if fits_realization else 0.0
     if panel and structure is not None:
-        drawn_for = (pieces or (note,))[0] if renderer.info.cheap_to_copy else None
+        first = (pieces or (note,))[0]
+        start = with_movements(start, target[: first.samples], first.sample_rate, first)
+        drawn_for = first if renderer.info.cheap_to_copy else None
         told = _told(pieces, space)
         parts = panel_plan(settings, start, 1.0 - share, structure, drawn_for, told)
     else:

@@ -48,6 +48,7 @@ class Start:
             shape (count,), the most credible first. They stand for narrow valleys of the distance
             with plains between them, as pitches are.
         trust: part of what is drawn, 0 to 1, that lies around candidates, where there are some.
+        rates_hz: at which the target moves periodically, in Hz, the strongest first.
 
     Raises:
         InvalidValueError: candidates of another shape or outside [0, 1], a spread that is not
@@ -61,6 +62,7 @@ class Start:
     probabilities: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     hints: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     trust: float = 0.5
+    rates_hz: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         shape = np.shape(self.candidates)
@@ -167,6 +169,7 @@ class Start:
             {name: found for name, found in self.probabilities.items() if name in space.names},
             {name: found for name, found in self.hints.items() if name in space.names},
             self.trust,
+            self.rates_hz,
         )
 
     @cached_property
@@ -189,6 +192,8 @@ class Start:
         found.update(np.float64(self.trust).tobytes())
         for probabilities in self.class_probabilities():
             found.update(probabilities.tobytes())
+        if self.rates_hz:
+            found.update(np.float64(self.rates_hz).tobytes())
         for name in sorted(self.hints):
             found.update(name.encode() + np.asarray(self.hints[name], np.float64).tobytes())
         return found.hexdigest()

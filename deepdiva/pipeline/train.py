@@ -295,10 +295,9 @@ class Training:
         """
         import torch
 
+        from deepdiva.models.checkpoint import read_checkpoint
         from deepdiva.models.devices import check_device
         from deepdiva.workers import worker_count
-
-        from deepdiva.models.checkpoint import read_checkpoint
 
         options, settings = request.options, request.settings
         check_device(options["device"])

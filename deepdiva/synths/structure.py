@@ -7,7 +7,7 @@ that are off, of modulators that nobody listens to. A search that knows it carri
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +85,13 @@ class Structure(ABC):
         """Other numbers of voices on a key."""
 
     @abstractmethod
-    def proposals(self, patch: Patch) -> list[Proposal]:
-        """Modules and modulations that could be switched on, each with a few settings."""
+    def proposals(self, patch: Patch, rates_hz: Sequence[float] = ()) -> list[Proposal]:
+        """Modules and modulations that could be switched on, each with a few settings.
+
+        Args:
+            patch: to be changed.
+            rates_hz: at which the sound moves, worth a try for what moves periodically.
+        """
 
     @abstractmethod
     def simplifications(self, patch: Patch) -> list[Proposal]:

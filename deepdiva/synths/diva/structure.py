@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -137,8 +138,10 @@ class DivaStructure(Structure):
             if round(choice.value) != now
         ]
 
-    def proposals(self, patch: Patch) -> list[Proposal]:
-        return [*_new_effects(patch), *_new_modulations(patch)]
+    def proposals(self, patch: Patch, rates_hz: Sequence[float] = ()) -> list[Proposal]:
+        rates = [round(math.log2(rate), 3) for rate in rates_hz]
+        rates = [rate for rate in rates if abs(rate) <= _FASTEST]
+        return [*_new_effects(patch), *_new_modulations(patch, rates)]
 
     def simplifications(self, patch: Patch) -> list[Proposal]:
         acts = acting.acts(patch)
@@ -254,16 +257,21 @@ def _new_effects(patch: Patch) -> Iterator[Proposal]:
         yield Proposal(label, values)
 
 
-def _new_modulations(patch: Patch) -> Iterator[Proposal]:
-    """Envelope and LFOs on what they usually move, where nothing moves it yet."""
+def _new_modulations(patch: Patch, rates: Sequence[float]) -> Iterator[Proposal]:
+    """Envelope and LFOs on what they usually move, where nothing moves it yet.
+
+    Args:
+        patch: to be changed.
+        rates: of LFOs, as their knobs spell them, that were heard; the usual ones if empty.
+    """
     acts = acting.acts(patch)
     if _value(patch, "VCF1.FMDpt") == 0.0:
         yield from _envelopes_on_cutoff("ENV2.Dec" not in acts)
-    yield from _lfos(patch, "LFO2.Rate" not in acts)
+    yield from _lfos(patch, acts, rates)
     if _value(patch, "OSC.VtoD") == 0.0:
         yield Proposal("vibrato", {"OSC.VtoD": 8.0})
         if "LFO1.Rate" not in acts:
-            for rate in (2.0, 2.5):
+            for rate in (*rates, 2.0, 2.5):
                 lfo = {"LFO1.Sync": _SECOND, "LFO1.Rate": rate}
                 yield Proposal("vibrato", {"OSC.VtoD": 8.0, **lfo})
     if _value(patch, "OSC.TM1Dpt") == 0.0:
@@ -289,8 +297,9 @@ def _envelopes_on_cutoff(idle: bool) -> Iterator[Proposal]:
             yield Proposal("envelope on cutoff", {**route, **envelope})
 
 
-def _lfos(patch: Patch, idle: bool) -> Iterator[Proposal]:
-    """LFO 2 on what nothing moves; at some rates where it moves nothing else."""
+def _lfos(patch: Patch, acts: frozenset[str], rates: Sequence[float]) -> Iterator[Proposal]:
+    """LFO 2 on what nothing moves; at some rates where it moves nothing else; other rates for it."""
+    idle = "LFO2.Rate" not in acts
     for source, depth, amount, what in _LFO_ROUTES:
         if _value(patch, depth) != 0.0:
             continue
@@ -298,13 +307,29 @@ def _lfos(patch: Patch, idle: bool) -> Iterator[Proposal]:
         if not idle:
             yield Proposal(what, route)
             continue
-        for rate in (0.0, 1.5, 2.5):
-            lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.Wave": 0.0}
-            yield Proposal(what, {**route, **lfo, "LFO2.DMS1": _NONE, "LFO2.DMD1": 100.0})
+        for rate in rates or (0.0, 1.5, 2.5):
+            lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.DMS1": _NONE, "LFO2.DMD1": 100.0}
+            # What was heard deserves its wave and the phase at which it starts.
+            for wave, phase in _LFO_SHAPES if rates else _LFO_SHAPES[:1]:
+                yield Proposal(what, {**route, **lfo, "LFO2.Wave": wave, "LFO2.Phse": phase})
+    for number in (1, 2):
+        if f"LFO{number}.Rate" not in acts:
+            continue
+        for rate in rates:
+            yield Proposal(
+                f"LFO {number} at a rate that is heard",
+                {f"LFO{number}.Sync": _SECOND, f"LFO{number}.Rate": rate},
+            )
 
 
 _SECOND = -2.0
 """The time base of an LFO: a rate of 0 is one cycle a second, each unit doubles it."""
+
+_FASTEST = 5.0
+"""The knob of an LFO's rate goes as far, up and down."""
+
+_LFO_SHAPES = ((0.0, 0.0), (0.0, 50.0), (1.0, 25.0), (1.0, 75.0), (3.0, 0.0), (4.0, 0.0))
+"""Waves of an LFO and phases at which they start: sine, triangle, saw down, square."""
 
 _LFO_ROUTES = (
     ("VCF1.FM2Src", "VCF1.FM2Dpt", 20.0, "LFO on cutoff"),
