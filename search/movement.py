@@ -31,6 +31,7 @@ _TREND: Final = 3
 _SLOWEST_PERIODS, _FASTEST_HZ = 1.8, 25.0
 _LEAST_DB, _LEAST_CENTS, _PROMINENCE = 0.15, 1.0, 3.0
 _MOST, _APART, _HARMONIC = 2, 1.1, 0.05
+_NEAR, _TRIED = 0.15, 61
 
 
 def rates_hz(
@@ -83,7 +84,9 @@ def _periods(tracks: Array, least: float) -> list[float]:
     count = len(tracks)
     if count * _HOP_SECONDS < 0.5 * _SHORTEST_SECONDS:
         return []
-    trend = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, count), _TREND)
+    trend: Array = np.asarray(
+        np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, count), _TREND), np.float64
+    )
     moving = tracks - trend @ np.linalg.lstsq(trend, tracks, rcond=None)[0]
     window = np.hanning(count + 2)[1:-1]
     size = 4 * 2 ** int(np.ceil(np.log2(count)))
@@ -99,12 +102,26 @@ def _periods(tracks: Array, least: float) -> list[float]:
     for k in sorted(
         (k for k in peaks if heard[k] and strength[k] > limit), key=lambda k: -strength[k]
     ):
-        low, mid, high = strength[k - 1 : k + 2]
-        rate = float(k + 0.5 * (low - high) / (low - 2.0 * mid + high)) / (size * _HOP_SECONDS)
+        rate = _nearer(tracks, trend, float(rates[k]))
         times = [rate / other for other in found]
         if all(abs(t - round(t)) > _HARMONIC * t or t < 1.0 / _APART for t in times):
             found.append(rate)
     return found[:_MOST]
+
+
+def _nearer(tracks: Array, trend: Array, rate: float) -> float:
+    """The rate near another whose sine explains most of the tracks beside their trend.
+
+    The trend takes its part of a slow movement, which bends the peak of the spectrum.
+    """
+    times = _HOP_SECONDS * np.arange(len(tracks))
+    around = rate * np.linspace(1.0 - _NEAR, 1.0 + _NEAR, _TRIED)
+    explained = []
+    for one in around:
+        angle = 2.0 * np.pi * one * times
+        basis = np.linalg.qr(np.column_stack((trend, np.cos(angle), np.sin(angle))))[0]
+        explained.append(float(np.square(basis.T @ tracks).sum()))
+    return float(around[int(np.argmax(explained))])
 
 
 def _spectra(held: Array, sample_rate: int, seconds: float) -> tuple[Array, int]:

@@ -193,7 +193,7 @@ class Start:
         for probabilities in self.class_probabilities():
             found.update(probabilities.tobytes())
         if self.rates_hz:
-            found.update(np.float64(self.rates_hz).tobytes())
+            found.update(np.asarray(self.rates_hz, np.float64).tobytes())
         for name in sorted(self.hints):
             found.update(name.encode() + np.asarray(self.hints[name], np.float64).tobytes())
         return found.hexdigest()

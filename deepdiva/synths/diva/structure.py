@@ -23,7 +23,7 @@ from deepdiva.synths.diva.space import VOICE_STACK, whole_panel
 from deepdiva.synths.diva.table import DIVA
 from deepdiva.synths.structure import Patch, Proposal, Structure
 
-_NONE, _ENV_2, _LFO_2 = 0.0, 15.0, 17.0
+_ENV_2, _LFO_2 = 15.0, 17.0
 """Sources of modulation."""
 
 _SLOTS = (1, 2)
@@ -269,11 +269,12 @@ def _new_modulations(patch: Patch, rates: Sequence[float]) -> Iterator[Proposal]
         yield from _envelopes_on_cutoff("ENV2.Dec" not in acts)
     yield from _lfos(patch, acts, rates)
     if _value(patch, "OSC.VtoD") == 0.0:
-        yield Proposal("vibrato", {"OSC.VtoD": 8.0})
-        if "LFO1.Rate" not in acts:
+        vibrato = {"OSC.VtoD": 8.0, "LFO1.DMD1": 0.0}
+        yield Proposal("vibrato", vibrato)
+        if "LFO1.Rate" not in acts or _rests(patch, 1):
             for rate in (*rates, 2.0, 2.5):
                 lfo = {"LFO1.Sync": _SECOND, "LFO1.Rate": rate}
-                yield Proposal("vibrato", {"OSC.VtoD": 8.0, **lfo})
+                yield Proposal("vibrato", {**vibrato, **lfo})
     if _value(patch, "OSC.TM1Dpt") == 0.0:
         for tune in (-12.0, 12.0):
             envelope = {"ENV2.Dec": 15.0, "ENV2.Sus": 0.0}
@@ -298,22 +299,19 @@ def _envelopes_on_cutoff(idle: bool) -> Iterator[Proposal]:
 
 
 def _lfos(patch: Patch, acts: frozenset[str], rates: Sequence[float]) -> Iterator[Proposal]:
-    """LFO 2 on what nothing moves; at some rates where it moves nothing else; other rates for it."""
-    idle = "LFO2.Rate" not in acts
-    for source, depth, amount, what in _LFO_ROUTES:
-        if _value(patch, depth) != 0.0:
-            continue
-        route = {source: _LFO_2, depth: amount}
+    """LFO 2 on what nothing moves, at some rates where it is idle; heard rates for acting LFOs."""
+    idle = "LFO2.Rate" not in acts or _rests(patch, 2)
+    for what, route in _open_routes(patch):
         if not idle:
             yield Proposal(what, route)
             continue
         for rate in rates or (0.0, 1.5, 2.5):
-            lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.DMS1": _NONE, "LFO2.DMD1": 100.0}
+            lfo = {"LFO2.Sync": _SECOND, "LFO2.Rate": rate, "LFO2.DMD1": 0.0}
             # What was heard deserves its wave and the phase at which it starts.
             for wave, phase in _LFO_SHAPES if rates else _LFO_SHAPES[:1]:
                 yield Proposal(what, {**route, **lfo, "LFO2.Wave": wave, "LFO2.Phse": phase})
     for number in (1, 2):
-        if f"LFO{number}.Rate" not in acts:
+        if f"LFO{number}.Rate" not in acts or _rests(patch, number):
             continue
         for rate in rates:
             yield Proposal(
@@ -322,8 +320,42 @@ def _lfos(patch: Patch, acts: frozenset[str], rates: Sequence[float]) -> Iterato
             )
 
 
+def _rests(patch: Patch, number: int) -> bool:
+    """Whether an LFO waits for a wheel or for pressure, or for nothing at all."""
+    source = round(_value(patch, f"LFO{number}.DMS1"))
+    return source in _PLAYED and _value(patch, f"LFO{number}.DMD1") >= _SILENT_DEPTH
+
+
+def _open_routes(patch: Patch) -> Iterator[tuple[str, dict[str, float]]]:
+    """What LFO 2 could move and nothing does, and what brings it there.
+
+    A row of the matrix that the chain lacks is none; switches that let it through are set.
+    """
+    rows = set(acting.routes_of(patch).values())
+    taken: set[str] = set()
+    for source, depth, amount, what, switches in _LFO_ROUTES:
+        if depth not in rows or what in taken:
+            continue
+        taken.add(what)
+        if _value(patch, depth) != 0.0:
+            continue
+        route = {source: _LFO_2, depth: amount}
+        after = patch.copy()
+        for name, value in {**route, **switches}.items():
+            after[DIVA.index(name)] = value
+        acts = acting.acts(after)
+        if depth in acts:
+            yield what, {**route, **{n: v for n, v in switches.items() if n in acts}}
+
+
 _SECOND = -2.0
-"""The time base of an LFO: a rate of 0 is one cycle a second, each unit doubles it."""
+"""The time base of an LFO: a rate of 0 is one cycle a second, each unit doubles it.
+
+Its level is full where its depth takes nothing away: a depth of 100 is the way of its source.
+"""
+
+_PLAYED, _SILENT_DEPTH = (0, 1, 2, 3, 4, 7), 99.0
+"""Sources that are 0 at rest: none, the wheels, the controls and pressure."""
 
 _FASTEST = 5.0
 """The knob of an LFO's rate goes as far, up and down."""
@@ -331,12 +363,33 @@ _FASTEST = 5.0
 _LFO_SHAPES = ((0.0, 0.0), (0.0, 50.0), (1.0, 25.0), (1.0, 75.0), (3.0, 0.0), (4.0, 0.0))
 """Waves of an LFO and phases at which they start: sine, triangle, saw down, square."""
 
-_LFO_ROUTES = (
-    ("VCF1.FM2Src", "VCF1.FM2Dpt", 20.0, "LFO on cutoff"),
-    ("OSC.TM2Src", "OSC.TM2Dpt", 0.4, "LFO on pitch"),
-    ("VCA1.ModSrc", "VCA1.ModDpt", 30.0, "LFO on level"),
-    ("OSC.PWMSrc", "OSC.PWMDpt", 20.0, "LFO on pulse width"),
+_LFO_ROUTES: tuple[tuple[str, str, float, str, Mapping[str, float]], ...] = (
+    ("VCF1.FM2Src", "VCF1.FM2Dpt", 20.0, "LFO on cutoff", {}),
+    ("OSC.TM2Src", "OSC.TM2Dpt", 0.4, "LFO on pitch", {"OSC.TMmode": 1.0}),
+    (
+        "OSC.TM1Src",
+        "OSC.TM1Dpt",
+        0.4,
+        "LFO on pitch",
+        {"OSC.TM1On": 1.0, "OSC.TM2On": 1.0, "OSC.TM3On": 1.0},
+    ),
+    ("VCA1.ModSrc", "VCA1.ModDpt", 30.0, "LFO on level", {}),
+    (
+        "OSC.PWMSrc",
+        "OSC.PWMDpt",
+        20.0,
+        "LFO on pulse width",
+        {"OSC.PWM1": 1.0, "OSC.PWM2": 1.0, "OSC.PWShp": 3.0},
+    ),
+    (
+        "OSC.Sh1Src",
+        "OSC.Sh1Dpt",
+        20.0,
+        "LFO on shape",
+        {"OSC.SM1On": 1.0, "OSC.SM2On": 1.0, "OSC.SM3On": 1.0},
+    ),
 )
+"""Source and depth of a row, a depth to begin with, what it moves, and switches on its way."""
 
 _SWITCHED_ON = (
     ("OSC.Noise", "noise", 25.0),
