@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +145,17 @@ def record(needed: Mapping[str, Check], may: Mapping[str, Check] | None = None) 
             raise Unfit(place, f"holds {one_line(', '.join(odd), 80)}, which nobody knows")
         for key, entry in value.items():
             allowed[key](entry, f"{place}.{key}" if place else key)
+
+    return check
+
+
+def known(needed: Mapping[str, Check], may: Mapping[str, Check] | None = None) -> Check:
+    """An object with the names of `needed`, perhaps those of `may`, and any others."""
+    checks = {**needed, **(may or {})}
+
+    def check(value: Any, place: str) -> None:
+        table()(value, place)
+        record(needed, checks)({key: value[key] for key in checks.keys() & value.keys()}, place)
 
     return check
 
@@ -318,6 +330,10 @@ def _network(value: Any, place: str) -> None:
         record({"encoder": record({}, encoder), "flow": record({}, flow)})(value, place)
 
 
+_ENTRY = "[A-Za-z0-9#_+-]{1,80}"
+_PATCH = known({"patch": each(number(), 1)})
+
+
 @dataclass(frozen=True)
 class StateFile:
     """A kind of state file.
@@ -348,13 +364,16 @@ class StateFile:
             InvalidValueError: it is damaged, or of another format.
         """
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise self.damaged(path, f"it has {path.stat().st_size} bytes")
+            about = path.stat()
+            if stat.S_ISDIR(about.st_mode):
+                raise self.damaged(path, "it is a folder")
+            if not stat.S_ISREG(about.st_mode):
+                raise self.damaged(path, "it is a pipe or a device")
+            if about.st_size > MOST_BYTES:
+                raise self.damaged(path, f"it has {about.st_size} bytes")
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MissingFileError(f"{path} does not exist. {self.way_out}") from error
-        except IsADirectoryError as error:
-            raise self.damaged(path, "it is a folder") from error
         return self.parse(data, path, build)
 
     def parse(self, data: bytes, path: Path, build: Callable[[Any], Built]) -> Built:
@@ -647,6 +666,77 @@ KINDS: dict[str, StateFile] = {
         ),
         "remove the folder, and calibrate again.",
         {"format": "deepdiva-probes", "format_version": 1},
+    ),
+    "sound": StateFile(
+        "a sound of the page",
+        known(
+            {"id": text(_ENTRY), "name": text(), "suffix": text(r"(\.[a-z0-9]{1,8})?")},
+            {
+                "added": number(),
+                "heard": optional(table()),
+                "error": text(),
+                "is_hidden": flag,
+            },
+        ),
+        "remove it, and drop the sound again.",
+    ),
+    "take": StateFile(
+        "a search of the page",
+        known(
+            {"id": text(_ENTRY + "~[0-9]{1,9}"), "sound": text(_ENTRY), "number": whole(1)},
+            {
+                "state": choice("waiting", "running", "done", "failed"),
+                "note": NOTE,
+                "wanted": table(optional(number())),
+                "cents": number(),
+                "start_seconds": optional(number(0)),
+                "length_seconds": optional(number(0)),
+                "base": optional(each(number(), 1)),
+                "locked": each(text()),
+                "mode": optional(text()),
+                "evaluations": optional(whole(1)),
+                "seed": COUNT,
+                "answer": optional(
+                    known(
+                        {"best": _PATCH},
+                        {
+                            "free": each(text()),
+                            "roles": each(table()),
+                            "others": each(_PATCH),
+                            "said": each(text()),
+                            "fixed": table(number()),
+                        },
+                    )
+                ),
+                "curve": each(each(number(), 3)),
+                "edit": optional(each(number(), 1)),
+                "error": text(),
+            },
+        ),
+        "remove it; the search's own files stay.",
+    ),
+    "explanation": StateFile(
+        "what a match rests on",
+        known(
+            {
+                "parameters": each(
+                    known(
+                        {
+                            "name": text(),
+                            **dict.fromkeys(("value", "effect", "low", "high"), number()),
+                            "uncertain": flag,
+                        }
+                    )
+                )
+            }
+        ),
+        "remove it.",
+    ),
+    "patch": StateFile(
+        "a patch",
+        known({"parameters": table(known({"value": number()}))}),
+        "it must be the .json that deepdiva refine --plugin writes.",
+        {"format": "deepdiva-patch", "format_version": 1},
     ),
     "scaler": StateFile(
         "a scaler",

@@ -13,13 +13,19 @@ import re
 import secrets
 import time
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+import numpy as np
 
 from deepdiva.audio import SOUND_SUFFIXES
 from deepdiva.errors import InvalidValueError, UnknownNameError
 from deepdiva.files import RUN_SUFFIX, atomic_write, name_key
 from deepdiva.note import Note
+from deepdiva.pipeline.note_choice import NoteChoice
+from deepdiva.state_files import KINDS
+from deepdiva.synths.diva import DIVA
 from deepdiva.synths.diva.preset import Preset
 
 State = Literal["waiting", "running", "done", "failed"]
@@ -29,6 +35,7 @@ LONGEST_NAME = 60
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9#_+-]+")
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}")
 
 
 @dataclass
@@ -128,10 +135,12 @@ class Library:
     def token(self) -> str:
         """The secret that the page shows: kept, so that a page stays open over a restart."""
         file = self._own / "token"
-        if not file.exists():
-            atomic_write(file, secrets.token_urlsafe(32).encode())
+        kept = file.read_bytes().strip() if file.is_file() else b""
+        if not _TOKEN.fullmatch(kept):
+            kept = secrets.token_urlsafe(32).encode()
+            atomic_write(file, kept, force=True)
             file.chmod(0o600)
-        return file.read_text("ascii").strip()
+        return kept.decode("ascii")
 
     def sound(self, sound_id: str) -> Sound:
         """The sound of an id.
@@ -262,26 +271,57 @@ class Library:
             preset = self.folder / f"{stem}.h2p"
             if f"{stem}~1" in self.takes or not preset.exists() or stem != _UNSAFE.sub("_", stem):
                 continue
-            about = json.loads(run.read_text("utf-8"))
+            build = partial(_take_of_run, stem, preset, run.parent)
+            name, take = KINDS["search"].read(run, build)
             if stem not in self.sounds:
-                self.sounds[stem] = Sound(stem, about["sound"], "", added=run.stat().st_mtime)
-            self.takes[f"{stem}~1"] = _take_of_run(stem, about, preset, run.parent)
+                self.sounds[stem] = Sound(stem, name, "", added=run.stat().st_mtime)
+            self.takes[take.id] = take
 
 
 Entry = TypeVar("Entry", Sound, Take)
 
 
 def _read(kind: type[Entry], file: Path) -> Entry:
-    """A sound or a take as it was kept; entries of a later version are passed over."""
-    stored = json.loads(file.read_text("utf-8"))
+    """A sound or a take as it was kept; entries of a later version are passed over.
+
+    Raises:
+        InvalidValueError: the file is damaged.
+    """
     known = {entry.name for entry in fields(kind)}
-    return kind(**{name: value for name, value in stored.items() if name in known})
+
+    def build(stored: dict[str, Any]) -> Entry:
+        entry = kind(**{name: value for name, value in stored.items() if name in known})
+        if entry.id != file.stem:
+            raise InvalidValueError(f"it is of {entry.id}")
+        _check(entry)
+        return entry
+
+    return KINDS[kind.__name__.lower()].read(file, build)
 
 
-def _take_of_run(stem: str, about: dict[str, Any], preset: Path, run: Path) -> Take:
-    """The take that `deepdiva refine` made."""
+def _check(entry: Sound | Take) -> None:
+    """Refuse what no sound and no take can have.
+
+    Raises:
+        InvalidValueError: a file that is no sound, or values that are none of a note or a patch.
+    """
+    if isinstance(entry, Sound):
+        if entry.suffix not in ("", *SOUND_SUFFIXES):
+            raise InvalidValueError(f"{entry.suffix} is the ending of no sound")
+        return
+    Note(**entry.note)
+    NoteChoice(**entry.wanted)
+    answer = entry.answer or {}
+    found = [one["patch"] for one in (answer.get("best"), *answer.get("others", ())) if one]
+    for patch in (entry.base, entry.edit, *found):
+        if patch is not None:
+            DIVA.check(np.array(patch))
+
+
+def _take_of_run(stem: str, preset: Path, run: Path, about: dict[str, Any]) -> tuple[str, Take]:
+    """Name of the sound, and the take that `deepdiva refine` made of it."""
     explained = run / "explanation.json"
-    roles = json.loads(explained.read_text("utf-8"))["parameters"] if explained.exists() else []
+    roles = KINDS["explanation"].read(explained, dict)["parameters"] if explained.exists() else []
     others = [Preset.read(file) for file in sorted(run.glob("alternative-*.h2p"))]
     answer = {
         "best": {"patch": Preset.read(preset).values().tolist(), "distance": None},
@@ -294,7 +334,7 @@ def _take_of_run(stem: str, about: dict[str, Any], preset: Path, run: Path) -> T
         "preset": str(preset),
     }
     heard = about.get("heard") or {}
-    return Take(
+    return about["sound"], Take(
         f"{stem}~1", stem, 1, "done", about["note"], cents=heard.get("cents", 0.0),
         seed=about["settings"]["seed"], answer=answer, mode=None,
     )  # fmt: skip

@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.errors import MissingFileError, PresetError
+from deepdiva.errors import PresetError
 from deepdiva.files import atomic_write, check_target
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter
+from deepdiva.state_files import KINDS
 
 if TYPE_CHECKING:
     from deepdiva.hosts.plugin_renderer import PluginRenderer
-
-_FORMAT = "deepdiva-patch"
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ def patch_json(renderer: PluginRenderer, patch: NDArray[np.float64]) -> bytes:
     """The values of a patch with all that is needed to understand them."""
     plugin = renderer.description
     document = {
-        "format": _FORMAT,
-        "format_version": _VERSION,
+        **KINDS["patch"].format,
         "plugin": {
             "name": plugin.name,
             "version": plugin.version,
@@ -120,22 +117,15 @@ def read_patch(path: Path, table: ParameterTable) -> NDArray[np.float64]:
 
     Raises:
         MissingFileError: there is no such file.
-        PresetError: another kind of file, or the patch of a plug-in with other parameters.
-        InvalidValueError: a value outside its range.
+        PresetError: the patch of a plug-in with other parameters.
+        InvalidValueError: another kind of file, a damaged one, or a value outside its range.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path} does not exist.")
-    try:
-        document: Any = json.loads(path.read_bytes())
-        is_patch = document["format"] == _FORMAT and document["format_version"] == _VERSION
-        values = {name: float(entry["value"]) for name, entry in document["parameters"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PresetError(f"{path} is no patch that DeepDiva wrote: {error}.") from error
-    if not is_patch:
-        raise PresetError(
-            f"{path} is {document['format']} {document['format_version']}: it must be {_FORMAT} "
-            f"{_VERSION}."
-        )
+    values = KINDS["patch"].read(
+        path,
+        lambda document: {
+            name: float(entry["value"]) for name, entry in document["parameters"].items()
+        },
+    )
     different = sorted(set(values) ^ set(table.names))
     if different:
         raise PresetError(

@@ -78,7 +78,13 @@ def test_what_refine_left_is_a_take(tmp_path):
         "sound": "bass.flac",
         "note": Note(pitch=36).to_dict(),
         "settings": {"seed": 3},
-        "space": {"free": [{"name": "VCF1.Freq"}]},
+        "space": {
+            "table": "diva",
+            "free": [
+                {"name": "VCF1.Freq", "kind": "x", "minimum": 30, "maximum": 150, "choices": []}
+            ],
+            "base": {},
+        },
     }
     (run / "run.json").write_text(json.dumps(about))
     library = Library(tmp_path)
@@ -93,6 +99,42 @@ def test_what_refine_left_is_a_take(tmp_path):
     sound.write_bytes(b"fLaC")
     assert library.adopt(sound) is library.sound("bass")
     assert library.file(library.sound("bass")).read_bytes() == b"fLaC"
+
+
+def test_damaged_entries_are_refused_in_one_line(library, tmp_path):
+    sound = library.add_sound("bass.wav", b"RIFF")
+    take = library.new_take(sound, base=DIVA.defaults().tolist())
+    take.state, take.edit = "done", take.base
+    take.answer = {"best": {"patch": take.base, "distance": 0.5}, "free": [], "roles": []}
+    library.keep(take)
+    Library(library.folder)
+    for kind, entry in (("sounds", sound.id), ("takes", take.id)):
+        file = tmp_path / ".app" / kind / f"{entry}.json"
+        whole = file.read_bytes()
+        content = json.loads(whole)
+        spoiled = [b"", whole[:40], b"[" * 100_000, b"[1]", whole.replace(b"bass", b"../x")]
+        for name, value in content.items():
+            other = 7 if isinstance(value, str | dict | list) else [None]
+            spoiled.append(json.dumps({**content, name: other}).encode())
+        for data in (
+            *spoiled,
+            json.dumps({**content, "answer": {"best": {"patch": [1]}}}).encode(),
+        ):
+            if kind == "sounds" and data.endswith(b"[1]}}}"):
+                continue
+            file.write_bytes(data)
+            with pytest.raises(InvalidValueError, match=r"does not describe .*: remove it") as told:
+                Library(library.folder)
+            assert str(file) in str(told.value)
+            assert "\n" not in str(told.value)
+        file.write_bytes(json.dumps({**content, "of_a_later_version": 1}).encode())
+        Library(library.folder)
+
+
+def test_a_damaged_token_is_made_anew(library, tmp_path):
+    (tmp_path / ".app" / "token").write_bytes(b"")
+    assert len(library.token()) == 43
+    assert library.token() == library.token()
 
 
 def test_what_was_put_away_stays_away(library):

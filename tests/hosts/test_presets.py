@@ -8,7 +8,13 @@ from click.testing import CliRunner
 
 from deepdiva.audio import read_audio
 from deepdiva.cli import main
-from deepdiva.errors import FileExistsAlreadyError, MissingFileError, PresetError, RenderError
+from deepdiva.errors import (
+    FileExistsAlreadyError,
+    InvalidValueError,
+    MissingFileError,
+    PresetError,
+    RenderError,
+)
 from deepdiva.hosts.patch_files import patch_json, preset_suffix, read_patch, write_patch
 from deepdiva.hosts.plugin_renderer import PluginRenderer
 from deepdiva.hosts.settings import PluginSettings
@@ -131,12 +137,12 @@ def test_files_that_are_no_patch(renderer, nekobi, kars, tmp_path):
     file = tmp_path / "patch.json"
     with pytest.raises(MissingFileError, match="does not exist"):
         read_patch(file, table)
-    for text in ("no json", "[1]", "{}", '{"format": "deepdiva-patch"}'):
+    for text in ("no json", "[1]", "{}", '{"format": "deepdiva-patch"}', "[" * 100_000):
         file.write_text(text)
-        with pytest.raises(PresetError, match="is no patch that DeepDiva wrote"):
+        with pytest.raises(InvalidValueError, match="does not describe a patch"):
             read_patch(file, table)
     file.write_text('{"format": "other", "format_version": 1, "parameters": {}}')
-    with pytest.raises(PresetError, match="it must be deepdiva-patch 1"):
+    with pytest.raises(InvalidValueError, match="this program reads deepdiva-patch 1"):
         read_patch(file, table)
     other = renderer(kars)
     file.write_bytes(patch_json(other, other.table.defaults()))
