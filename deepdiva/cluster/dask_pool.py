@@ -97,7 +97,12 @@ class DaskPool(Pool):
         )
         self._header = packed(header)
         self._plugin = _State(self._key, brought)
-        self._client.register_plugin(self._plugin)
+        try:
+            with self._told():
+                self._client.register_plugin(self._plugin)
+        except BaseException:
+            self.close(hurry=False)
+            raise
 
     @property
     def window(self) -> int:
