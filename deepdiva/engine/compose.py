@@ -194,7 +194,7 @@ def plain_source_text(module: Module, moving: bool) -> str:
     first = "other[i] = tone1" if moving else "pass"
     kernel = f'''
 @kept
-def play(count, edges, phases, p, q, noisy, hiss, width, rows, first, stride, start):
+def play(count, edges, phases, p, q, noisy, noises, rows, first, stride, start):
     """All blocks of a segment: row after row, of `stride` numbers, the samples of each lane."""
     for n in range(count):
         for b in range(edges.shape[0] - 1):
@@ -210,12 +210,12 @@ def play(count, edges, phases, p, q, noisy, hiss, width, rows, first, stride, st
                 tones[i] = tone
                 {first}
             if noisy[n]:
-                whites = hiss[begin * width + n :]
+                whites = noises[n * stride + begin : n * stride + begin + samples]
                 for i in range(samples):
                     t = F(np.int32(i))
                     x = {_tuple([*x, "F(1.0)"])}
                     (tone, noise, tone1), _ = {step}(x, {given}, ())
-                    whites[i * width] *= noise
+                    whites[i] *= noise
 '''
     title = f"{module.name}, {'moving' if moving else 'static'}, along time"
     return HEADER.format(title=title) + "\n\n".join(sources.blocks) + "\n\n" + kernel
@@ -322,7 +322,7 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
 
     rise, rise_factor, rise_step, fall, fall_factor, fall_step, bottom = map(_row, envelope)
     inner = [
-        f"y = block[at + n] + hiss[at + n] + ({load(mixer[0])}) * {_row(last[0])}",
+        f"y = block[at + n] + ({load(mixer[0])}) * {_row(last[0])}",
         f"rise = {rise} * {rise_factor} + {rise_step}",
         f"{rise} = rise",
         f"fall = {fall} * {fall_factor} + {fall_step}",
@@ -352,7 +352,7 @@ COEFFICIENTS = {count}
 
 
 @kept
-def play(lane, lanes, edges, envelopes, p, q, mix, white, first, start):
+def play(lane, lanes, edges, envelopes, p, q, mix, first, start):
     """All blocks of a segment: `edges` are their first samples, and the end of the last."""
     for b in range(edges.shape[0] - 1):
         samples = edges[b + 1] - edges[b]
@@ -368,7 +368,6 @@ def play(lane, lanes, edges, envelopes, p, q, mix, white, first, start):
                 lane[({envelope.start} + k) * LANES + n] = envelopes[b, k, n]
         begin = (edges[b] - start) * lanes
         block = mix[begin : begin + samples * lanes]
-        hiss = white[begin : begin + samples * lanes]
         other = first[begin : begin + samples * lanes]
         for i in range(samples):
             at = i * lanes

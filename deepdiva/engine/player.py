@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +12,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.compiled_code import njit
 from deepdiva.engine import control_program as c
 from deepdiva.engine.chain import LIGHT, PLAIN, LaneInputs
 from deepdiva.engine.envelope_curves import ATTACK, CURVE, DECAY, play_envelopes
+from deepdiva.engine.lane_rows import (
+    SCRATCH,
+    bring_noise,
+    deliver,
+    deliver_panned,
+    sharpen,
+    sharpen_lines,
+)
 from deepdiva.engine.module import Module
 from deepdiva.engine.noise import noise_tables
 from deepdiva.engine.stages import (
@@ -40,165 +46,6 @@ STATIC_BLOCK: Final = 256
 
 SEGMENT: Final = 2048
 """Samples that a stage works on before the next stage takes over; a multiple of both blocks."""
-
-_TILE: Final = 64
-"""Samples of 32 lanes that stay in the nearest cache while lanes are taken from them one by one."""
-
-_REACH: Final = 4
-_POLE = math.sqrt(3.0) - 2.0
-_TAPS = np.array([math.sqrt(3.0) * _POLE ** abs(k) for k in range(_REACH + 1)])
-_TAPS /= _TAPS[0] + 2.0 * _TAPS[1:].sum()
-_T0, _T1, _T2, _T3, _T4 = (np.float32(tap) for tap in _TAPS)
-_FAST = {"error_model": "numpy", "fastmath": True, "nogil": True}
-
-
-@njit(cache=True, **_FAST)
-def _sharpen(rows, lanes, samples, flat):  # type: ignore[no-untyped-def]
-    """Undo the splines' droop, sinc(f/fs)^4, by the inverse of the sampled spline, (2 + cos w)/3.
-
-    Together they are the cardinal spline, flat within 1 dB to 16 kHz at 44.1 kHz. `rows` begins
-    with the last 8 rows of the segment before; what comes out is 4 samples late.
-    """
-    count = samples * lanes
-    r0, r1, r2 = rows[:count], rows[lanes:], rows[2 * lanes :]
-    r3, r4, r5 = rows[3 * lanes :], rows[4 * lanes :], rows[5 * lanes :]
-    r6, r7, r8 = rows[6 * lanes :], rows[7 * lanes :], rows[8 * lanes :]
-    for i in range(count):
-        flat[i] = (
-            _T0 * r4[i]
-            + _T1 * (r3[i] + r5[i])
-            + _T2 * (r2[i] + r6[i])
-            + _T3 * (r1[i] + r7[i])
-            + _T4 * (r0[i] + r8[i])
-        )
-    for i in range(8 * lanes):
-        rows[i] = rows[count + i]
-
-
-@njit(cache=True, **_FAST)
-def _sharpen_lines(lines, stride, lanes, samples, piece, width, flat):  # type: ignore[no-untyped-def]
-    """The same for lines of `stride` samples, one for each lane; puts them side by side.
-
-    Args:
-        lines: lanes * stride numbers; each line begins with the last 8 of the segment before.
-        stride: see `lines`.
-        lanes: how many.
-        samples: of the segment.
-        piece: (`_TILE`,) float32, scratch.
-        width: distance between two samples of a lane in `flat`.
-        flat: overwritten.
-    """
-    for early in range(0, samples, _TILE):
-        late = min(samples, early + _TILE)
-        for n in range(lanes):
-            x = lines[n * stride + early : n * stride + late + 8]
-            for i in range(late - early):
-                piece[i] = (
-                    _T0 * x[i + 4]
-                    + _T1 * (x[i + 3] + x[i + 5])
-                    + _T2 * (x[i + 2] + x[i + 6])
-                    + _T3 * (x[i + 1] + x[i + 7])
-                    + _T4 * (x[i] + x[i + 8])
-                )
-            column = flat[early * width + n :]
-            for i in range(late - early):
-                column[i * width] = piece[i]
-    for n in range(lanes):
-        for i in range(8):
-            lines[n * stride + i] = lines[n * stride + samples + i]
-
-
-@njit(cache=True, **_FAST)
-def _hiss(tables, pink, noisy, place, begin, samples, lanes, rows):  # type: ignore[no-untyped-def]
-    """Into rows of `lanes` numbers, a piece of the white or the pink table for each noisy lane."""
-    for early in range(0, samples, _TILE):
-        late = min(samples, early + _TILE)
-        for n in range(place.shape[0]):
-            if noisy[n]:
-                start = (place[n] + begin) % (tables.shape[1] - samples)
-                table = tables[pink[n], start + early : start + late]
-                column = rows[early * lanes + n : late * lanes]
-                for i in range(late - early):
-                    column[i * lanes] = table[i]
-
-
-@njit(cache=True, **_FAST)
-def _deliver(rows, lanes, samples, gains, panned, owner, begin, out):  # type: ignore[no-untyped-def]
-    """Write the sum of each patch's lanes, by their gains, to its row of `out`."""
-    for early in range(0, samples, _TILE):
-        late = min(samples, early + _TILE)
-        n = 0
-        while n < owner.shape[0]:
-            row = out[owner[n], begin + early : begin + late]
-            voice = rows[early * lanes + n : late * lanes]
-            gain = np.float32(gains[n])
-            if panned[n]:
-                n += 1
-            elif n + 1 < owner.shape[0] and owner[n + 1] == owner[n]:
-                other = np.float32(gains[n + 1])
-                added = n > 0 and owner[n - 1] == owner[n]
-                if added:
-                    for i in range(late - early):
-                        row[i] += gain * voice[i * lanes] + other * voice[i * lanes + 1]
-                else:
-                    for i in range(late - early):
-                        row[i] = gain * voice[i * lanes] + other * voice[i * lanes + 1]
-                n += 2
-            else:
-                if n > 0 and owner[n - 1] == owner[n]:
-                    for i in range(late - early):
-                        row[i] += gain * voice[i * lanes]
-                else:
-                    for i in range(late - early):
-                        row[i] = gain * voice[i * lanes]
-                n += 1
-
-
-@njit(cache=True, **_FAST)
-def _deliver_panned(  # type: ignore[no-untyped-def]
-    rows, lanes, samples, pan, mono, panned, edges, gain, owner, begin, out
-):  # fmt: skip
-    """The same for the patches whose lanes move from side to side, and for all channels.
-
-    Args:
-        rows: samples * lanes numbers, the same sample of all lanes side by side.
-        lanes: in a row.
-        samples: of each lane.
-        pan: (lanes, blocks + 1) float64, -1 left, 1 right.
-        mono: (lanes,) bool, lanes that get the mean of both channels' gains.
-        panned: (lanes,) bool, lanes that move, all or none of a patch.
-        edges: (blocks + 1,) int64, first samples of the blocks.
-        gain: (samples,) float32, scratch.
-        owner: (lanes,) int64, row of `out`.
-        begin: first sample in `out`.
-        out: (channels, rows, samples) float32.
-    """
-    for n in range(owner.shape[0]):
-        if not panned[n]:
-            continue
-        for channel in range(out.shape[0]):
-            here = 0.0
-            for b in range(edges.shape[0]):
-                angle = min(1.0, max(-1.0, pan[n, b])) * 0.25 * math.pi
-                left = math.cos(angle) - math.sin(angle)
-                right = math.cos(angle) + math.sin(angle)
-                there = math.cos(angle) if mono[n] else (right if channel == 1 else left)
-                if b > 0:
-                    first = edges[b - 1] - edges[0]
-                    count = edges[b] - edges[b - 1]
-                    slope = np.float32((there - here) / count)
-                    level = np.float32(here)
-                    piece = gain[first : first + count]
-                    for i in range(count):
-                        piece[i] = level + slope * np.float32(np.int32(i))
-                here = there
-            row = out[channel, owner[n], begin : begin + samples]
-            if n > 0 and owner[n - 1] == owner[n]:
-                for i in range(samples):
-                    row[i] += gain[i] * rows[i * lanes + n]
-            else:
-                for i in range(samples):
-                    row[i] = gain[i] * rows[i * lanes + n]
 
 
 @lru_cache(maxsize=64)
@@ -432,6 +279,7 @@ class _Outlet:
         self._gains = [np.where(self._mono, mean, lanes.pan[:, k]) for k in range(channels)]
         self._panned = lanes.panned
         self._gain = np.zeros(SEGMENT if self._panned.any() else 0, np.float32)
+        self._tile = np.empty(SCRATCH, np.float32)
 
     def deliver(
         self,
@@ -446,9 +294,12 @@ class _Outlet:
         rows = tone[self._column :]
         length = int(edges[-1] - start)
         for channel, gains in enumerate(self._gains):
-            _deliver(rows, width, length, gains, self._panned, self._owner, start, out[channel])
+            deliver(
+                rows, width, length, gains, self._panned, self._owner, self._tile, start,
+                out[channel],
+            )  # fmt: skip
         if self._panned.any():
-            _deliver_panned(
+            deliver_panned(
                 rows, width, length, controls.pan(len(edges)), self._mono, self._panned, edges,
                 self._gain, self._owner, start, out,
             )  # fmt: skip
@@ -606,7 +457,6 @@ class _Rows:
         width: lanes in a row, whole vectors.
         tone: (samples * width,) float32.
         first: the first oscillator alone, where it is wanted.
-        hiss: noise.
     """
 
     def __init__(self, name: str, width: int, longest: int, moving: bool) -> None:
@@ -614,12 +464,11 @@ class _Rows:
         cells = longest * width
         self.tone = _scratch(f"{name} tone", cells)
         self.first = _scratch(f"{name} first", cells if moving else 0)
-        self.hiss = _scratch(f"{name} hiss", cells)
 
     def put(self, other: _Rows, column: int, length: int, bends: bool) -> None:
         """Take in some columns from rows of their own."""
         span = slice(column, column + other.width)
-        names = ("tone", "hiss", "first") if bends else ("tone", "hiss")
+        names = ("tone", "first") if bends else ("tone",)
         for name in names:
             into = getattr(self, name).reshape(-1, self.width)
             into[:length, span] = getattr(other, name).reshape(-1, other.width)[:length]
@@ -658,12 +507,14 @@ class _Source(ABC):
             bends: whether the first oscillator alone is wanted too.
         """
 
-    def _bring_noise(self, rows: _Rows, column: int, start: int, length: int) -> None:
-        """Put white or pink noise where lanes want it."""
+    def _bring_noise(
+        self, start: int, length: int, lane: int, sample: int, into: NDArray[np.float32]
+    ) -> None:
+        """Put white or pink noise where lanes want it; see `lane_rows.bring_noise`."""
         if self._any_noise:
-            _hiss(
-                noise_tables(), self._pink, self._noisy, self._place, start, length, rows.width,
-                rows.hiss[column:],
+            bring_noise(
+                noise_tables(), self._pink, self._noisy, self._place, start, length, lane, sample,
+                into,
             )  # fmt: skip
 
 
@@ -676,19 +527,22 @@ class _AlongTime(_Source):
         self._stride = longest + 8
         self._lines = np.zeros(self._count * self._stride, np.float32)
         self._firsts = np.zeros(self._count * self._stride if moving else 0, np.float32)
-        self._piece = np.zeros(_TILE, np.float32)
+        self._whites = np.zeros(self._count * self._stride if self._any_noise else 0, np.float32)
+        self._silent = np.zeros(self._count, np.bool_)
+        self._tile = np.empty(SCRATCH, np.float32)
 
     def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
         rows, column, length = self._rows, self._column, int(edges[-1] - start)
-        self._bring_noise(rows, column, start, length)
+        self._bring_noise(start, length, self._stride, 1, self._whites)
         self._kernel(
-            self._count, edges, controls.phases, *controls.source, self._noisy,
-            rows.hiss[column:], rows.width, self._lines[8:], self._firsts[8:], self._stride, start,
+            self._count, edges, controls.phases, *controls.source, self._noisy, self._whites,
+            self._lines[8:], self._firsts[8:], self._stride, start,
         )  # fmt: skip
-        size = self._stride, self._count, length, self._piece, rows.width
-        _sharpen_lines(self._lines, *size, rows.tone[column:])
+        size = self._stride, self._count, length
+        place = self._whites, self._tile, rows.width
+        sharpen_lines(self._lines, *size, self._noisy, *place, rows.tone[column:])
         if bends:
-            _sharpen_lines(self._firsts, *size, rows.first[column:])
+            sharpen_lines(self._firsts, *size, self._silent, *place, rows.first[column:])
 
 
 class _SideBySide(_Source):
@@ -702,21 +556,22 @@ class _SideBySide(_Source):
         alone = width == rows.width
         self._own = rows if alone else _Rows(f"part {part.column}", width, longest, moving)
         cells = (longest + 8) * width
+        self._hiss = _scratch(f"part {part.column} hiss", longest * width)
         self._dull = _scratch(f"part {part.column} dull", cells)
         self._dull_first = _scratch(f"part {part.column} dull first", cells if moving else 0)
 
     def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
         own, length = self._own, int(edges[-1] - start)
         width = own.width
-        self._bring_noise(own, 0, start, length)
+        self._bring_noise(start, length, 1, width, self._hiss)
         self._kernel.play(
-            self._lane, width, edges, controls.phases, *controls.source, own.hiss,
+            self._lane, width, edges, controls.phases, *controls.source, self._hiss,
             self._dull[8 * width :], self._dull_first[8 * width :] if self._moving else own.first,
             start,
         )  # fmt: skip
-        _sharpen(self._dull, width, length, own.tone)
+        sharpen(self._dull, width, length, self._any_noise, self._hiss, own.tone)
         if bends:
-            _sharpen(self._dull_first, width, length, own.first)
+            sharpen(self._dull_first, width, length, False, self._hiss, own.first)
         if own is not self._rows:
             self._rows.put(own, self._column, length, bends)
 
@@ -784,8 +639,8 @@ class _Voices:
             source.play(controls, edges, start, bends)
         curves, coefficients = self._gathered(len(edges), start)
         self._filter.play(
-            self._filter_lane, self.width, edges, curves, *coefficients, rows.tone, rows.hiss,
-            rows.first, start,
+            self._filter_lane, self.width, edges, curves, *coefficients, rows.tone, rows.first,
+            start,
         )  # fmt: skip
         return rows.tone
 
