@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -43,6 +43,9 @@ BLOCK: Final = 64
 
 STATIC_BLOCK: Final = 256
 """The same where nothing but the amplifier's envelope and drift moves."""
+
+_BANKS: Final = 4
+"""Banks that share source stages at most: threads take whole groups."""
 
 SEGMENT: Final = 2048
 """Samples that a stage works on before the next stage takes over; a multiple of both blocks."""
@@ -84,12 +87,12 @@ _scratch = _Scratch()
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Lanes of a group that one step of one oscillator panel plays.
+    """Lanes of a bank that one step of one oscillator panel plays.
 
     Attributes:
         lanes: whole patches, in ascending order.
         step: `PLAIN`, `LIGHT` or `FULL`.
-        column: of the first lane among those of the group.
+        column: of the first lane among those of the bank.
     """
 
     lanes: LaneInputs
@@ -97,33 +100,57 @@ class Part:
     column: int
 
     @property
-    def columns(self) -> int:
-        """How many it takes; lanes with states fill whole vectors."""
-        count = len(self.lanes.patch)
-        return count if self.step == PLAIN else _whole(count)
+    def span(self) -> slice:
+        """Its columns."""
+        return slice(self.column, self.column + len(self.lanes.patch))
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Lanes whose filters play together: whole patches of one high-pass, filter and amplifier.
+
+    Attributes:
+        parts: side by side, of any oscillator panel, in at most `LANES` columns.
+    """
+
+    parts: tuple[Part, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns of its rows, whole vectors."""
+        return _whole(self.parts[-1].span.stop)
+
+    @property
+    def linked(self) -> Counter[tuple[Module, int]]:
+        """Lanes with states, by oscillator panel and step."""
+        found: Counter[tuple[Module, int]] = Counter()
+        for part in self.parts:
+            if part.step != PLAIN:
+                found[part.lanes.chain.oscillator, part.step] += len(part.lanes.patch)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Lanes that are played together: whole patches of one high-pass, filter and amplifier.
+    """Banks that are played together, segment by segment, and share the source stages with states.
 
     Attributes:
-        parts: side by side, of any oscillator panel, in at most `LANES` columns.
+        banks: at most `_BANKS`; of one panel and step they have at most `LANES` lanes with states.
         moving: whether any of them moves; none or all patches do.
     """
 
-    parts: tuple[Part, ...]
+    banks: tuple[Bank, ...]
     moving: bool
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Of all banks."""
+        return tuple(part for bank in self.banks for part in bank.parts)
 
     @property
     def patches(self) -> NDArray[np.int64]:
         """Numbers of its patches, ascending."""
         return np.unique(np.concatenate([part.lanes.patch for part in self.parts]))
-
-    @property
-    def width(self) -> int:
-        """Columns of its rows, whole vectors."""
-        return _whole(self.parts[-1].column + self.parts[-1].columns)
 
 
 def _whole(lanes: int) -> int:
@@ -132,49 +159,29 @@ def _whole(lanes: int) -> int:
 
 
 class _Columns:
-    """A group that is being filled."""
+    """A bank that is being filled."""
 
     def __init__(self) -> None:
         self._used = 0
-        self._closed: list[Part] = []
-        self._plain: dict[int, tuple[LaneInputs, list[int]]] = {}
+        self._parts: dict[tuple[int, int], tuple[LaneInputs, list[int]]] = {}
 
     def has_room(self, columns: int) -> bool:
         """Whether so many more fit in."""
         return self._used + columns <= LANES
 
-    def add_part(self, lanes: LaneInputs, step: int) -> None:
-        """Lanes with states, before all that have none."""
-        part = Part(lanes, step, self._used)
-        self._closed.append(part)
-        self._used += part.columns
-
-    def add_plain(self, number: int, lanes: LaneInputs, rows: range) -> None:
-        """Some `rows` of the lanes of one chain, without states."""
-        self._plain.setdefault(number, (lanes, []))[1].extend(rows)
+    def add(self, number: int, step: int, lanes: LaneInputs, rows: range) -> None:
+        """Some `rows` of the lanes of one chain, which one step plays."""
+        self._parts.setdefault((number, step), (lanes, []))[1].extend(rows)
         self._used += len(rows)
 
-    def group(self, moving: bool) -> Group:
+    def bank(self) -> Bank:
         """What has been filled in."""
-        parts = list(self._closed)
-        column = sum(part.columns for part in parts)
-        for lanes, rows in self._plain.values():
-            parts.append(Part(lanes.rows(np.array(rows)), PLAIN, column))
+        parts = []
+        column = 0
+        for (_, step), (lanes, rows) in self._parts.items():
+            parts.append(Part(lanes.rows(np.array(rows)), step, column))
             column += len(rows)
-        return Group(tuple(parts), moving)
-
-
-@dataclass
-class _Waiting:
-    """Patches of one high-pass, filter and amplifier that all move or all do not.
-
-    Attributes:
-        plain: number of a chain, its lanes, and rows of one patch, for patches without states.
-        others: the same by step for each chain.
-    """
-
-    plain: list[tuple[int, LaneInputs, range]]
-    others: dict[tuple[int, int], tuple[LaneInputs, list[range]]]
+        return Bank(tuple(parts))
 
 
 def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
@@ -183,7 +190,7 @@ def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
     A patch's lanes stay together and are played by the least step that suffices for all of them, so
     that what a patch sounds like does not depend on the others.
     """
-    waiting: dict[tuple[str, str, str, bool], _Waiting] = {}
+    waiting: dict[tuple[str, str, str, bool], list[tuple[int, int, LaneInputs, range]]] = {}
     for number, lanes in enumerate(inputs):
         chain = lanes.chain
         names = (chain.highpass.full_name, chain.filter.full_name, chain.amplifier.full_name)
@@ -192,42 +199,48 @@ def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
         moves = np.logical_or.reduceat(lanes.moving, first)
         steps = np.maximum.reduceat(lanes.steps, first)
         for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-            kind = waiting.setdefault((*names, bool(moves[k])), _Waiting([], {}))
-            if steps[k] == PLAIN:
-                kind.plain.append((number, lanes, range(begin, end)))
-            else:
-                own = kind.others.setdefault((number, int(steps[k])), (lanes, []))
-                own[1].append(range(begin, end))
+            kind = waiting.setdefault((*names, bool(moves[k])), [])
+            kind.append((number, int(steps[k]), lanes, range(begin, end)))
     return [
-        columns.group(moving) for (*_, moving), kind in waiting.items() for columns in _filled(kind)
+        Group(banks, moving)
+        for moving in (False, True)
+        for banks in _shared(
+            [bank for (*_, m), kind in waiting.items() if m == moving for bank in _banks(kind)]
+        )
     ]
 
 
-def _filled(waiting: _Waiting) -> list[_Columns]:
-    """Columns filled with all that waits: lanes with states first, then the others between them."""
-    pieces: list[tuple[LaneInputs, int, list[int]]] = []
-    for (_, step), (lanes, patches) in waiting.others.items():
-        rows: list[int] = []
-        for patch in patches:
-            if rows and len(rows) + len(patch) > LANES:
-                pieces.append((lanes, step, rows))
-                rows = []
-            rows = [*rows, *patch]
-        pieces.append((lanes, step, rows))
+def _banks(waiting: list[tuple[int, int, LaneInputs, range]]) -> list[Bank]:
+    """Banks of patches that share their filters: number of the chain, step, lanes, rows."""
     found: list[_Columns] = []
+    for number, step, lanes, patch in sorted(waiting, key=lambda one: (-one[1], one[0])):
+        for columns in found:
+            if columns.has_room(len(patch)):
+                break
+        else:
+            columns = _Columns()
+            found.append(columns)
+        columns.add(number, step, lanes, patch)
+    return [columns.bank() for columns in found]
 
-    def room(columns: int) -> _Columns:
-        for one in found:
-            if one.has_room(columns):
-                return one
-        found.append(_Columns())
-        return found[-1]
 
-    for lanes, step, rows in sorted(pieces, key=lambda piece: -len(piece[2])):
-        room(_whole(len(rows))).add_part(lanes.rows(np.array(rows)), step)
-    for number, lanes, patch in waiting.plain:
-        room(len(patch)).add_plain(number, lanes, patch)
-    return found
+def _shared(banks: Sequence[Bank]) -> list[tuple[Bank, ...]]:
+    """Banks by groups: those with few lanes that have states come together, to fill vectors."""
+    found: list[tuple[list[Bank], Counter[tuple[Module, int]]]] = []
+    alone = []
+    for bank in banks:
+        linked = bank.linked
+        if not linked:
+            alone.append((bank,))
+            continue
+        for members, total in found:
+            if len(members) < _BANKS and max((total + linked).values()) <= LANES:
+                members.append(bank)
+                total.update(linked)
+                break
+        else:
+            found.append(([bank], linked))
+    return [tuple(members) for members, _ in found] + alone
 
 
 def play_group(
@@ -255,13 +268,25 @@ def play_group(
     """
     segments = _edges(samples, note_off, BLOCK if group.moving else STATIC_BLOCK)
     most = max(len(edges) for edges in segments)
-    voices = _Voices(group, constants, note_off, rate, most, min(SEGMENT, samples))
-    outlets = [_Outlet(part, owner, mono, len(out)) for part in group.parts]
+    longest = min(SEGMENT, samples)
+    banks = [
+        _Voices(bank, group.moving, number, constants, note_off, rate, most, longest)
+        for number, bank in enumerate(group.banks)
+    ]
+    pools = _pools(banks, group.moving, longest)
+    outlets = [
+        [_Outlet(part, owner, mono, len(out)) for part in bank.parts] for bank in group.banks
+    ]
     start = 0
     for edges in segments:
-        tone = voices.play(edges, start)
-        for outlet, controls in zip(outlets, voices.controls, strict=True):
-            outlet.deliver(tone, voices.width, controls, edges, start, out)
+        for voices in banks:
+            voices.advance(edges)
+        for pool in pools:
+            pool.play(edges, start)
+        for voices, own in zip(banks, outlets, strict=True):
+            tone = voices.play(edges, start)
+            for outlet, controls in zip(own, voices.controls, strict=True):
+                outlet.deliver(tone, voices.width, controls, edges, start, out)
         start = int(edges[-1])
 
 
@@ -465,40 +490,59 @@ class _Rows:
         self.tone = _scratch(f"{name} tone", cells)
         self.first = _scratch(f"{name} first", cells if moving else 0)
 
-    def put(self, other: _Rows, column: int, length: int, bends: bool) -> None:
-        """Take in some columns from rows of their own."""
-        span = slice(column, column + other.width)
-        names = ("tone", "first") if bends else ("tone",)
-        for name in names:
-            into = getattr(self, name).reshape(-1, self.width)
-            into[:length, span] = getattr(other, name).reshape(-1, other.width)[:length]
 
-
-class _Source(ABC):
-    """The source stage of one part.
+class _Noise:
+    """Brings noise to lanes that want it.
 
     Args:
-        part: of a group.
-        moving: whether anything in the group moves.
-        rows: of the group.
+        some: lanes of one oscillator panel, side by side.
     """
 
-    def __init__(self, part: Part, moving: bool, rows: _Rows) -> None:
-        lanes = part.lanes
-        self._module = lanes.chain.oscillator
-        self._column = part.column
-        self._moving = moving
-        self._count = len(lanes.patch)
-        self._rows = rows
-        self._noisy = lanes.noisy
-        self._any_noise = bool(self._noisy.any())
-        self._place = (lanes.noise * 1048576.0).astype(np.int64) * 40503 % 200000
-        pink = self._module.pink(lanes.base[:, lanes.chain.span(self._module)])
-        self._pink = pink.astype(np.int64)
+    def __init__(self, some: Sequence[LaneInputs]) -> None:
+        module = some[0].chain.oscillator
+        places = np.concatenate([lanes.noise for lanes in some])
+        inputs = np.concatenate([lanes.base[:, lanes.chain.span(module)] for lanes in some])
+        self.noisy = np.concatenate([lanes.noisy for lanes in some])
+        self.any = bool(self.noisy.any())
+        self._place = (places * 1048576.0).astype(np.int64) * 40503 % 200000
+        self._pink = module.pink(inputs).astype(np.int64)
 
-    @abstractmethod
+    def bring(
+        self, start: int, length: int, lane: int, sample: int, into: NDArray[np.float32]
+    ) -> None:
+        """Put white or pink noise where lanes want it; see `lane_rows.bring_noise`."""
+        if self.any:
+            bring_noise(
+                noise_tables(), self._pink, self.noisy, self._place, start, length, lane, sample,
+                into,
+            )  # fmt: skip
+
+
+class _AlongTime:
+    """The source stage of lanes without states: one after the other, each along time.
+
+    Args:
+        part: of a bank.
+        moving: whether anything in the group moves.
+        longest: samples of a segment at most.
+        rows: of the bank.
+    """
+
+    def __init__(self, part: Part, moving: bool, longest: int, rows: _Rows) -> None:
+        self._kernel = plain_source_stage(part.lanes.chain.oscillator, moving)
+        self._column = part.column
+        self._rows = rows
+        self._noise = _Noise([part.lanes])
+        self._count = len(part.lanes.patch)
+        self._stride = longest + 8
+        self._lines = np.zeros(self._count * self._stride, np.float32)
+        self._firsts = np.zeros(self._count * self._stride if moving else 0, np.float32)
+        self._whites = np.zeros(self._count * self._stride if self._noise.any else 0, np.float32)
+        self._silent = np.zeros(self._count, np.bool_)
+        self._tile = np.empty(SCRATCH, np.float32)
+
     def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
-        """Play a segment into the rows of the group.
+        """Play a segment into the rows of the bank.
 
         Args:
             controls: of this part and segment.
@@ -506,81 +550,120 @@ class _Source(ABC):
             start: first sample of the segment.
             bends: whether the first oscillator alone is wanted too.
         """
-
-    def _bring_noise(
-        self, start: int, length: int, lane: int, sample: int, into: NDArray[np.float32]
-    ) -> None:
-        """Put white or pink noise where lanes want it; see `lane_rows.bring_noise`."""
-        if self._any_noise:
-            bring_noise(
-                noise_tables(), self._pink, self._noisy, self._place, start, length, lane, sample,
-                into,
-            )  # fmt: skip
-
-
-class _AlongTime(_Source):
-    """Lanes without states: one after the other, each along time."""
-
-    def __init__(self, part: Part, moving: bool, longest: int, rows: _Rows) -> None:
-        super().__init__(part, moving, rows)
-        self._kernel = plain_source_stage(self._module, moving)
-        self._stride = longest + 8
-        self._lines = np.zeros(self._count * self._stride, np.float32)
-        self._firsts = np.zeros(self._count * self._stride if moving else 0, np.float32)
-        self._whites = np.zeros(self._count * self._stride if self._any_noise else 0, np.float32)
-        self._silent = np.zeros(self._count, np.bool_)
-        self._tile = np.empty(SCRATCH, np.float32)
-
-    def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
         rows, column, length = self._rows, self._column, int(edges[-1] - start)
-        self._bring_noise(start, length, self._stride, 1, self._whites)
+        noisy = self._noise.noisy
+        self._noise.bring(start, length, self._stride, 1, self._whites)
         self._kernel(
-            self._count, edges, controls.phases, *controls.source, self._noisy, self._whites,
+            self._count, edges, controls.phases, *controls.source, noisy, self._whites,
             self._lines[8:], self._firsts[8:], self._stride, start,
         )  # fmt: skip
         size = self._stride, self._count, length
         place = self._whites, self._tile, rows.width
-        sharpen_lines(self._lines, *size, self._noisy, *place, rows.tone[column:])
+        sharpen_lines(self._lines, *size, noisy, *place, rows.tone[column:])
         if bends:
             sharpen_lines(self._firsts, *size, self._silent, *place, rows.first[column:])
 
 
-class _SideBySide(_Source):
-    """Lanes that carry states from sample to sample."""
+@dataclass(frozen=True, eq=False)
+class _Seat:
+    """A part whose lanes have states, at its bank.
 
-    def __init__(self, part: Part, moving: bool, longest: int, rows: _Rows) -> None:
-        super().__init__(part, moving, rows)
-        self._kernel = source_stage(self._module, moving, part.step == LIGHT)
+    Attributes:
+        part: of the bank.
+        controls: of the part.
+        voices: of the bank.
+    """
+
+    part: Part
+    controls: _Controls
+    voices: _Voices
+
+
+class _Pool:
+    """The source stage of lanes that carry states from sample to sample, of all banks of a group.
+
+    Args:
+        number: of this pool in the group.
+        seats: parts of one oscillator panel and one step, of at most `LANES` lanes together.
+        moving: whether anything in the group moves.
+        longest: samples of a segment at most.
+    """
+
+    def __init__(self, number: int, seats: Sequence[_Seat], moving: bool, longest: int) -> None:
+        some = [seat.part.lanes for seat in seats]
+        self._seats = seats
+        self._moving = moving
+        self._kernel = source_stage(some[0].chain.oscillator, moving, seats[0].part.step == LIGHT)
         self._lane = np.zeros(self._kernel.ROWS * LANES, np.float32)
-        width = part.columns
-        alone = width == rows.width
-        self._own = rows if alone else _Rows(f"part {part.column}", width, longest, moving)
+        self._noise = _Noise(some)
+        ends = np.cumsum([len(lanes.patch) for lanes in some]).tolist()
+        self._spans = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+        width = self._width = _whole(ends[-1])
+        name = f"pool {number}"
         cells = (longest + 8) * width
-        self._hiss = _scratch(f"part {part.column} hiss", longest * width)
-        self._dull = _scratch(f"part {part.column} dull", cells)
-        self._dull_first = _scratch(f"part {part.column} dull first", cells if moving else 0)
+        self._hiss = _scratch(f"{name} hiss", longest * width)
+        self._dull = _scratch(f"{name} dull", cells)
+        self._dull_first = _scratch(f"{name} dull first", cells if moving else 0)
+        if len(seats[0].voices.controls) == 1 and len(seats) == 1:
+            self._rows = seats[0].voices.rows
+        else:
+            self._rows = _Rows(name, width, longest, moving)
+        self._phases = np.zeros_like(seats[0].controls.phases)
+        self._phases[:, 1::3] = 0.01
+        self._source = np.zeros_like(seats[0].controls.source)
 
-    def play(self, controls: _Controls, edges: NDArray[np.int64], start: int, bends: bool) -> None:
-        own, length = self._own, int(edges[-1] - start)
-        width = own.width
-        self._bring_noise(start, length, 1, width, self._hiss)
+    def play(self, edges: NDArray[np.int64], start: int) -> None:
+        """Play a segment into the rows of the banks; see `_AlongTime.play`."""
+        length, width, rows = int(edges[-1] - start), self._width, self._rows
+        bends = any(seat.voices.bends for seat in self._seats)
+        phases, source = self._gathered(len(edges), start)
+        self._noise.bring(start, length, 1, width, self._hiss)
         self._kernel.play(
-            self._lane, width, edges, controls.phases, *controls.source, self._hiss,
-            self._dull[8 * width :], self._dull_first[8 * width :] if self._moving else own.first,
-            start,
+            self._lane, width, edges, phases, *source, self._hiss, self._dull[8 * width :],
+            self._dull_first[8 * width :] if self._moving else rows.first, start,
         )  # fmt: skip
-        sharpen(self._dull, width, length, self._any_noise, self._hiss, own.tone)
+        hiss = self._noise.any, self._hiss
+        sharpen(self._dull, width, length, *hiss, rows.tone)
         if bends:
-            sharpen(self._dull_first, width, length, False, self._hiss, own.first)
-        if own is not self._rows:
-            self._rows.put(own, self._column, length, bends)
+            sharpen(self._dull_first, width, length, False, self._hiss, rows.first)
+        for seat, span in zip(self._seats, self._spans, strict=True):
+            into = seat.voices.rows
+            if into is not rows:
+                for name in ("tone", "first") if seat.voices.bends else ("tone",):
+                    columns = getattr(rows, name).reshape(-1, width)[:length, span]
+                    getattr(into, name).reshape(-1, into.width)[:length, seat.part.span] = columns
+
+    def _gathered(self, edges: int, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Phases and coefficients of all seats, side by side."""
+        if len(self._seats) == 1:
+            return self._seats[0].controls.phases, self._seats[0].controls.source
+        for seat, span in zip(self._seats, self._spans, strict=True):
+            count = span.stop - span.start
+            self._phases[:edges, :, span] = seat.controls.phases[:edges, :, :count]
+            if self._moving or start == 0:
+                places = slice(edges if self._moving else 1)
+                self._source[:, places, :, span] = seat.controls.source[:, places, :, :count]
+        return self._phases, self._source
+
+
+def _pools(banks: Sequence[_Voices], moving: bool, longest: int) -> list[_Pool]:
+    """One for each oscillator panel and step with states; arguments as of `_Pool`."""
+    seats: dict[tuple[Module, int], list[_Seat]] = {}
+    for voices in banks:
+        for part, controls in zip(voices.parts, voices.controls, strict=True):
+            if part.step != PLAIN:
+                key = part.lanes.chain.oscillator, part.step
+                seats.setdefault(key, []).append(_Seat(part, controls, voices))
+    return [_Pool(k, some, moving, longest) for k, some in enumerate(seats.values())]
 
 
 class _Voices:
-    """What moves once a sample: the source stages and the filter stage.
+    """What a bank plays: its controls, the source stages without states, the filter stage.
 
     Args:
-        group: that is played.
+        bank: that is played.
+        moving: whether anything in the group moves.
+        number: of the bank in its group.
         constants: see `play_group`.
         note_off: likewise.
         rate: likewise.
@@ -588,41 +671,50 @@ class _Voices:
         longest: samples of a segment at most.
 
     Attributes:
-        width: lanes in a row, whole vectors; those beyond the group's are silent.
+        parts: of the bank.
+        width: lanes in a row, whole vectors; those beyond the bank's are silent.
         controls: of each part.
+        rows: what the source stages fill and the filter stage plays.
+        bends: whether filter FM is heard in any lane.
     """
 
     def __init__(
         self,
-        group: Group,
+        bank: Bank,
+        moving: bool,
+        number: int,
         constants: Mapping[str, NDArray[np.float64]],
         note_off: int,
         rate: float,
         most: int,
         longest: int,
     ) -> None:
-        chain = group.parts[0].lanes.chain
-        moving = group.moving
-        self.width = group.width
+        chain = bank.parts[0].lanes.chain
+        self.parts = bank.parts
+        self.width = bank.width
         self.controls = [
-            _Controls(part.lanes, moving, constants, note_off, rate, most) for part in group.parts
+            _Controls(part.lanes, moving, constants, note_off, rate, most) for part in bank.parts
         ]
+        self.bends = any(controls.bends for controls in self.controls)
+        self.rows = _Rows(f"bank {number}", self.width, longest, moving)
         self._moving = moving
-        self._spans = [
-            slice(part.column, part.column + len(part.lanes.patch)) for part in group.parts
-        ]
-        self._rows = _Rows("group", self.width, longest, moving)
         self._sources = [
-            (_AlongTime if part.step == PLAIN else _SideBySide)(part, moving, longest, self._rows)
-            for part in group.parts
+            (_AlongTime(part, moving, longest, self.rows), controls)
+            for part, controls in zip(bank.parts, self.controls, strict=True)
+            if part.step == PLAIN
         ]
         self._filter = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
         self._filter_lane = np.zeros(self._filter.ROWS * LANES, np.float32)
         self._curves = np.zeros_like(self.controls[0].curves)
         self._coefficients = np.zeros_like(self.controls[0].filter)
 
+    def advance(self, edges: NDArray[np.int64]) -> None:
+        """Work out the controls of a segment; see `_Controls.advance`."""
+        for controls in self.controls:
+            controls.advance(edges)
+
     def play(self, edges: NDArray[np.int64], start: int) -> NDArray[np.float32]:
-        """Play a segment.
+        """Play a segment whose controls are there, and the lanes with states in the rows.
 
         Args:
             edges: see `_Controls.advance`.
@@ -631,12 +723,9 @@ class _Voices:
         Returns:
             (samples * width,) float32, the same sample of all lanes side by side.
         """
-        rows = self._rows
-        for controls in self.controls:
-            controls.advance(edges)
-        bends = any(controls.bends for controls in self.controls)
-        for source, controls in zip(self._sources, self.controls, strict=True):
-            source.play(controls, edges, start, bends)
+        rows = self.rows
+        for source, controls in self._sources:
+            source.play(controls, edges, start, self.bends)
         curves, coefficients = self._gathered(len(edges), start)
         self._filter.play(
             self._filter_lane, self.width, edges, curves, *coefficients, rows.tone, rows.first,
@@ -649,10 +738,10 @@ class _Voices:
         if len(self.controls) == 1:
             return self.controls[0].curves, self.controls[0].filter
         fresh = self._moving or start == 0
-        for controls, span in zip(self.controls, self._spans, strict=True):
-            count = span.stop - span.start
-            self._curves[:edges, :, span] = controls.curves[:edges, :, :count]
+        for controls, part in zip(self.controls, self.parts, strict=True):
+            count = part.span.stop - part.span.start
+            self._curves[:edges, :, part.span] = controls.curves[:edges, :, :count]
             if fresh:
                 places = slice(edges if self._moving else 1)
-                self._coefficients[:, places, :, span] = controls.filter[:, places, :, :count]
+                self._coefficients[:, places, :, part.span] = controls.filter[:, places, :, :count]
         return self._curves, self._coefficients
