@@ -41,7 +41,7 @@ from deepdiva.synths.diva.panel_renderer import PanelRenderer
 Array = NDArray[np.float64]
 Change = Callable[[Array, Array, np.random.Generator], Array]
 
-STRIKES = 2
+REALIZATIONS = 2
 """Realizations of each changed patch, and of the same."""
 
 AUDIBLE = 10 ** (-30 / 20)
@@ -115,7 +115,7 @@ SHARES = (
 
 @dataclass(frozen=True)
 class Judged:
-    """What the measures say of one sound: kind of change to (strikes, measures)."""
+    """What the measures say of one sound: kind of change to (realizations, measures)."""
 
     values: dict[str, Array]
 
@@ -125,7 +125,9 @@ def judged(sound: PlannedSound, other: PlannedSound, seed: int) -> Judged | None
     renderer = PanelRenderer()
     note = sound.note or panel200.NOTE
     rng = np.random.default_rng([seed, sound.seed])
-    seeds = [int(value) for value in rng.integers(2**31, size=1 + STRIKES * (1 + len(CHANGES)))]
+    seeds = [
+        int(value) for value in rng.integers(2**31, size=1 + REALIZATIONS * (1 + len(CHANGES)))
+    ]
     [target] = renderer.render(sound.patch[np.newaxis], note, seeds[0])
     if is_silent(target):
         return None
@@ -140,9 +142,9 @@ def judged(sound: PlannedSound, other: PlannedSound, seed: int) -> Judged | None
     values = {}
     place = 1
     for name, patch in (("same", sound.patch), *changed.items()):
-        own = seeds[place : place + STRIKES]
-        place += STRIKES
-        renders = renderer.render(np.tile(patch, (STRIKES, 1)), note, own)
+        own = seeds[place : place + REALIZATIONS]
+        place += REALIZATIONS
+        renders = renderer.render(np.tile(patch, (REALIZATIONS, 1)), note, own)
         values[name] = np.array([measured(target, one, note.sample_rate) for one in renders])
     shift = round(DELAY_SECONDS * note.sample_rate)
     late = np.concatenate([np.zeros(shift, np.float32), target[:-shift]])

@@ -1,17 +1,17 @@
-"""Which distance is a good judge? Patches struck again against patches that were changed.
+"""Which distance is a good judge? Patches with other seeds against patches that were changed.
 
     python benchmarks/objective_ranking.py [--patches N] [--seed S] [--csv FILE]
 
-Strike a patch again and start phases, drift and noise differ: it is the same patch, and the judge
-should say so. For each random patch of the 11-parameter space (stack of 2) the table counts how
-often a changed patch, also struck again, lies farther from the first rendering than the unchanged
-one does: 0.5 is chance, 1 is perfect. Columns:
+Render a patch with another seed and start phases, drift and noise differ: it is the same patch, and
+the judge should say so. For each random patch of the 11-parameter space (stack of 2) the table
+counts how often a changed patch, also with another seed, lies farther from the first rendering than
+the unchanged one does: 0.5 is chance, 1 is perfect. Columns:
 
 - 1.5, 3, 6, 12 %: all seven continuous parameters other than pitch are moved by that much of
   their range, up or down at random;
 - the seven, each alone by 6 %, and Tune2 by 1 % (0.6 semitones): some patches hide a parameter (a
   long attack hides decay and sustain), so that even a perfect judge stays below 1;
-- contrast: median of distance at 3 % over distance struck again.
+- contrast: median of distance at 3 % over distance with other seeds.
 
 ms is the time for each candidate, the target's spectra shared by 14 candidates. The standard error
 of a share is 0.04 at 0.5 and 0.02 at 0.9 with 128 patches.
@@ -156,7 +156,7 @@ def judged(
     columns: dict[str, NDArray[np.float64]],
     milliseconds: dict[str, float],
 ) -> dict[str, NDArray[np.float64]]:
-    """Distances by every judge, each of shape (points, 2 + columns): twice struck again first."""
+    """Distances by every judge, shape (points, 2 + columns): two with other seeds first."""
     rate = Note().sample_rate
     found: dict[str, list[NDArray[np.float64]]] = {title: [] for title in JUDGES}
     for first in range(0, len(points), CHUNK):

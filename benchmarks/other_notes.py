@@ -10,8 +10,9 @@ engine, played with each note. Columns, distances by averaged spectra, means ove
 - as its own: the nearest of 64 candidates, if the network is told that the note is its own;
 - transposed: the same, if it hears the note transposed (`deepdiva predict --note-pitch` chooses by
   the spectral distance, and comes at best as near);
-- from nothing, from its answer: `deepdiva refine` without and with the network, struck again;
-- true patch: struck again, the least that can be had.
+- from nothing, from its answer: `deepdiva refine` without and with the network, with
+  other realizations;
+- true patch: with other realizations, the least that can be had.
 
 Notes that are refused have no transposed answer.
 """
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from search_runs import Record, Sound, known_sounds, side_by_side, struck_again, table
+from search_runs import Record, Sound, known_sounds, over_seeds, side_by_side, table
 
 from deepdiva.distance import AVERAGED, AveragedDistance
 from deepdiva.errors import InvalidValueError
@@ -90,7 +91,7 @@ def measured(options: argparse.Namespace, task: Task) -> list[Record]:
         for seed in range(options.seeds):
             settings = RefineSettings(evaluations=options.evaluations, seed=seed, jobs=1)
             patch = refine(audio, engine, sound.space, note, settings, start=start).patch
-            found.append(struck_again(patch, judge, note=note).mean())
+            found.append(over_seeds(patch, judge, note=note).mean())
         return float(np.mean(found))
 
     # Without transposition the network hears what fits of the sound.
@@ -101,7 +102,7 @@ def measured(options: argparse.Namespace, task: Task) -> list[Record]:
         "note": note.to_dict(),
         "own": nearest(answered(network, sound, padded)),
         "nothing": searched(None),
-        "true": float(struck_again(sound.patch, judge, note=note).mean()),
+        "true": float(over_seeds(sound.patch, judge, note=note).mean()),
     }
     try:
         start = answered(for_note(network, note), sound, audio)

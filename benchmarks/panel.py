@@ -4,12 +4,12 @@
         [--recordings FOLDER ...]
 
 Fresh patches of the human prior, played at keys 36 to 84, each note held for 1.5 s and recorded for
-2 s; nobody has trained on them. A contender's answer is played again with start phases and noise
+2 s; nobody has trained on them. A method's answer is played again with start phases and noise
 that no candidate was chosen by, at the level of the target, and that sound is scored.
 
-`nearest` holds stored patches of the same prior, played at each of the keys. The true patch, struck
-again, says what no answer can be expected to fall below. Intervals are those of the median, from
-1,000 bootstrap samples. Recordings are answered by `deepdiva predict`, by both networks.
+`nearest` holds stored patches of the same prior, played at each of the keys. The true patch, with
+other seeds, says what no answer can be expected to fall below. Intervals are those of the median,
+from 1,000 bootstrap samples. Recordings are answered by `deepdiva predict`, by both networks.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def interval(values: NDArray[np.float64]) -> str:
 def distance_rows(
     tests: list[Test], answers: list[Answers], stored: int, listened: int
 ) -> Iterator[str]:
-    """One row for each contender."""
+    """One row for each method."""
     middle = mean_patch()
     found: dict[str, list[tuple[float, float]]] = {}
     for test, answer in zip(tests, answers, strict=True):
@@ -149,7 +149,7 @@ def distance_rows(
                 (f"nearest of {stored:,}", near[row]),
                 ("panel K=1", answer.patches[row][0]),
                 (f"panel K={listened}", chosen),
-                ("the true patch, struck again", test.patches[row]),
+                ("the true patch, with other realizations", test.patches[row]),
             ):
                 found.setdefault(name, []).append(score(test, row, patch))
     for name, pairs in found.items():
@@ -290,7 +290,7 @@ def main() -> None:
     print_rows("Values", "| measure | network | mean preset |", value_rows(tests, answers, network))
     print_rows(
         "Distances",
-        "| contender | averaged: median | mean | MSS: median | mean |",
+        "| method | averaged: median | mean | MSS: median | mean |",
         distance_rows(tests, answers, options.stored, options.candidates),
     )
     if options.recordings:

@@ -9,8 +9,8 @@ and that render is scored, so that a choice among 64 gains nothing by luck. Real
 answered around a base with a stack of two voices, which the 2021 project's recordings have.
 
 Two distances stand side by side: the multi-scale spectral distance, for which start phases count,
-and the averaged one, for which they hardly do. The true patch, struck again, says what no answer
-can be expected to fall below.
+and the averaged one, for which they hardly do. The true patch, with other realizations, says what
+no answer can be expected to fall below.
 
 Networks that are not named are left out; the posterior is then the one that comes with deepdiva.
 """
@@ -46,7 +46,7 @@ COVERAGE_DRAWS = 200
 
 
 @dataclass(frozen=True)
-class Contender:
+class Method:
     """A predictor, and how many of its candidates are rendered."""
 
     name: str
@@ -56,7 +56,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a contender did on one set of sounds.
+    """What a method did on one set of sounds.
 
     Attributes:
         distance: spectral distance of each answer, shape (sounds,).
@@ -71,12 +71,12 @@ class Outcome:
     seconds: float
 
 
-def contenders(options: argparse.Namespace, space: ParameterSpace, note: Note) -> list[Contender]:
+def methods(options: argparse.Namespace, space: ParameterSpace, note: Note) -> list[Method]:
     """All predictors of the run, baselines first."""
     engine = PanelRenderer()
     found = [
-        Contender("mean", MeanPredictor(space, note), 1),
-        Contender(
+        Method("mean", MeanPredictor(space, note), 1),
+        Method(
             f"nearest of {options.stored:,}",
             NearestPredictor(space, note, engine, options.stored),
             1,
@@ -85,26 +85,24 @@ def contenders(options: argparse.Namespace, space: ParameterSpace, note: Note) -
     for weights in (options.cnn, options.lstm):
         if weights is not None:
             predictor, _ = load_predictor(weights, engine.info)
-            found.append(Contender(predictor.name, predictor, 1))
+            found.append(Method(predictor.name, predictor, 1))
     posterior, _ = load_predictor(options.posterior, engine.info)
     return [
         *found,
-        Contender("posterior K=1", posterior, 1),
-        Contender("posterior K=64", posterior, 64),
+        Method("posterior K=1", posterior, 1),
+        Method("posterior K=64", posterior, 64),
     ]
 
 
-def outcome(
-    contender: Contender, sounds: list[NDArray[np.float32]], locks: dict[str, float]
-) -> Outcome:
+def outcome(method: Method, sounds: list[NDArray[np.float32]], locks: dict[str, float]) -> Outcome:
     """Answer all sounds, and score fresh renders of the answers."""
-    note, space = contender.predictor.note, contender.predictor.space
+    note, space = method.predictor.note, method.predictor.space
     renderer = PanelRenderer()
     matcher = Matcher(
-        contender.predictor,
+        method.predictor,
         Preset.template(),
         renderer,
-        contender.listened,
+        method.listened,
         locks,
         jobs=torch.get_num_threads(),
         seed=CHOOSING_SEED,
@@ -179,7 +177,7 @@ def print_table(title: str, heading: list[str], rows: list[list[str]]) -> None:
 def distance_rows(
     engine: dict[str, Outcome], real: dict[str, Outcome], nearest: str
 ) -> Iterator[list[str]]:
-    """One row for each contender."""
+    """One row for each method."""
     for name, result in engine.items():
         row = [name, *means(result)]
         if real:
@@ -221,7 +219,7 @@ def main() -> None:
     options = parser.parse_args()
 
     note, space = Note(), default_space()
-    field = contenders(options, space, note)
+    field = methods(options, space, note)
     sounds, truth = engine_sounds(space, note, options.sounds)
     engine = {c.name: outcome(c, sounds, {}) for c in field}
     files = list(sound_files([options.real])) if options.real else []
@@ -229,7 +227,7 @@ def main() -> None:
     real = {c.name: outcome(c, recordings, {"VCC.Voicing": 2.0}) for c in field} if files else {}
 
     scores = score(sounds, space.patches(truth), note)
-    floor = {"the true patch, struck again": Outcome(*scores, truth, 0.0)}
+    floor = {"the true patch, with other realizations": Outcome(*scores, truth, 0.0)}
     heading = ["predictor", "engine: mean distance", "median", "mean averaged distance"]
     if real:
         heading += ["real: mean distance", "median", "mean averaged distance", "beats `nearest`"]

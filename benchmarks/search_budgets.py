@@ -1,11 +1,11 @@
 """Distance over evaluations: the hybrid search against Nevergrad's optimizers, at equal budgets.
 
     python benchmarks/search_budgets.py [--sounds N] [--recordings FOLDER] [--take N] [--seeds N]
-        [--budgets 50,200,1000] [--contenders hybrid,CMA] [--results FILE] [--picture FILE]
+        [--budgets 50,200,1000] [--methods hybrid,CMA] [--results FILE] [--picture FILE]
 
 Sounds are those of random audible patches of the embedded engine, and recordings, which are matched
 with two stacked voices (the 2021 project's have them). An evaluation is a candidate, rendered and
-scored. Contenders:
+scored. Methods:
 
 - hybrid: `deepdiva refine` as it comes, the network's answer as start; *auto*: the same without;
 - CMA, DE, TwoPointsDE, PSO, NGOpt, RandomSearch: Nevergrad's, from scratch, as one flat array with
@@ -18,15 +18,15 @@ each of their budgets is a run of its own. The others know no budget and have al
 the largest gives the rest of the curve.
 
 What is scored is the patch, rendered again: *as reported*, by the multi-scale spectral distance and
-with the seed of the search, as `refine` reports it; *struck again*, the mean over 32 strikes that
+with the seed of the search, as `refine` reports it; *with other seeds*, the mean over 32 seeds that
 no search has met, which rewards nobody for lucky phases. By single frames, though, a match that
-does not beat at all is often nearer to a beating target than the true patch, struck again. So that
-mean is also taken *by averaged spectra*, which beats hardly move.
+does not beat at all is often nearer to a beating target than the true patch, with other seeds. So
+that mean is also taken *by averaged spectra*, which beats hardly move.
 
-Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All contenders at
+Runs are stored in FILE as they are done; a benchmark that was broken off goes on. All methods at
 all budgets over 45 sounds and 3 seeds take long; what was run is kept in
-`benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Where some contenders have
-done more searches than others, tables come twice: of all contenders, over the searches that all
+`benchmarks/search_budgets.jsonl`, which is FILE unless another is named. Where some methods have
+done more searches than others, tables come twice: of all methods, over the searches that all
 have done, and of those that have done most. Records hold for the version of the engine that they
 name. After a change of the search, those of the hybrid have to be taken out.
 """
@@ -45,12 +45,12 @@ from search_runs import (
     Record,
     Results,
     Sound,
-    Unstruck,
+    WithoutRealizations,
     known_sounds,
     network_start,
+    over_seeds,
     recorded_sounds,
     side_by_side,
-    struck_again,
     table,
 )
 
@@ -68,13 +68,13 @@ from deepdiva.synths.diva.panel_renderer import PanelRenderer
 BUDGETS = (50, 200, 1000, 5000, 20000)
 HYBRID, NEAREST = "hybrid", "nearest + CMA"
 FROM_SCRATCH = ("CMA", "DE", "TwoPointsDE", "PSO", "NGOpt", "RandomSearch")
-CONTENDERS = (HYBRID, AUTO, NEAREST, *FROM_SCRATCH)
+METHODS = (HYBRID, AUTO, NEAREST, *FROM_SCRATCH)
 PLANNERS = (HYBRID, AUTO, "NGOpt")
-"""Contenders that search otherwise if they know that they may go on for longer."""
+"""Methods that search otherwise if they know that they may go on for longer."""
 
 FIELDS = {
-    "again": "struck again",
-    "averaged": "struck again, by averaged spectra",
+    "again": "with other seeds",
+    "averaged": "with other seeds, by averaged spectra",
     "reported": "as reported",
 }
 COMPARED = 1000
@@ -95,35 +95,35 @@ class Run:
 
     Attributes:
         sound: that is matched.
-        contender: one of `CONTENDERS`.
+        method: one of `METHODS`.
         seed: of the search.
         budgets: evaluations at which it is scored, ascending; it ends at the last.
         nearest: start of `nearest + CMA`.
     """
 
     sound: Sound
-    contender: str
+    method: str
     seed: int
     budgets: tuple[int, ...]
     nearest: Start | None = None
 
 
-def point(sound: Sound, contender: str, seed: int) -> Record:
+def point(sound: Sound, method: str, seed: int) -> Record:
     """What tells the records of a run from others, but for the budget."""
-    return {"engine": ENGINE, "sound": sound.name, "contender": contender, "seed": seed}
+    return {"engine": ENGINE, "sound": sound.name, "method": method, "seed": seed}
 
 
 def searched(weights: Path | None, run: Run) -> list[Record]:
     """Search, alone in a process, and score the match at each budget."""
-    planned = run.contender in (HYBRID, AUTO)
+    planned = run.method in (HYBRID, AUTO)
     start = run.nearest
-    if run.contender == HYBRID:
+    if run.method == HYBRID:
         start = network_start(run.sound, weights)
-    optimizer = {HYBRID: AUTO, NEAREST: "CMA"}.get(run.contender, run.contender)
+    optimizer = {HYBRID: AUTO, NEAREST: "CMA"}.get(run.method, run.method)
     settings = RefineSettings(
         optimizer=optimizer, evaluations=run.budgets[-1], seed=run.seed, jobs=1
     )
-    engine = PanelRenderer() if planned else Unstruck(PanelRenderer())
+    engine = PanelRenderer() if planned else WithoutRealizations(PanelRenderer())
     result = refine(run.sound.audio, engine, run.sound.space, Note(), settings, start=start)
     reported, averaged = judges(run.sound)
     records = []
@@ -132,13 +132,13 @@ def searched(weights: Path | None, run: Run) -> list[Record]:
         again = PanelRenderer().render(patch[None], Note(), run.seed)
         records.append(
             {
-                **point(run.sound, run.contender, run.seed),
+                **point(run.sound, run.method, run.seed),
                 "budget": budget,
                 "patch": patch[run.sound.space.columns].tolist(),
                 "reported": float(reported(again)[0]),
-                "again": float(struck_again(patch, reported).mean()),
-                "averaged": float(struck_again(patch, averaged).mean()),
-                "struck_alike": result.preview_distance if planned else None,
+                "again": float(over_seeds(patch, reported).mean()),
+                "averaged": float(over_seeds(patch, averaged).mean()),
+                "fitted": result.preview_distance if planned else None,
                 "seconds": result.seconds,
             }
         )
@@ -191,22 +191,22 @@ def missing_runs(
     off leaves whole comparisons.
     """
     runs = []
-    for contender in options.contenders:
-        longest = options.longest.get(contender, max(options.budgets))
+    for method in options.methods:
+        longest = options.longest.get(method, max(options.budgets))
         budgets = tuple(budget for budget in options.budgets if budget <= longest)
-        groups = [(budget,) for budget in budgets] if contender in PLANNERS else [budgets]
+        groups = [(budget,) for budget in budgets] if method in PLANNERS else [budgets]
         runs += [
-            Run(sound, contender, seed, group)
+            Run(sound, method, seed, group)
             for sound in sounds
             for seed in range(options.seeds)
             for group in groups
-            if not all(results.of({**point(sound, contender, seed), "budget": b}) for b in group)
+            if not all(results.of({**point(sound, method, seed), "budget": b}) for b in group)
         ]
-    near = {run.sound.name: run.sound for run in runs if run.contender == NEAREST}
+    near = {run.sound.name: run.sound for run in runs if run.method == NEAREST}
     starts = nearest_starts(list(near.values()), options.stored)
     known = dict(zip(near, starts, strict=True))
     runs = [
-        replace(run, nearest=known[run.sound.name]) if run.contender == NEAREST else run
+        replace(run, nearest=known[run.sound.name]) if run.method == NEAREST else run
         for run in runs
     ]
     kinds = [[s.name for s in sounds if bool(len(s.patch)) == known] for known in (True, False)]
@@ -216,14 +216,14 @@ def missing_runs(
 
 @dataclass(frozen=True)
 class Comparison:
-    """Records of contenders that did the same searches.
+    """Records of methods that did the same searches.
 
     Attributes:
-        contenders: in their usual order.
+        methods: in their usual order.
         records: of all of them with all their budgets.
     """
 
-    contenders: tuple[str, ...]
+    methods: tuple[str, ...]
     records: list[Record]
 
     def of(self, sounds: Sequence[Sound]) -> Comparison:
@@ -240,21 +240,21 @@ class Comparison:
 def comparisons(
     sounds: Sequence[Sound], results: Results, options: argparse.Namespace
 ) -> list[Comparison]:
-    """What can be compared: all contenders that have run, and those that have run most.
+    """What can be compared: all methods that have run, and those that have run most.
 
-    A contender has done a search when all its budgets are there. Where all have done the same
+    A method has done a search when all its budgets are there. Where all have done the same
     searches, the two are one.
     """
     names = {sound.name for sound in sounds}
     kept: dict[str, dict[tuple[str, int], list[Record]]] = {}
     for record in results.of({"engine": ENGINE}):
-        name, place = record["contender"], (record["sound"], record["seed"])
+        name, place = record["method"], (record["sound"], record["seed"])
         longest = options.longest.get(name, max(options.budgets))
         due = record["budget"] in options.budgets and record["budget"] <= longest
         if due and place[0] in names and place[1] < options.seeds:
             kept.setdefault(name, {}).setdefault(place, []).append(record)
     done: dict[str, set[tuple[str, int]]] = {}
-    for name in options.contenders:
+    for name in options.methods:
         longest = options.longest.get(name, max(options.budgets))
         due_count = sum(budget <= longest for budget in options.budgets)
         places = {p for p, some in kept.get(name, {}).items() if len(some) == due_count}
@@ -264,48 +264,48 @@ def comparisons(
         return []
     most = max(map(len, done.values()))
     found: list[Comparison] = []
-    for contenders in (tuple(done), tuple(name for name in done if len(done[name]) == most)):
-        shared = set.intersection(*(done[name] for name in contenders))
-        records = [r for name in contenders for place in shared for r in kept[name][place]]
-        if records and not any(one.contenders == contenders for one in found):
-            found.append(Comparison(contenders, records))
+    for methods in (tuple(done), tuple(name for name in done if len(done[name]) == most)):
+        shared = set.intersection(*(done[name] for name in methods))
+        records = [r for name in methods for place in shared for r in kept[name][place]]
+        if records and not any(one.methods == methods for one in found):
+            found.append(Comparison(methods, records))
     return found
 
 
 def grid(compared: Comparison, budgets: Sequence[int], field: str) -> str:
-    """Mean and median of one field: a line for each contender, a column for each budget."""
+    """Mean and median of one field: a line for each method, a column for each budget."""
 
-    def cell(contender: str, budget: int) -> str:
-        values = curve(compared.records, contender, budget, field)
+    def cell(method: str, budget: int) -> str:
+        values = curve(compared.records, method, budget, field)
         return f"{np.mean(values):.3g} / {np.median(values):.3g}" if len(values) else ""
 
     heading = ["mean / median", *(f"{budget:,}" for budget in budgets)]
-    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.contenders]
+    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.methods]
     return table(heading, rows)
 
 
 def means(compared: Comparison, budgets: Sequence[int]) -> str:
-    """Both means of matches that were struck again, as the documents quote them."""
+    """Both means of matches that were rendered with other seeds, as the documents quote them."""
 
-    def cell(contender: str, budget: int) -> str:
+    def cell(method: str, budget: int) -> str:
         again, averaged = (
-            curve(compared.records, contender, budget, field) for field in ("again", "averaged")
+            curve(compared.records, method, budget, field) for field in ("again", "averaged")
         )
         return f"{again.mean():.3f}, {averaged.mean():.4f}" if len(again) else ""
 
-    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.contenders]
+    rows = [[name, *(cell(name, budget) for budget in budgets)] for name in compared.methods]
     return table(["", *(f"{budget:,}" for budget in budgets)], rows)
 
 
-def own_records(records: list[Record], contender: str, budget: int) -> list[Record]:
-    """Those of a contender with a budget, ordered by sound and seed."""
-    own = [r for r in records if r["contender"] == contender and r["budget"] == budget]
+def own_records(records: list[Record], method: str, budget: int) -> list[Record]:
+    """Those of a method with a budget, ordered by sound and seed."""
+    own = [r for r in records if r["method"] == method and r["budget"] == budget]
     return sorted(own, key=lambda r: (r["sound"], r["seed"]))
 
 
-def curve(records: list[Record], contender: str, budget: int, field: str) -> NDArray[np.float64]:
-    """A field of all searches of a contender with a budget, ordered by sound and seed."""
-    return np.array([record[field] for record in own_records(records, contender, budget)])
+def curve(records: list[Record], method: str, budget: int, field: str) -> NDArray[np.float64]:
+    """A field of all searches of a method with a budget, ordered by sound and seed."""
+    return np.array([record[field] for record in own_records(records, method, budget)])
 
 
 def sound_means(names: Sequence[str], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -316,20 +316,20 @@ def sound_means(names: Sequence[str], values: NDArray[np.float64]) -> NDArray[np
 
 
 def against(compared: Comparison, budget: int) -> str:
-    """The hybrid at a small budget against each contender from scratch at its largest.
+    """The hybrid at a small budget against each method from scratch at its largest.
 
     Differences come with intervals of 95 %, by bootstrap over the sounds.
     """
     lines = []
     records = compared.records
-    for contender in compared.contenders:
-        if contender in (HYBRID, AUTO) or HYBRID not in compared.contenders:
+    for method in compared.methods:
+        if method in (HYBRID, AUTO) or HYBRID not in compared.methods:
             continue
-        most = max(r["budget"] for r in records if r["contender"] == contender)
+        most = max(r["budget"] for r in records if r["method"] == method)
         parts = []
         for field in ("again", "averaged"):
             hybrid = curve(records, HYBRID, budget, field)
-            other = curve(records, contender, most, field)
+            other = curve(records, method, most, field)
             if len(hybrid) != len(other):
                 break
             names = [r["sound"] for r in own_records(records, HYBRID, budget)]
@@ -340,13 +340,13 @@ def against(compared: Comparison, budget: int) -> str:
                 f"difference {apart.low:+.3g} to {apart.high:+.3g}"
             )
         else:
-            heading = f"- hybrid at {budget:,} against {contender} at {most:,}"
+            heading = f"- hybrid at {budget:,} against {method} at {most:,}"
             lines.append(f"{heading}: {'; '.join(parts)}")
     return "\n".join(lines)
 
 
 def picture(compared: Comparison, path: Path) -> None:
-    """Draw the curves: mean distances, struck again, over evaluations."""
+    """Draw the curves: mean distances, with other seeds, over evaluations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -355,14 +355,12 @@ def picture(compared: Comparison, path: Path) -> None:
     figure = Figure(figsize=(10.0, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axis, field in zip(figure.subplots(1, len(fields)), fields, strict=True):
-        for contender in compared.contenders:
-            own = [r for r in compared.records if r["contender"] == contender]
+        for method in compared.methods:
+            own = [r for r in compared.records if r["method"] == method]
             budgets = sorted({record["budget"] for record in own})
             distances = [np.mean([r[field] for r in own if r["budget"] == b]) for b in budgets]
-            width = 2.8 if contender == HYBRID else 1.2
-            axis.plot(
-                budgets, distances, marker="o", markersize=3, linewidth=width, label=contender
-            )
+            width = 2.8 if method == HYBRID else 1.2
+            axis.plot(budgets, distances, marker="o", markersize=3, linewidth=width, label=method)
         axis.set_title(FIELDS[field], loc="left", fontsize=10)
         axis.set_xscale("log")
         axis.set_yscale("log")
@@ -378,7 +376,7 @@ def picture(compared: Comparison, path: Path) -> None:
 
 
 def limits(text: str) -> dict[str, int]:
-    """`CMA=20000,DE=1000`, for each contender the largest budget."""
+    """`CMA=20000,DE=1000`, for each method the largest budget."""
     pairs = (part.rsplit("=", 1) for part in text.split(",") if part)
     return {name.strip(): int(budget) for name, budget in pairs}
 
@@ -388,13 +386,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ",".join(CONTENDERS)
+    names = ",".join(METHODS)
     parser.add_argument("--sounds", type=int, default=20, help="of the engine")
     parser.add_argument("--recordings", type=Path, help="folder")
     parser.add_argument("--take", type=int, help="so many of the recordings, spread evenly")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
-    parser.add_argument("--contenders", default=names, help=f"of {names}")
+    parser.add_argument("--methods", default=names, help=f"of {names}")
     parser.add_argument(
         "--longest", type=limits, default={}, help="largest budget of some: DE=1000,PSO=1000"
     )
@@ -406,9 +404,9 @@ def main() -> None:
     parser.add_argument("--only-print", action="store_true", help="search nothing more")
     options = parser.parse_args()
     options.budgets = sorted(int(budget) for budget in options.budgets.split(","))
-    options.contenders = options.contenders.split(",")
-    if not set(options.contenders) <= set(CONTENDERS):
-        parser.error(f"contenders are {names}")
+    options.methods = options.methods.split(",")
+    if not set(options.methods) <= set(METHODS):
+        parser.error(f"methods are {names}")
 
     sounds = known_sounds(options.sounds, SEED, voices=1)
     if options.recordings:
@@ -419,7 +417,7 @@ def main() -> None:
     for record in side_by_side(work, missing, options.processes):
         results.add(record)
         print(
-            f"{record['sound']}, {record['contender']} at {record['budget']:,}: "
+            f"{record['sound']}, {record['method']} at {record['budget']:,}: "
             f"{record['again']:.3f} in {record['seconds']:.0f} s",
             flush=True,
         )
@@ -443,14 +441,14 @@ def report(
         own = compared.of(some)
         count = len({name for name, _ in own.searches})
         for field in FIELDS if count else ():
-            how = f"{len(own.searches)} searches of each contender, {FIELDS[field]}"
+            how = f"{len(own.searches)} searches of each method, {FIELDS[field]}"
             print(f"\n{count} {title}, {how}:\n\n{grid(own, budgets, field)}")
     heard = {name for name, _ in compared.searches}
     true = [sound for sound in engine if sound.name in heard]
     for field, judge in (("again", 0), ("averaged", 1)) if true else ():
-        floor = [struck_again(sound.patch, judges(sound)[judge]).mean() for sound in true]
+        floor = [over_seeds(sound.patch, judges(sound)[judge]).mean() for sound in true]
         print(f"\nThe true patches, {FIELDS[field]}: {np.mean(floor):.3g} / {np.median(floor):.3g}")
-    how = f"{len(compared.searches)} searches of each contender, both means"
+    how = f"{len(compared.searches)} searches of each method, both means"
     print(f"\nAll {len(heard)} sounds, {how}:\n\n{means(compared, budgets)}")
     print(f"\n{against(compared, COMPARED)}")
 

@@ -9,7 +9,7 @@ open, another one for each sound. Targets are sounds of the
 stand-in. *alone* spends all renders on it, from nothing; *engine first* searches the engine with
 `--engine` evaluations and the stand-in with as many renders as *alone* has.
 
-Distances are those of the found patch on the stand-in, struck again 32 times, in the mean.
+Distances are those of the found patch on the stand-in, averaged over 32 seeds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from search_runs import (
-    STRIKES,
+    REALIZATIONS,
     Record,
     Results,
     Sound,
-    Unstruck,
+    WithoutRealizations,
     known_sounds,
     side_by_side,
     table,
@@ -72,7 +72,7 @@ def _ways(task: Comparison) -> Iterator[Record]:
 
     def record(way: str, renders: int, patch: NDArray[np.float64]) -> Record:
         again = slow.render(
-            np.repeat(patch[None], STRIKES, axis=0), note, 5000 + np.arange(STRIKES)
+            np.repeat(patch[None], REALIZATIONS, axis=0), note, 5000 + np.arange(REALIZATIONS)
         )
         return {
             "sound": task.sound.name,
@@ -82,7 +82,7 @@ def _ways(task: Comparison) -> Iterator[Record]:
             "distance": float(distance(again).mean()),
         }
 
-    plain = Unstruck(slow)
+    plain = WithoutRealizations(slow)
     sketch = Sketch(PanelRenderer(), RefineSettings(evaluations=task.engine, jobs=1))
     sketched = refine(target, sketch.renderer, space, note, sketch.settings, explained=True)
     yield record("true patch", 0, task.sound.patch)

@@ -1,23 +1,23 @@
-"""Does the search find patches that are known? Engine sounds, searched and struck again.
+"""Does the search find patches that are known? Engine sounds, rendered with other seeds.
 
     python benchmarks/search_known.py [--mode thorough | --evaluations N] [--sounds N] [--voices N]
         [--no-predict] [--processes N] [--results FILE]
 
 Each sound is a random audible patch of the 11-parameter space, rendered once. It is searched with
 the network's answer as start, one process for each sound. Nothing that was rendered in the search
-is scored: patches are struck 32 times with seeds that neither the target nor the search has.
+is scored: patches are rendered with 32 seeds that neither the target nor the search has.
 
-- *floor*: distances between the target and its own patch, struck again. That is as near as a
+- *floor*: distances between the target and its own patch, with other seeds. That is as near as a
   patch can be expected to come whose phases nobody knows.
-- *match*: mean distance between the target and the found patch, struck again.
-- *within*: the match is at most the floor's mean plus one standard deviation over its strikes; a
-  single strike of the true patch stays below that in about five cases of six. *below*: at most the
+- *match*: mean distance between the target and the found patch, with other seeds.
+- *within*: the match is at most the floor's mean plus one standard deviation over its seeds; a
+  single one of the true patch stays below that in about five cases of six. *below*: at most the
   floor's mean itself, which a patch that is right to the last digit reaches in half of the cases.
-- *struck alike*: distance of the found patch with start phases fitted to the target, as `refine`
-  reports it; *fitted* sounds have it below the floor's mean.
+- *with fitted phases*: distance of the found patch with start phases fitted to the target, as
+  `refine` reports it; *fitted* sounds have it below the floor's mean.
 - Waves and octaves count where they are audible: where every other choice, all else equal, lies
-  farther from the target by the averaged distance, in the mean over strikes, than the true patch
-  in the farthest of its strikes.
+  farther from the target by the averaged distance, in the mean over seeds, than the true patch
+  in the farthest of its realizations.
 
 Searches are stored in FILE as they are done; a run that was broken off goes on.
 """
@@ -33,14 +33,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from search_runs import (
-    STRIKES,
+    REALIZATIONS,
     Record,
     Results,
     Sound,
     known_sounds,
     network_start,
+    over_seeds,
     side_by_side,
-    struck_again,
     table,
 )
 
@@ -85,9 +85,9 @@ def searched(weights: Path | None, search: Search) -> list[Record]:
             **search.key(),
             "found": result.patch.tolist(),
             "distance": result.distance,
-            "struck_alike": result.preview_distance,
-            "match": struck_again(result.patch, distance).tolist(),
-            "floor": struck_again(sound.patch, distance).tolist(),
+            "fitted": result.preview_distance,
+            "match": over_seeds(result.patch, distance).tolist(),
+            "floor": over_seeds(sound.patch, distance).tolist(),
             "seconds": result.seconds,
             "classes": {
                 dimension.parameter.name: audible(sound, dimension)
@@ -103,15 +103,15 @@ def audible(sound: Sound, dimension: ClassDimension) -> bool:
     distance = AveragedDistance(sound.audio, note.sample_rate, AVERAGED)
     column = sound.space.table.index(dimension.parameter.name)
 
-    def struck(value: float) -> NDArray[np.float64]:
-        patches = np.repeat(sound.patch[None], STRIKES, axis=0)
+    def distances_at(value: float) -> NDArray[np.float64]:
+        patches = np.repeat(sound.patch[None], REALIZATIONS, axis=0)
         patches[:, column] = value
-        return distance(engine.render(patches, note, 2_000_000 + np.arange(STRIKES)))
+        return distance(engine.render(patches, note, 2_000_000 + np.arange(REALIZATIONS)))
 
     own = float(sound.patch[column])
-    reach = struck(own).max()
+    reach = distances_at(own).max()
     others = dimension.parameter.choice_values
-    return all(struck(float(value)).mean() > reach for value in others if value != own)
+    return all(distances_at(float(value)).mean() > reach for value in others if value != own)
 
 
 def row(record: Record, sound: Sound) -> list[str]:
@@ -127,7 +127,7 @@ def row(record: Record, sound: Sound) -> list[str]:
         record["sound"],
         f"{match.mean():.3f}",
         f"{floor.mean():.3f} ± {floor.std():.3f}",
-        f"{record['struck_alike']:.3f}",
+        f"{record['fitted']:.3f}",
         "yes" if within(record) else "no",
         ", ".join(wrong),
         f"{record['seconds']:.0f}",
@@ -149,11 +149,11 @@ def shares(records: list[Record], sound: Sound) -> str:
         return f"{part:.0f} of {of} ({100 * part / max(1, of):.0f} %)"
 
     below = sum(np.mean(r["match"]) <= np.mean(r["floor"]) for r in records)
-    fitted = sum(r["struck_alike"] <= np.mean(r["floor"]) for r in records)
+    fitted = sum(r["fitted"] <= np.mean(r["floor"]) for r in records)
     lines = [
         f"within the floor: {share(sum(map(within, records)), count)}",
         f"below its mean: {share(below, count)}",
-        f"fitted, struck alike: {share(fitted, count)}",
+        f"fitted, with fitted phases: {share(fitted, count)}",
     ]
     for name in records[0]["classes"]:
         heard = [r for r in records if r["classes"][name]]
@@ -191,7 +191,7 @@ def main() -> None:
         print(f"{number} of {len(missing)}: {record['sound']}", flush=True)
 
     found = [results.of(search.key())[0] for search in searches]
-    heading = ["sound", "match", "floor", "struck alike", "within", "wrong", "seconds"]
+    heading = ["sound", "match", "floor", "with fitted phases", "within", "wrong", "seconds"]
     rows = [row(record, sound) for record, sound in zip(found, sounds, strict=True)]
     print(f"\n{table(heading, rows)}\n\n{shares(found, sounds[0])}")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from search_runs import Record, Sound, Unstruck, known_sounds, side_by_side, table
+from search_runs import Record, Sound, WithoutRealizations, known_sounds, side_by_side, table
 
 from deepdiva.note import Note
 from deepdiva.search.cmaes import CmaEs
@@ -117,7 +117,7 @@ def polished(task: Polish) -> list[Record]:
     """Polish one sound both ways."""
     note, space = Note(), task.sound.space
     settings = RefineSettings(evaluations=task.before, jobs=1)
-    match = refine(task.sound.audio, Unstruck(PanelRenderer()), space, note, settings)
+    match = refine(task.sound.audio, WithoutRealizations(PanelRenderer()), space, note, settings)
     ordered = space.continuous
     step = np.full(len(ordered), POLISH_STEP * UNIFORM_SPREAD)
     step[[space.names[position] == "OSC.Tune2" for position in ordered]] = HINT_SPREAD

@@ -29,11 +29,11 @@ from deepdiva.workers import single_thread
 AUDIBLE = 0.02
 """Peak below which a random patch is left out."""
 
-STRIKES = 32
-"""So often a patch is struck again to know how far it lies from a target."""
+REALIZATIONS = 32
+"""So often a patch is rendered with other seeds to know how far it lies from a target."""
 
 _STRUCK_AGAIN = 1_000_000
-"""First seed of those strikes; no target and no search has it."""
+"""First seed of those realizations; no target and no search has it."""
 
 Item = TypeVar("Item")
 Record = dict[str, Any]
@@ -61,7 +61,7 @@ def known_sounds(count: int, seed: int, voices: int) -> list[Sound]:
 
     Args:
         count: how many; the first ones do not depend on it.
-        seed: of the patches and their strikes.
+        seed: of the patches and their realizations.
         voices: that are stacked.
     """
     space = default_space().locked({"VCC.Voicing": float(voices)})
@@ -94,13 +94,13 @@ def recorded_sounds(folder: Path, take: int | None) -> list[Sound]:
     ]
 
 
-def struck_again(
+def over_seeds(
     patch: NDArray[np.float64],
     distance: Distance,
-    count: int = STRIKES,
+    count: int = REALIZATIONS,
     note: Note = Note(),  # noqa: B008  (frozen)
 ) -> NDArray[np.float64]:
-    """Distances of a patch to a target, shape (count,), in strikes that nobody has met."""
+    """Distances of a patch to a target, shape (count,), with seeds that nobody has met."""
     sounds = PanelRenderer().render(
         np.repeat(patch[None], count, axis=0), note, _STRUCK_AGAIN + np.arange(count)
     )
@@ -115,8 +115,8 @@ def network_start(sound: Sound, weights: Path | None) -> Start:
     return Start.predicted(sound.space, predictor.space.names, answer.x, answer.class_probabilities)
 
 
-class Unstruck(Renderer):
-    """A renderer as others have it: nobody tells it how a note is struck.
+class WithoutRealizations(Renderer):
+    """A renderer as others have it: nobody tells it the realization.
 
     A search with it spends nothing on start phases.
     """
@@ -135,9 +135,9 @@ class Unstruck(Renderer):
         return self._renderer.table
 
     @property
-    def honoured(self) -> frozenset[str]:
+    def supported(self) -> frozenset[str]:
         """Of the renderer."""
-        return self._renderer.honoured
+        return self._renderer.supported
 
     def render(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

@@ -136,7 +136,7 @@ def level_of(target: Audio, renderer: Renderer, base: Patch, kept: Collection[st
     from deepdiva.synths import synthesizer_of
 
     synthesizer = synthesizer_of(renderer.table)
-    volumes = tuple(name for name in synthesizer.volumes if name in renderer.honoured)
+    volumes = tuple(name for name in synthesizer.volumes if name in renderer.supported)
     at_rest = any(base[renderer.table.index(name)] <= 0.0 for name in volumes)
     if not volumes or at_rest or set(volumes) & set(kept):
         return None

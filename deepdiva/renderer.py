@@ -63,7 +63,7 @@ class RendererInfo:
 
 
 @dataclass(frozen=True)
-class Ignored:
+class Unsupported:
     """A parameter that shapes a patch in the synthesizer itself and does nothing in a renderer.
 
     Attributes:
@@ -140,8 +140,8 @@ class Renderer(ABC):
 
     @property
     @abstractmethod
-    def honoured(self) -> frozenset[str]:
-        """Names of the parameters that act on the sound; the others are accepted and ignored."""
+    def supported(self) -> frozenset[str]:
+        """Names of the parameters that act on the sound; the others are accepted and do nothing."""
 
     @abstractmethod
     def render(
@@ -198,7 +198,7 @@ class Renderer(ABC):
         del patch
         return ()
 
-    def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+    def unsupported(self, patch: NDArray[np.float64]) -> tuple[Unsupported, ...]:
         """What one patch asks for and this renderer does not do; nothing where it does all.
 
         Args:

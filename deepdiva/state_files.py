@@ -250,7 +250,7 @@ _EVALUATION = record(
         "panel": COUNT,
         "renderer": table(),
         "test_set": text(),
-        "settings": record({"note": NOTE, "space": SPACE, "strikes": whole(1), "seed": COUNT}),
+        "settings": record({"note": NOTE, "space": SPACE, "realizations": whole(1), "seed": COUNT}),
         "sounds": each(
             record(
                 {
@@ -265,7 +265,7 @@ _EVALUATION = record(
             )
         ),
         "left_out": table(text()),
-        "contenders": table(table()),
+        "methods": table(table()),
     }
 )
 
@@ -499,7 +499,7 @@ KINDS: dict[str, StateFile] = {
         {"format": "deepdiva-dataset", "format_version": 1},
     ),
     "evaluation": StateFile(
-        "an evaluation", _EVALUATION, "evaluate again into a new folder.", {"format": 1}
+        "an evaluation", _EVALUATION, "evaluate again into a new folder.", {"format": 2}
     ),
     "result": StateFile(
         "a result of an evaluation",
@@ -507,14 +507,14 @@ KINDS: dict[str, StateFile] = {
             {
                 "key": text("[0-9a-f]+"),
                 "sound": text(),
-                "contender": text(),
+                "method": text(),
                 "status": choice("ok", "silent", "failed"),
                 "error": optional(text()),
                 "seconds": number(0),
                 "renders": optional(COUNT),
                 "scores": table(optional(number())),
-                "strikes": each(number()),
-                "restrike": optional(number()),
+                "realizations": each(number()),
+                "realization_spread": optional(number()),
                 "values": table(number()),
                 "errors": table(number()),
                 "exchanged": flag,
@@ -530,7 +530,7 @@ KINDS: dict[str, StateFile] = {
                 "format": text(),
                 "run": _EVALUATION,
                 "measures": each(table(), 1),
-                "contenders": each(table(), 1),
+                "methods": each(table(), 1),
                 "pairs": each(table()),
                 "floors": table(table()),
                 "status": table(table(choice("ok", "silent", "failed"))),
@@ -538,7 +538,7 @@ KINDS: dict[str, StateFile] = {
             }
         ),
         "evaluate again.",
-        {"format": "deepdiva evaluation 1"},
+        {"format": "deepdiva evaluation 2"},
     ),
     "entry": StateFile(
         "answers of a tool",

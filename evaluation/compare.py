@@ -27,10 +27,10 @@ PARAMETER_MEASURES = (PARAMETER_ERROR.key, CLASS_ACCURACY.key)
 
 @dataclass(frozen=True)
 class Change:
-    """One measure of one contender, from the old run to the new.
+    """One measure of one method, from the old run to the new.
 
     Attributes:
-        contender: in both runs.
+        method: in both runs.
         measure: of the figures.
         old: mean over the shared sounds, in the old run.
         new: the same in the new run.
@@ -38,7 +38,7 @@ class Change:
         largest: sound whose figure changed most, and by how much.
     """
 
-    contender: str
+    method: str
     measure: Measure
     old: float
     new: float
@@ -95,12 +95,12 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
     """
     _check(old["run"], new["run"])
     shared_sounds = _shared_sounds(old["run"], new["run"])
-    names_old, names_new = ([c["name"] for c in run["contenders"]] for run in (old, new))
+    names_old, names_new = ([c["name"] for c in run["methods"]] for run in (old, new))
     shared = [name for name in names_new if name in names_old]
     if not shared:
         raise InvalidValueError(
-            f"The runs share no contender: {', '.join(names_old)} here, {', '.join(names_new)} "
-            "there. Name contenders alike with --contender NAME=..."
+            f"The runs share no method: {', '.join(names_old)} here, {', '.join(names_new)} "
+            "there. Name methods alike with --method NAME=..."
         )
     free_old, free_new = (
         {entry["name"] for entry in run["run"]["settings"]["space"]["free"]} for run in (old, new)
@@ -159,11 +159,11 @@ def _shared_sounds(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _change(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
-    contender: str,
+    method: str,
     measure: Measure,
     sounds: list[str],
 ) -> Change | None:
-    before, after = (run["values"][measure.key].get(contender, {}) for run in (old, new))
+    before, after = (run["values"][measure.key].get(method, {}) for run in (old, new))
     pairs = {
         sound: (before[sound], after[sound])
         for sound in sounds
@@ -175,7 +175,7 @@ def _change(
     second = [pair[1] for pair in pairs.values()]
     largest = max(pairs, key=lambda sound: abs(pairs[sound][1] - pairs[sound][0]))
     return Change(
-        contender=contender,
+        method=method,
         measure=measure,
         old=sum(first) / len(first),
         new=sum(second) / len(second),
@@ -184,6 +184,6 @@ def _change(
     )
 
 
-def _failures(run: Mapping[str, Any], contender: str, sounds: list[str]) -> int:
-    status = run["status"][contender]
+def _failures(run: Mapping[str, Any], method: str, sounds: list[str]) -> int:
+    status = run["status"][method]
     return sum(status.get(sound) == "failed" for sound in sounds)

@@ -2,9 +2,9 @@
 
 run.json                             settings, renderer, sounds, methods
 targets/SOUND.wav                    what had to be matched
-results/CONTENDER/SOUND.json         scores, values, errors
-presets/CONTENDER/SOUND.h2p          what the method answered
-previews/CONTENDER/SOUND.wav         what that sounds like
+results/METHOD/SOUND.json         scores, values, errors
+presets/METHOD/SOUND.h2p          what the method answered
+previews/METHOD/SOUND.wav         what that sounds like
 report.html summary.json summary.md results.csv
 """
 
@@ -23,7 +23,7 @@ from deepdiva.evaluation.result import Result
 from deepdiva.files import alone_in, atomic_write, is_leftover, sweep
 from deepdiva.state_files import KINDS
 
-FORMAT = 1
+FORMAT = 2
 
 LOCK_NAME = ".evaluation.lock"
 """Empty file in the folder that a run locks. It stays there, for the next run."""
@@ -62,10 +62,10 @@ class RunInfo:
         panel: version of the metrics' definitions.
         renderer: what played the presets, `RendererInfo.to_dict()`.
         test_set: what the user named.
-        settings: note, parameter space, strikes, seed.
+        settings: note, parameter space, realizations, seed.
         sounds: in order.
         left_out: name to reason of sounds that could not serve as targets.
-        contenders: name to description, in order.
+        methods: name to description, in order.
     """
 
     format: int
@@ -76,7 +76,7 @@ class RunInfo:
     settings: dict[str, Any]
     sounds: list[SoundEntry]
     left_out: dict[str, str]
-    contenders: dict[str, dict[str, Any]]
+    methods: dict[str, dict[str, Any]]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunInfo:
@@ -88,11 +88,11 @@ class RunInfo:
         sounds = [SoundEntry(**entry) for entry in values["sounds"]]
         return cls(**{**values, "sounds": sounds})
 
-    def key(self, contender: str, fingerprint: str) -> str:
+    def key(self, method: str, fingerprint: str) -> str:
         """Digest of everything that a result of this run depends on, 16 hexadecimal digits.
 
         Args:
-            contender: name of one in the run.
+            method: name of one in the run.
             fingerprint: of the sound.
         """
         content = {
@@ -100,7 +100,7 @@ class RunInfo:
             "renderer": self.renderer,
             "settings": self.settings,
             "sound": fingerprint,
-            "contender": self.contenders[contender],
+            "method": self.methods[method],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -114,7 +114,7 @@ class RunInfo:
     def common(self) -> dict[str, Any]:
         """What all results of the folder must share, by name."""
         values = asdict(self)
-        del values["contenders"], values["test_set"]
+        del values["methods"], values["test_set"]
         for sound in values["sounds"]:
             del sound[
                 "floor"
@@ -128,46 +128,46 @@ class RunFolder:
 
     path: Path
 
-    def result_path(self, contender: str, sound: str) -> Path:
+    def result_path(self, method: str, sound: str) -> Path:
         """Where the result of a method on a sound lies."""
-        return self.path / "results" / contender / f"{sound}.json"
+        return self.path / "results" / method / f"{sound}.json"
 
-    def preset_path(self, contender: str, sound: str) -> Path:
+    def preset_path(self, method: str, sound: str) -> Path:
         """Where the preset lies."""
-        return self.path / "presets" / contender / f"{sound}.h2p"
+        return self.path / "presets" / method / f"{sound}.h2p"
 
-    def preview_path(self, contender: str, sound: str) -> Path:
-        """Where the preset's first strike lies."""
-        return self.path / "previews" / contender / f"{sound}.wav"
+    def preview_path(self, method: str, sound: str) -> Path:
+        """Where the preset's first realization lies."""
+        return self.path / "previews" / method / f"{sound}.wav"
 
     def target_path(self, sound: str) -> Path:
         """Where the target lies."""
         return self.path / "targets" / f"{sound}.wav"
 
-    def create(self, contenders: list[str]) -> None:
+    def create(self, methods: list[str]) -> None:
         """Make the folder and what it holds, as far as it is missing; clear what a kill left."""
         for below in ("results", "presets", "previews"):
-            for contender in contenders:
-                (self.path / below / contender).mkdir(parents=True, exist_ok=True)
+            for method in methods:
+                (self.path / below / method).mkdir(parents=True, exist_ok=True)
         (self.path / "targets").mkdir(exist_ok=True)
         for folder in (self.path, *filter(Path.is_dir, self.path.rglob("*"))):
             sweep(folder)
 
     def write_result(self, result: Result) -> None:
         """Store a result, over an older one."""
-        path = self.result_path(result.contender, result.sound)
+        path = self.result_path(result.method, result.sound)
         atomic_write(path, result.to_json(), force=True)
 
-    def read_result(self, contender: str, sound: str) -> Result | None:
+    def read_result(self, method: str, sound: str) -> Result | None:
         """A stored result, or None where there is none."""
-        path = self.result_path(contender, sound)
+        path = self.result_path(method, sound)
         if not path.exists():
             return None
         return KINDS["result"].read(path, Result.from_dict)
 
-    def drop_result(self, contender: str, sound: str) -> None:
+    def drop_result(self, method: str, sound: str) -> None:
         """Remove a stored result, if there is one: its preset is about to be replaced."""
-        self.result_path(contender, sound).unlink(missing_ok=True)
+        self.result_path(method, sound).unlink(missing_ok=True)
 
     def results(self, info: RunInfo) -> dict[str, dict[str, Result]]:
         """The stored results of a run: method to sound to result, in the run's order.
@@ -175,13 +175,13 @@ class RunFolder:
         What an earlier run with other settings has left is none of them.
         """
         return {
-            contender: {
+            method: {
                 sound.name: result
                 for sound in info.sounds
-                if (result := self.read_result(contender, sound.name)) is not None
-                and result.key == info.key(contender, sound.fingerprint)
+                if (result := self.read_result(method, sound.name)) is not None
+                and result.key == info.key(method, sound.fingerprint)
             }
-            for contender in info.contenders
+            for method in info.methods
         }
 
     def write_info(self, info: RunInfo) -> None:
@@ -253,18 +253,18 @@ class RunFolder:
             raise
         old, new = before.common(), info.common()
         differing = [key for key in new if old[key] != new[key]] + [
-            f"contender {name}"
-            for name in info.contenders
-            if before.contenders.get(name, info.contenders[name]) != info.contenders[name]
+            f"method {name}"
+            for name in info.methods
+            if before.methods.get(name, info.methods[name]) != info.methods[name]
         ]
-        contenders = {**before.contenders, **info.contenders}
+        methods = {**before.methods, **info.methods}
         if not differing:
-            return replace(before, contenders=contenders)
+            return replace(before, methods=methods)
         if not force:
             raise FileExistsAlreadyError(
                 f"{self.path} holds a run that differs in {', '.join(differing)}: name a new "
                 "folder with --output, or let this run replace its results with --force."
             )
-        results = self.results(replace(info, contenders=contenders))
-        kept = [name for name in contenders if name in info.contenders or results[name]]
-        return replace(info, contenders={name: contenders[name] for name in kept})
+        results = self.results(replace(info, methods=methods))
+        kept = [name for name in methods if name in info.methods or results[name]]
+        return replace(info, methods={name: methods[name] for name in kept})

@@ -40,7 +40,7 @@ FORMAT = "deepdiva-listening"
 FORMAT_VERSION = 1
 
 REFERENCE, ANCHOR = "(hidden reference)", "(anchor)"
-"""Names of the two sounds of each trial that nobody made; no contender can be called so."""
+"""Names of the two sounds of each trial that nobody made; no method can be called so."""
 
 ANCHOR_HZ = 3500.0
 LOUDNESS_LUFS = -23.0
@@ -55,30 +55,30 @@ def write_page(folder: RunFolder, count: int = SOUNDS, seed: int = 0) -> Path:
     """Write `listening.html` into the folder of a run.
 
     Args:
-        folder: of a run in which every contender answered the sounds that are drawn.
+        folder: of a run in which every method answered the sounds that are drawn.
         count: trials; all sounds where there are fewer.
         seed: of the draw of sounds.
 
     Raises:
-        InvalidValueError: no sound has an answer of every contender.
+        InvalidValueError: no sound has an answer of every method.
         MissingFileError: the folder holds no run.
     """
     info = folder.read_info()
     results = folder.results(info)
-    contenders = [name for name, cells in results.items() if cells]
+    methods = [name for name, cells in results.items() if cells]
     answered = [
         sound.name
         for sound in info.sounds
-        if contenders and all(_sounds(folder, name, sound.name, results) for name in contenders)
+        if methods and all(_sounds(folder, name, sound.name, results) for name in methods)
     ]
     if not answered:
         raise InvalidValueError(
-            f"{folder.path}: no sound has an audible answer of every contender, so there is "
-            "nothing to compare. Run the evaluation to its end, or name fewer contenders."
+            f"{folder.path}: no sound has an audible answer of every method, so there is "
+            "nothing to compare. Run the evaluation to its end, or name fewer methods."
         )
     rng = np.random.default_rng(seed)
     chosen = sorted(rng.permutation(len(answered))[:count])
-    trials = [_trial(folder, answered[place], contenders) for place in chosen]
+    trials = [_trial(folder, answered[place], methods) for place in chosen]
     text = Template(_asset("listening.html")).substitute(
         title=html_text(f"Listening test on {info.test_set}"),
         style=_asset("listening.css"),
@@ -102,7 +102,7 @@ def identity(info: RunInfo) -> str:
     """What results of a test must share to be compared: 16 hexadecimal digits of the run."""
     import hashlib
 
-    keys = [info.key(name, sound.fingerprint) for name in info.contenders for sound in info.sounds]
+    keys = [info.key(name, sound.fingerprint) for name in info.methods for sound in info.sounds]
     return hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
 
 
@@ -132,10 +132,10 @@ def level_matched(sounds: Sequence[Audio], sample_rate: int) -> list[Audio]:
     return [(sound * np.float32(gain * common)) for sound, gain in zip(sounds, gains, strict=True)]
 
 
-def _trial(folder: RunFolder, sound: str, contenders: Sequence[str]) -> dict[str, Any]:
+def _trial(folder: RunFolder, sound: str, methods: Sequence[str]) -> dict[str, Any]:
     target, rate = _read(folder.target_path(sound))
     named = {REFERENCE: target, ANCHOR: anchor(target, rate)}
-    named |= {name: _read(folder.preview_path(name, sound))[0] for name in contenders}
+    named |= {name: _read(folder.preview_path(name, sound))[0] for name in methods}
     played = level_matched(list(named.values()), rate)
     return {
         "sound": sound,
@@ -147,7 +147,7 @@ def _trial(folder: RunFolder, sound: str, contenders: Sequence[str]) -> dict[str
 
 
 def _sounds(folder: RunFolder, name: str, sound: str, results: Mapping[str, Any]) -> bool:
-    """Whether a contender has an audible answer to a sound."""
+    """Whether a method has an audible answer to a sound."""
     cell = results[name].get(sound)
     return cell is not None and cell.status == "ok" and folder.preview_path(name, sound).exists()
 
@@ -167,7 +167,7 @@ class Rating:
 
     Attributes:
         sound: of the trial.
-        stimulus: a contender, `REFERENCE` or `ANCHOR`.
+        stimulus: a method, `REFERENCE` or `ANCHOR`.
         value: 0 to 100.
     """
 
@@ -219,7 +219,7 @@ class Heard:
         left_out: who missed the hidden reference too often.
         trials: that all listeners together rated.
         means: stimulus to mean rating with its interval, best first.
-        pairs: two contenders, the better one first, and how they compare trial by trial.
+        pairs: two methods, the better one first, and how they compare trial by trial.
     """
 
     listeners: int
@@ -249,7 +249,7 @@ def read_answers(path: Path) -> Answers:
 
 
 def summarise_answers(answers: Sequence[Answers], seed: int = 0) -> Heard:
-    """Means with intervals, and contenders in pairs.
+    """Means with intervals, and methods in pairs.
 
     The unit is the trial of one listener. Intervals are percentile bootstraps over trials; they
     tell what other listeners and sounds of the same kind would say.
@@ -283,10 +283,10 @@ def summarise_answers(answers: Sequence[Answers], seed: int = 0) -> Heard:
             rated.setdefault(rating.stimulus, {})[number, rating.sound] = rating.value
     means = {name: bootstrap(list(cells.values()), seed=seed) for name, cells in rated.items()}
     means = dict(sorted(means.items(), key=lambda entry: -entry[1].value))
-    contenders = [name for name in means if name not in (REFERENCE, ANCHOR)]
+    methods = [name for name in means if name not in (REFERENCE, ANCHOR)]
     pairs = []
-    for place, first in enumerate(contenders):
-        for second in contenders[place + 1 :]:
+    for place, first in enumerate(methods):
+        for second in methods[place + 1 :]:
             shared = [trial for trial in rated[first] if trial in rated[second]]
             if shared:
                 values = [[rated[name][trial] for trial in shared] for name in (second, first)]

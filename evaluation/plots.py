@@ -47,8 +47,8 @@ def marker(place: int) -> str:
 
 
 def distributions(summary: Summary) -> str:
-    """Every sound of every contender: a dot each, box of the quartiles, line at the median."""
-    names = [contender.name for contender in summary.contenders]
+    """Every sound of every method: a dot each, box of the quartiles, line at the median."""
+    names = [method.name for method in summary.methods]
     figure, axes = _figure(0.9 + 0.42 * len(names))
     rng = np.random.default_rng(0)
     for row, name in enumerate(names):
@@ -66,20 +66,20 @@ def distributions(summary: Summary) -> str:
     _logarithmic(axes, "x")
     axes.set_xlabel(_DISTANCE)
     axes.grid(axis="x", color=_LINE, linewidth=0.6)
-    return _svg(figure, "Distribution of the spectral distance for each contender")
+    return _svg(figure, "Distribution of the spectral distance for each method")
 
 
 def distance_against_time(summary: Summary) -> str:
     """Median distance over median seconds, with the interval of the median."""
     figure, axes = _figure(3.3)
-    for place, contender in enumerate(summary.contenders):
-        distance = contender.averages[metrics.PRIMARY].median
-        seconds = max(contender.averages[SECONDS.key].median.value, _LEAST)
+    for place, method in enumerate(summary.methods):
+        distance = method.averages[metrics.PRIMARY].median
+        seconds = max(method.averages[SECONDS.key].median.value, _LEAST)
         middle = max(distance.value, _LEAST)
         spread = [[max(middle - distance.low, 0.0)], [max(distance.high - middle, 0.0)]]
         axes.errorbar(
             [seconds], [middle], yerr=spread, color=colour(place), marker=marker(place),
-            markersize=6, linewidth=1.2, capsize=2.5, label=_short(contender.name),
+            markersize=6, linewidth=1.2, capsize=2.5, label=_short(method.name),
         )  # fmt: skip
     axes.margins(x=0.1, y=0.1)
     _logarithmic(axes, "x")
@@ -88,27 +88,27 @@ def distance_against_time(summary: Summary) -> str:
     axes.set_ylabel(_DISTANCE)
     axes.grid(color=_LINE, linewidth=0.6)
     _legend(figure)
-    return _svg(figure, "Median spectral distance against median time of each contender")
+    return _svg(figure, "Median spectral distance against median time of each method")
 
 
 def extremes(summary: Summary) -> str:
     """The sounds that the leading method matches best and worst, with everybody's distance."""
-    leader = summary.contenders[0].name
+    leader = summary.methods[0].name
     cells = summary.results[leader]
     ranked = sorted(cells, key=lambda sound: cells[sound].scores[metrics.PRIMARY] or 0.0)
     shown = ranked if len(ranked) <= 2 * EXTREMES else ranked[:EXTREMES] + ranked[-EXTREMES:]
     figure, axes = _figure(1.1 + 0.21 * len(shown))
-    for place, contender in enumerate(summary.contenders):
+    for place, method in enumerate(summary.methods):
         scores = {
             row: score
             for row, sound in enumerate(shown)
-            if (result := summary.results[contender.name].get(sound)) is not None
+            if (result := summary.results[method.name].get(sound)) is not None
             and (score := result.scores[metrics.PRIMARY]) is not None
         }
         axes.scatter(
             [max(score, _LEAST) for score in scores.values()], list(scores), s=22,
             color=colour(place), marker=marker(place), linewidths=0,
-            label=_short(contender.name), zorder=3,
+            label=_short(method.name), zorder=3,
         )  # fmt: skip
     floors = {
         row: floor
@@ -131,8 +131,8 @@ def extremes(summary: Summary) -> str:
     return _svg(figure, f"Sounds that {leader} matches best and worst")
 
 
-def _primary(summary: Summary, contender: str) -> NDArray[np.float64]:
-    scores = [r.scores[metrics.PRIMARY] for r in summary.results[contender].values()]
+def _primary(summary: Summary, method: str) -> NDArray[np.float64]:
+    scores = [r.scores[metrics.PRIMARY] for r in summary.results[method].values()]
     return np.maximum(np.array(scores, dtype=np.float64), _LEAST)
 
 

@@ -18,17 +18,17 @@ MOST_SOUNDS = 100
 
 
 def probe_methods(
-    folder: RunFolder, sounds: Sequence[str], contenders: Sequence[str], *, jobs: int, seed: int
+    folder: RunFolder, sounds: Sequence[str], methods: Sequence[str], *, jobs: int, seed: int
 ) -> dict[str, ShuffleProbe]:
-    """Probe contenders that have a result for all of the sounds.
+    """Probe methods that have a result for all of the sounds.
 
-    The distance is the cheap form of the primary one, `deepdiva.distance.SEARCH`. A contender's
+    The distance is the cheap form of the primary one, `deepdiva.distance.SEARCH`. A method's
     missing preview (a failure) counts as silence.
 
     Args:
         folder: of the run.
         sounds: names of at least two sounds.
-        contenders: names; each has answered all of the sounds in this run.
+        methods: names; each has answered all of the sounds in this run.
         jobs: threads.
         seed: of the intervals.
 
@@ -39,26 +39,25 @@ def probe_methods(
     if len(names) < 2:
         return {}
     matches = {
-        contender: np.stack([_preview(folder, contender, sound) for sound in names])
-        for contender in contenders
+        method: np.stack([_preview(folder, method, sound) for sound in names]) for method in methods
     }
 
     def column(sound: str) -> dict[str, NDArray[np.float64]]:
         audio, rate = read_audio(folder.target_path(sound))
         distance = SpectralDistance(audio[:, 0], rate, SEARCH)
-        return {contender: distance(batch) for contender, batch in matches.items()}
+        return {method: distance(batch) for method, batch in matches.items()}
 
     with joblib.parallel_config(backend="threading", n_jobs=jobs):
         columns = joblib.Parallel()(joblib.delayed(column)(sound) for sound in names)
     return {
-        contender: probe_shuffle(np.stack([c[contender] for c in columns], axis=1), seed=seed)
-        for contender in contenders
+        method: probe_shuffle(np.stack([c[method] for c in columns], axis=1), seed=seed)
+        for method in methods
     }
 
 
-def _preview(folder: RunFolder, contender: str, sound: str) -> NDArray[np.float32]:
-    """First strike of a match; silence where there is none."""
-    path = folder.preview_path(contender, sound)
+def _preview(folder: RunFolder, method: str, sound: str) -> NDArray[np.float32]:
+    """First realization of a match; silence where there is none."""
+    path = folder.preview_path(method, sound)
     if path.exists():
         return read_audio(path)[0][:, 0]
     return np.zeros_like(read_audio(folder.target_path(sound))[0][:, 0])

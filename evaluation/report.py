@@ -50,7 +50,7 @@ def write_reports(folder: RunFolder, table: ParameterTable, *, jobs: int = 1) ->
 
 def page(summary: Summary, folder: RunFolder, table: ParameterTable) -> str:
     """The whole page."""
-    store = store_for(folder, len(summary.info.sounds) * (1 + len(summary.contenders)))
+    store = store_for(folder, len(summary.info.sounds) * (1 + len(summary.methods)))
     cards = [
         sound_cards.card(summary, folder, place, table, store)
         for place in range(len(summary.info.sounds))
@@ -76,20 +76,20 @@ def _data(summary: Summary) -> str:
     """What the script fills the index of sounds with."""
     content = {
         "lead": sound_cards.LEAD_COLUMNS,
-        "contenders": [contender.name for contender in summary.contenders],
+        "methods": [method.name for method in summary.methods],
         "measures": [
             {"key": measure.key, "better": measure.better} for measure in summary.measures
         ],
         "values": {
             measure.key: {
-                contender: {sound: value(result, measure) for sound, result in cells.items()}
-                for contender, cells in summary.results.items()
+                method: {sound: value(result, measure) for sound, result in cells.items()}
+                for method, cells in summary.results.items()
             }
             for measure in summary.measures
         },
         "failed": {
-            contender: [sound for sound, result in cells.items() if result.status == "failed"]
-            for contender, cells in summary.results.items()
+            method: [sound for sound, result in cells.items() if result.status == "failed"]
+            for method, cells in summary.results.items()
         },
     }
     return json.dumps(content, allow_nan=False).replace("</", "<\\/")

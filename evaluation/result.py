@@ -14,21 +14,22 @@ Status = Literal["ok", "silent", "failed"]
 
 @dataclass(frozen=True)
 class Result:
-    """One cell of the table of sounds and contenders.
+    """One cell of the table of sounds and methods.
 
     Attributes:
         key: digest of everything that the result depends on; see `deepdiva.evaluation.run`.
         sound: name of the sound.
-        contender: name of the contender.
+        method: name of the method.
         status: `silent` if the preset makes no sound, `failed` if there is no preset or it could
             not be played; both are scored as silence.
         error: what went wrong, in one line, for `failed`.
         seconds: wall time from sound to preset, with preparation left out.
-        renders: candidates that the contender rendered; None for `failed`.
-        scores: measure key to value, the mean over the strikes; None where undefined.
-        strikes: the primary metric of each strike.
-        restrike: mean primary distance of the first strike and the others: what start phases,
-            drift and noise alone do to this preset. None with a single strike, or for `failed`.
+        renders: candidates that the method rendered; None for `failed`.
+        scores: measure key to value, the mean over the realizations; None where undefined.
+        realizations: the primary metric of each realization.
+        realization_spread: mean primary distance of the first realization and the others: what
+            start phases, drift and noise alone do to this preset. None with a single realization,
+            or for `failed`.
         values: name of each free parameter to its value in units; empty for `failed`.
         errors: name of each free parameter to its error; empty where the truth is unknown.
         elsewhere: other note to measure to value: see `deepdiva.evaluation.other_notes`; empty
@@ -38,14 +39,14 @@ class Result:
 
     key: str
     sound: str
-    contender: str
+    method: str
     status: Status
     error: str | None
     seconds: float
     renders: int | None
     scores: dict[str, float | None]
-    strikes: list[float]
-    restrike: float | None
+    realizations: list[float]
+    realization_spread: float | None
     values: dict[str, float]
     errors: dict[str, float]
     exchanged: bool

@@ -61,29 +61,29 @@ class Bench:
     """What all cells of a run share; travels to each worker once.
 
     Attributes:
-        contenders: by note and name.
+        methods: by note and name.
         open_renderer: opens what plays the answers.
         settings: of the run.
-        prepared: which contenders are ready to answer here.
+        prepared: which methods are ready to answer here.
         last: fingerprint of the sound that was asked about last, and how it sounds on other notes.
     """
 
-    contenders: dict[tuple[Note, str], Method]
+    methods: dict[tuple[Note, str], Method]
     open_renderer: OpenRenderer
     settings: EvaluationSettings
     prepared: set[tuple[Note, str]] = field(default_factory=set)
     last: dict[str, list[Heard]] = field(default_factory=dict)
 
     def ready(self, note: Note, name: str) -> Method:
-        """A contender for a note, prepared once in each worker."""
-        contender = self.contenders[note, name]
+        """A method for a note, prepared once in each worker."""
+        method = self.methods[note, name]
         if (note, name) not in self.prepared:
-            contender.prepare()
+            method.prepare()
             self.prepared.add((note, name))
-        return contender
+        return method
 
     def heard(self, sound: Sound, settings: EvaluationSettings) -> list[Heard]:
-        """The target on other notes; the contenders of a sound are asked one after the other."""
+        """The target on other notes; the methods of a sound are asked one after the other."""
         if sound.fingerprint not in self.last:
             heard = heard_elsewhere(sound, self.open_renderer, settings)
             self.last.clear()
@@ -92,7 +92,7 @@ class Bench:
 
 
 AtNote = Callable[[Note], Sequence[Method]]
-"""Makes the contenders of a run for another note than the run's."""
+"""Makes the methods of a run for another note than the run's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,20 +102,20 @@ class Cell:
     Attributes:
         key: of the result; see `RunInfo.key`.
         sound: to be matched.
-        contender: name of who is asked.
+        method: name of who is asked.
         folder: of the run; None for a worker that does not see it.
     """
 
     key: str
     sound: Sound
-    contender: str
+    method: str
     folder: RunFolder | None
 
 
 def run(
     folder: RunFolder,
     collection: Collection,
-    contenders: Sequence[Method],
+    methods: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
     *,
@@ -126,7 +126,7 @@ def run(
     on_result: Callable[[Result], None] | None = None,
     on_remark: Callable[[str], None] | None = None,
 ) -> RunInfo:
-    """Fill the folder with the results of all contenders on all sounds.
+    """Fill the folder with the results of all methods on all sounds.
 
     Results that lie there already and depend on the same things are kept; failed ones are tried
     again.
@@ -134,11 +134,11 @@ def run(
     Args:
         folder: where everything is written.
         collection: the sounds, names unique.
-        contenders: at least one, names unique.
+        methods: at least one, names unique.
         open_renderer: opens what plays the presets that are scored; can be pickled.
         settings: shared by all results.
         workers: who asks; threads ask one after the other.
-        at_note: makes the same contenders for another note; needed where sounds have notes of
+        at_note: makes the same methods for another note; needed where sounds have notes of
             their own.
         force: results of other settings may lie in the folder; those of this run replace them.
         on_plan: called once with the number of cells and how many are done already.
@@ -151,24 +151,24 @@ def run(
         FileExistsAlreadyError: see `RunFolder.admit`.
         StorageError: another evaluation is at work in the folder.
     """
-    check_names("contender", [contender.name for contender in contenders])
+    check_names("method", [method.name for method in methods])
     sounds = collection.sounds
     check_names("sound", [sound.name for sound in sounds])
-    info = describe(collection, contenders, open_renderer, settings)
+    info = describe(collection, methods, open_renderer, settings)
     with folder.alone():
         info = folder.admit(info, force=force)
         folder.write_info(info)  # first: a folder that holds anything must say what it is
-        folder.create(list(info.contenders))
+        folder.create(list(info.methods))
         for sound in sounds:
             path = folder.target_path(sound.name)
             write_wav(path, sound.audio, settings.note.sample_rate, force=True)
 
-        asked = _by_note(sounds, contenders, settings, at_note)
+        asked = _by_note(sounds, methods, settings, at_note)
         seen = None if workers.is_remote else RunFolder(folder.path.resolve())
         cells = [
-            Cell(info.key(contender.name, sound.fingerprint), sound, contender.name, seen)
+            Cell(info.key(method.name, sound.fingerprint), sound, method.name, seen)
             for sound in sounds
-            for contender in asked[settings.of(sound).note]
+            for method in asked[settings.of(sound).note]
         ]
         open_cells = [cell for cell in cells if not _is_done(cell, folder)]
         if on_plan is not None:
@@ -194,22 +194,22 @@ def run(
 
 def _by_note(
     sounds: Sequence[Sound],
-    contenders: Sequence[Method],
+    methods: Sequence[Method],
     settings: EvaluationSettings,
     at_note: AtNote | None,
 ) -> dict[Note, Sequence[Method]]:
-    """The contenders for each note of the sounds.
+    """The methods for each note of the sounds.
 
     Raises:
-        InvalidValueError: sounds have notes of their own, and nobody makes contenders for them.
+        InvalidValueError: sounds have notes of their own, and nobody makes methods for them.
     """
-    asked: dict[Note, Sequence[Method]] = {settings.note: contenders}
+    asked: dict[Note, Sequence[Method]] = {settings.note: methods}
     for sound in sounds:
         note = settings.of(sound).note
         if note not in asked:
             if at_note is None:
                 raise InvalidValueError(
-                    f"{sound.name} holds {note}, and the contenders answer {settings.note}."
+                    f"{sound.name} holds {note}, and the methods answer {settings.note}."
                 )
             asked[note] = at_note(note)
     return asked
@@ -217,7 +217,7 @@ def _by_note(
 
 def describe(
     collection: Collection,
-    contenders: Sequence[Method],
+    methods: Sequence[Method],
     open_renderer: OpenRenderer,
     settings: EvaluationSettings,
 ) -> RunInfo:
@@ -235,7 +235,7 @@ def describe(
         settings={
             "note": settings.note.to_dict(),
             "space": space.to_dict(),
-            "strikes": settings.strikes,
+            "realizations": settings.realizations,
             "seed": settings.seed,
         },
         sounds=[
@@ -252,9 +252,8 @@ def describe(
         ],
         left_out=collection.left_out,
         # Through JSON and back, so that it compares with what a file holds.
-        contenders={
-            contender.name: json.loads(json.dumps(dict(contender.describe())))
-            for contender in contenders
+        methods={
+            method.name: json.loads(json.dumps(dict(method.describe()))) for method in methods
         },
     )
 
@@ -272,12 +271,12 @@ def evaluate_cell(bench: Bench, cell: Cell) -> tuple[Result, Files]:
             return _evaluate(bench, cell, cell.folder), {}
         with tempfile.TemporaryDirectory(prefix="deepdiva-") as place:
             folder = RunFolder(Path(place))
-            folder.create([cell.contender])
+            folder.create([cell.method])
             return _evaluate(bench, cell, folder), read_files(folder.path)
 
 
 def _evaluate(bench: Bench, cell: Cell, folder: RunFolder) -> Result:
-    sound, settings, name = cell.sound, bench.settings.of(cell.sound), cell.contender
+    sound, settings, name = cell.sound, bench.settings.of(cell.sound), cell.method
     preset_path = folder.preset_path(name, sound.name)
     match: Match | None = None
     preset: Preset | None = None
@@ -288,10 +287,10 @@ def _evaluate(bench: Bench, cell: Cell, folder: RunFolder) -> Result:
     seconds = 0.0
     try:
         heard = bench.heard(sound, settings)
-        contender = bench.ready(settings.note, name)
-        seed = sound.seeds(settings.seed, settings.strikes + 1)[-1]
+        method = bench.ready(settings.note, name)
+        seed = sound.seeds(settings.seed, settings.realizations + 1)[-1]
         started = time.perf_counter()
-        match = contender.match(sound, seed)
+        match = method.match(sound, seed)
         seconds = time.perf_counter() - started
         folder.drop_result(name, sound.name)
         if match.preset is not None:
@@ -304,7 +303,7 @@ def _evaluate(bench: Bench, cell: Cell, folder: RunFolder) -> Result:
             score = score_audio(sound, match.audio, settings)
         else:
             raise InvalidValueError(f"{name} answered {sound.name} with nothing.")
-    except Exception as failure:  # noqa: BLE001  (whatever a contender does wrong is its result)
+    except Exception as failure:  # noqa: BLE001  (whatever a method does wrong is its result)
         seconds = seconds or time.perf_counter() - started
         error = f"{type(failure).__name__}: {failure}"
         preset = None
@@ -327,7 +326,7 @@ def _kept(
 ) -> Result:
     """A result as it lies in the folder of the run; what the worker could not write, is written.
 
-    A task without a result has lost its workers: what the contender answers, nobody knows.
+    A task without a result has lost its workers: what the method answers, nobody knows.
     """
     if outcome.failure:
         score = score_failure(cell.sound, settings)
@@ -345,7 +344,7 @@ def _kept(
 
 def _drop(cell: Cell, folder: RunFolder) -> None:
     """Remove what an earlier answer has left, its result first."""
-    names = (cell.contender, cell.sound.name)
+    names = (cell.method, cell.sound.name)
     folder.drop_result(*names)
     for path in (folder.preset_path(*names), folder.preview_path(*names)):
         path.unlink(missing_ok=True)
@@ -373,7 +372,7 @@ def check_names(what: str, names: Sequence[str]) -> None:
 
 
 def _is_done(cell: Cell, folder: RunFolder) -> bool:
-    result = folder.read_result(cell.contender, cell.sound.name)
+    result = folder.read_result(cell.method, cell.sound.name)
     return result is not None and result.key == cell.key and result.status != "failed"
 
 
@@ -390,14 +389,14 @@ def _result(
     return Result(
         key=cell.key,
         sound=cell.sound.name,
-        contender=cell.contender,
+        method=cell.method,
         status="failed" if error else "silent" if score.silent else "ok",
         error=error,
         seconds=seconds,
         renders=match.renders if match and not error else None,
         scores=score.scores,
-        strikes=score.strikes,
-        restrike=score.restrike,
+        realizations=score.realizations,
+        realization_spread=score.realization_spread,
         values={} if preset is None else free_values(preset, settings.space),
         errors=score.errors.each if score.errors else {},
         exchanged=bool(score.errors and score.errors.exchanged),

@@ -29,15 +29,15 @@ class EvaluationSettings:
             those of all sounds.
         space: free parameters, and the patch that holds the others. Methods search in it, and
             parameter errors are over it.
-        strikes: how often each match is played for its score, at least 1, with other start
+        realizations: how often each match is played for its score, at least 1, with other start
             phases, drift and noise each time. They stand in no preset: a match that was fitted to
             one draw of them is not what the user hears.
-        seed: of strikes, methods and statistics.
+        seed: of realizations, methods and statistics.
     """
 
     note: Note
     space: ParameterSpace
-    strikes: int = 4
+    realizations: int = 4
     seed: int = 0
 
     def of(self, sound: Sound) -> EvaluationSettings:
@@ -50,29 +50,29 @@ class Score:
     """Scores of one match.
 
     Attributes:
-        audio: the first strike, shape (note.samples,).
-        silent: no strike reaches -80 dB.
-        scores: measure key to the mean over the strikes; None where undefined.
-        strikes: the primary metric of each strike.
-        restrike: see `deepdiva.evaluation.result.Result`.
+        audio: the first realization, shape (note.samples,).
+        silent: no realization reaches -80 dB.
+        scores: measure key to the mean over the realizations; None where undefined.
+        realizations: the primary metric of each realization.
+        realization_spread: see `deepdiva.evaluation.result.Result`.
         errors: parameter errors; None where the truth is unknown.
     """
 
     audio: NDArray[np.float32]
     silent: bool
     scores: dict[str, float | None]
-    strikes: list[float]
-    restrike: float | None
+    realizations: list[float]
+    realization_spread: float | None
     errors: parameters.ParameterErrors | None
 
 
 def play(
     preset: Preset, open_renderer: OpenRenderer, note: Note, seeds: Sequence[int]
 ) -> NDArray[np.float32]:
-    """Strike a preset once with each seed.
+    """Render a preset once with each seed.
 
     Returns:
-        Shape (strikes, note.samples).
+        Shape (realizations, note.samples).
 
     Raises:
         RenderError: the synthesizer failed, or returned samples that are not finite.
@@ -89,15 +89,15 @@ def play(
     return audio
 
 
-def restrike_distance(audio: NDArray[np.float32], sample_rate: int) -> float | None:
-    """Mean primary distance of the first of several strikes and the others.
+def realization_spread(audio: NDArray[np.float32], sample_rate: int) -> float | None:
+    """Mean primary distance of the first of several realizations and the others.
 
     Args:
-        audio: shape (strikes, samples).
+        audio: shape (realizations, samples).
         sample_rate: samples per second.
 
     Returns:
-        None for a single strike or a silent first one.
+        None for a single realization or a silent first one.
     """
     if len(audio) < 2 or metrics.is_silent(audio[0]):
         return None
@@ -113,7 +113,7 @@ def score_match(
     Raises:
         RenderError: the preset cannot be played.
     """
-    seeds = sound.seeds(settings.seed, settings.strikes)
+    seeds = sound.seeds(settings.seed, settings.realizations)
     audio = play(preset, open_renderer, settings.note, seeds)
     errors = None
     if sound.preset is not None:
@@ -123,7 +123,7 @@ def score_match(
     return replace(
         score,
         scores={**score.scores, parameters.MODULES.key: modules},
-        restrike=restrike_distance(audio, settings.note.sample_rate),
+        realization_spread=realization_spread(audio, settings.note.sample_rate),
     )
 
 
@@ -142,7 +142,7 @@ def score_failure(sound: Sound, settings: EvaluationSettings) -> Score:
 def noise_floor(
     sound: Sound, open_renderer: OpenRenderer, settings: EvaluationSettings
 ) -> float | None:
-    """Distance of a target and new strikes of the very preset that made it.
+    """Distance of a target and new realizations of the very preset that made it.
 
     No match can be expected below it: start phases, drift and noise alone cost as much.
 
@@ -151,10 +151,10 @@ def noise_floor(
     """
     if sound.preset is None:
         return None
-    seeds = sound.seeds(settings.seed, settings.strikes)
+    seeds = sound.seeds(settings.seed, settings.realizations)
     rate = settings.note.sample_rate
-    strikes = play(sound.preset, open_renderer, settings.note, seeds)
-    return float(np.mean([metrics.primary(sound.audio, s, rate) for s in strikes]))
+    realizations = play(sound.preset, open_renderer, settings.note, seeds)
+    return float(np.mean([metrics.primary(sound.audio, s, rate) for s in realizations]))
 
 
 def _score(
@@ -164,22 +164,22 @@ def _score(
     errors: parameters.ParameterErrors | None,
 ) -> Score:
     rate = settings.note.sample_rate
-    each = [metrics.evaluate(sound.audio, strike, rate) for strike in audio]
+    each = [metrics.evaluate(sound.audio, realization, rate) for realization in audio]
     scores = {metric.key: _mean([one[metric.key] for one in each]) for metric in metrics.PANEL}
     if errors is not None:
         scores[parameters.PARAMETER_ERROR.key] = errors.parameter_error
         scores[parameters.CLASS_ACCURACY.key] = errors.class_accuracy
     return Score(
         audio=audio[0],
-        silent=all(metrics.is_silent(strike) for strike in audio),
+        silent=all(metrics.is_silent(realization) for realization in audio),
         scores=scores,
-        strikes=[value for one in each if (value := one[metrics.PRIMARY]) is not None],
-        restrike=None,
+        realizations=[value for one in each if (value := one[metrics.PRIMARY]) is not None],
+        realization_spread=None,
         errors=errors,
     )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Mean of the strikes; a metric is undefined for all of them or for none."""
+    """Mean of the realizations; a metric is undefined for all of them or for none."""
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None

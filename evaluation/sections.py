@@ -12,16 +12,16 @@ from deepdiva.evaluation.tables import number, percent
 from deepdiva.names import html_text
 
 EXPLANATION = """
-<p>Every match was written as a preset, read back from disk and played again. It was struck
-<strong>{strikes}&nbsp;times</strong>, each time with other start phases, drift and noise, because
-these stand in no preset; a score is the mean over the strikes.</p>
-<p>Intervals are of 95&nbsp;%, by bootstrap over the sounds. A contender that failed is scored as
+<p>Every match was written as a preset, read back from disk and played again. It was rendered
+<strong>{realizations}&nbsp;times</strong>, each time with other start phases, drift and noise,
+because these stand in no preset; a score is the mean over these realizations.</p>
+<p>Intervals are of 95&nbsp;%, by bootstrap over the sounds. A method that failed is scored as
 silence, and so is a preset that makes no sound: nothing is left out.</p>
-<p>The <em>noise floor</em> of a sound is the distance that new strikes of one and the same patch
-have from each other: of the patch that made the target where it is known, otherwise of the nearest
-match. Below it, matches cannot be told apart.</p>
+<p>The <em>noise floor</em> of a sound is the distance that new realizations of one and the same
+patch have from each other: of the patch that made the target where it is known, otherwise of the
+nearest match. Below it, matches cannot be told apart.</p>
 <p><em>Gap closed</em> is the share of the way from the mean preset's distance to the noise floor
-that a contender has gone, over all sounds: 0&nbsp;% is the mean preset, 100&nbsp;% the floor.</p>
+that a method has gone, over all sounds: 0&nbsp;% is the mean preset, 100&nbsp;% the floor.</p>
 <p><em>Own target nearer</em> is the shuffle probe: how often a match is nearer to its own target
 than to another sound's. An answer that is always the same gets 50&nbsp;%.</p>
 """
@@ -33,14 +33,14 @@ def introduction(summary: Summary) -> str:
     note = info.settings["note"]
     free = info.settings["space"]["free"]
     text = (
-        f"<p>{len(info.sounds)} sounds, {len(summary.contenders)} contenders, {len(free)} free "
+        f"<p>{len(info.sounds)} sounds, {len(summary.methods)} methods, {len(free)} free "
         f"parameters. {_notes(summary)}, "
         f"{note['render_seconds']:g}&nbsp;s at {note['sample_rate']:,}&nbsp;Hz; presets played by "
         f"{html_text(info.played_by)}.</p>"
     )
     if not summary.complete:
         text += (
-            '<p class="warning"><strong>Unfinished run.</strong> Some contenders have not answered '
+            '<p class="warning"><strong>Unfinished run.</strong> Some methods have not answered '
             "all sounds; the command that named them goes on where it stopped.</p>"
         )
     if info.left_out:
@@ -72,7 +72,7 @@ def result(summary: Summary) -> str:
     figures = [primary, SECONDS, RENDERS, *others]
     header = "".join(
         [
-            _sortable("Contender"),
+            _sortable("Method"),
             _measure_header(primary),
             _sortable("At noise floor", descending=True),
             _sortable("Gap closed", descending=True),
@@ -84,24 +84,24 @@ def result(summary: Summary) -> str:
     )
     best = {
         (measure.key, statistic): min(
-            measure.sign * getattr(contender.averages[measure.key], statistic).value
-            for contender in summary.contenders
-            if measure.key in contender.averages
+            measure.sign * getattr(method.averages[measure.key], statistic).value
+            for method in summary.methods
+            if measure.key in method.averages
         )
         for measure in figures
         for statistic in ("mean", "median")
     }
     rows = []
-    for place, contender in enumerate(summary.contenders):
+    for place, method in enumerate(summary.methods):
         cells = [
-            f'<th scope="row">{dot(place)}{html_text(contender.name)}</th>',
-            _average_cell(contender, primary, best),
-            _share_cell(contender.at_floor),
-            _share_cell(contender.gap),
-            _share_cell(contender.probe.nearer if contender.probe else None),
-            _count_cell(contender.counts["silent"]),
-            _count_cell(contender.counts["failed"]),
-            *(_average_cell(contender, measure, best) for measure in figures[1:]),
+            f'<th scope="row">{dot(place)}{html_text(method.name)}</th>',
+            _average_cell(method, primary, best),
+            _share_cell(method.at_floor),
+            _share_cell(method.gap),
+            _share_cell(method.probe.nearer if method.probe else None),
+            _count_cell(method.counts["silent"]),
+            _count_cell(method.counts["failed"]),
+            *(_average_cell(method, measure, best) for measure in figures[1:]),
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     definitions = "".join(
@@ -109,15 +109,15 @@ def result(summary: Summary) -> str:
         f"<dd>{html_text(m.summary)}</dd></div>"
         for m in figures
     )
-    explanation = EXPLANATION.format(strikes=summary.info.settings["strikes"])
+    explanation = EXPLANATION.format(realizations=summary.info.settings["realizations"])
     return f"""
 <div class="controls">
 <label>Figures over the sounds
 <select id="statistic"><option value="mean">mean</option><option value="median">median</option>
 </select></label>
 </div>
-<div class="scroll stick" role="region" aria-label="Contenders" tabindex="0">
-<table class="sortable" id="contenders">
+<div class="scroll stick" role="region" aria-label="Methods" tabindex="0">
+<table class="sortable" id="methods">
 <thead><tr>{header}</tr></thead>
 <tbody>
 {"".join(rows)}
@@ -141,7 +141,7 @@ def pictures(summary: Summary) -> str:
         ),
         (
             plots.extremes(summary),
-            f"Best and worst sounds of {html_text(summary.contenders[0].name)}.",
+            f"Best and worst sounds of {html_text(summary.methods[0].name)}.",
         ),
     )
     return "\n".join(
@@ -165,7 +165,7 @@ def dot(place: int) -> str:
     return f'<span class="dot" style="background:{plots.colour(place)}" aria-hidden="true"></span>'
 
 
-def contender_headers(names: Sequence[str]) -> str:
+def method_headers(names: Sequence[str]) -> str:
     """Column headings that carry the methods' colours."""
     return "".join(
         f'<th scope="col" class="plain" style="border-top-color:{plots.colour(place)}">'
@@ -177,7 +177,7 @@ def contender_headers(names: Sequence[str]) -> str:
 def _pairs(summary: Summary) -> str:
     if not summary.pairs:
         return ""
-    names = [contender.name for contender in summary.contenders]
+    names = [method.name for method in summary.methods]
     cells: dict[tuple[str, str], str] = {}
     unequal = False
     for pair in summary.pairs:
@@ -195,7 +195,7 @@ def _pairs(summary: Summary) -> str:
                 f'<td class="{style}" title="{budgets}">'
                 f"{_share(share.value)}{_spread(share, _share)}</td>"
             )
-    header = contender_headers(names)
+    header = method_headers(names)
     rows = "".join(
         f'<tr><th scope="row">{dot(place)}{html_text(row)}</th>'
         + "".join(cells.get((row, column), "<td>·</td>") for column in names)
@@ -203,7 +203,7 @@ def _pairs(summary: Summary) -> str:
         for place, row in enumerate(names)
     )
     budget = (
-        " <strong>Budgets differ:</strong> the table of contenders holds each one's renders, and a "
+        " <strong>Budgets differ:</strong> the table of methods holds each one's renders, and a "
         "win with more of them says less."
         if unequal
         else " All had the same number of renders."
@@ -211,7 +211,7 @@ def _pairs(summary: Summary) -> str:
     return f"""
 <section aria-labelledby="pairs">
 <h2 id="pairs">In pairs</h2>
-<p class="dim">Share of sounds on which the contender of the row has the smaller spectral distance
+<p class="dim">Share of sounds on which the method of the row has the smaller spectral distance
 than that of the column. Green and red: the 95&nbsp;% interval of the mean difference leaves out 0,
 and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too often moves all one way.
 {budget}</p>
@@ -223,11 +223,11 @@ and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too often mov
 
 
 def other_note_names(summary: Summary) -> list[str]:
-    """Names of the notes on which any contender was judged besides the targets', in order."""
+    """Names of the notes on which any method was judged besides the targets', in order."""
     names: dict[str, None] = {}
-    for contender in summary.contenders:
-        if contender.elsewhere is not None:
-            names.update(dict.fromkeys(contender.elsewhere.notes))
+    for method in summary.methods:
+        if method.elsewhere is not None:
+            names.update(dict.fromkeys(method.elsewhere.notes))
     return list(names)
 
 
@@ -236,15 +236,15 @@ def _other_notes(summary: Summary) -> str:
     if not names:
         return ""
     rows = []
-    for place, contender in enumerate(summary.contenders):
-        found = contender.elsewhere
+    for place, method in enumerate(summary.methods):
+        found = method.elsewhere
         if found is None:
             continue
         flatters = found.flatters
         share = f" ({flatters.value / found.given:+.0%})" if found.given else ""
         cells = "".join(f"<td>{number(found.notes.get(name))}</td>" for name in names)
         rows.append(
-            f'<tr><th scope="row">{dot(place)}{html_text(contender.name)}</th>'
+            f'<tr><th scope="row">{dot(place)}{html_text(method.name)}</th>'
             f"<td>{found.sounds}</td><td>{number(found.given)}</td>{cells}"
             f"<td>{flatters.value:+.3g}{share}"
             f'<span class="spread">{flatters.low:+.3g} to {flatters.high:+.3g}</span></td></tr>'
@@ -259,7 +259,7 @@ with the target there: with its patch where that is known, otherwise with furthe
 {primary}; semitones and velocity as seen from the target's note. The last column says by how much
 the figure at the given note flatters: the other notes' mean less the given one's.</p>
 <div class="scroll stick" role="region" aria-label="Other keys" tabindex="0">
-<table><thead><tr><th scope="col" class="plain">Contender</th>
+<table><thead><tr><th scope="col" class="plain">Method</th>
 <th scope="col" class="plain">Sounds</th><th scope="col" class="plain">given</th>{header}
 <th scope="col" class="plain">flatters by</th></tr></thead>
 <tbody>{"".join(rows)}</tbody></table>
@@ -269,8 +269,8 @@ the figure at the given note flatters: the other notes' mean less the given one'
 
 def _probes(summary: Summary) -> str:
     rows = []
-    for place, contender in enumerate(summary.contenders):
-        probe = contender.probe
+    for place, method in enumerate(summary.methods):
+        probe = method.probe
         if probe is None:
             continue
         if len(summary.info.sounds) < FEWEST_SOUNDS:
@@ -280,7 +280,7 @@ def _probes(summary: Summary) -> str:
         else:
             verdict = '<span class="good">answers the sound it was asked about</span>'
         rows.append(
-            f'<tr><th scope="row">{dot(place)}{html_text(contender.name)}</th>'
+            f'<tr><th scope="row">{dot(place)}{html_text(method.name)}</th>'
             f"<td>{number(probe.own)}</td><td>{number(probe.other)}</td>"
             f"<td>{percent(probe.nearer)}</td><td>{percent(probe.first)}</td><td>{percent(probe.ten)}</td><td>{verdict}</td></tr>"
         )
@@ -293,7 +293,7 @@ def _probes(summary: Summary) -> str:
 the cheap form of the distance. Who always gives the same answer is as near to them as to its
 own. R@1 and R@10 are those of retrieval, a match asking for its target.</p>
 <div class="scroll stick" role="region" aria-label="Shuffle probe" tabindex="0">
-<table><thead><tr><th scope="col" class="plain">Contender</th>
+<table><thead><tr><th scope="col" class="plain">Method</th>
 <th scope="col" class="plain">to own target</th><th scope="col" class="plain">to others</th>
 <th scope="col" class="plain">own nearer</th>
 <th scope="col" class="plain">R@1: own nearest of all</th>
@@ -305,20 +305,20 @@ own. R@1 and R@10 are those of retrieval, a match asking for its target.</p>
 
 
 def _parameters(summary: Summary) -> str:
-    if not any(contender.parameter_errors for contender in summary.contenders):
+    if not any(method.parameter_errors for method in summary.methods):
         return ""
     free = summary.info.settings["space"]["free"]
-    header = contender_headers([contender.name for contender in summary.contenders])
+    header = method_headers([method.name for method in summary.methods])
     rows = []
     for entry in free:
         is_class = entry["kind"] in ("enum", "bool")
-        errors = [c.parameter_errors.get(entry["name"]) for c in summary.contenders]
+        errors = [c.parameter_errors.get(entry["name"]) for c in summary.methods]
         least = min(error for error in errors if error is not None)
         cells = "".join(
             f"<td{_best(error == least)}>{_error(error, is_class)}</td>" for error in errors
         )
         rows.append(f'<tr><th scope="row">{html_text(entry["name"])}</th>{cells}</tr>')
-    exchanged = sum(contender.exchanged for contender in summary.contenders)
+    exchanged = sum(method.exchanged for method in summary.methods)
     said = f" {exchanged} matches were compared so." if exchanged else " No match was."
     return f"""
 <section aria-labelledby="parameters">
@@ -349,9 +349,9 @@ def _measure_header(measure: Measure) -> str:
 
 
 def _average_cell(
-    contender: MethodSummary, measure: Measure, best: dict[tuple[str, str], float]
+    method: MethodSummary, measure: Measure, best: dict[tuple[str, str], float]
 ) -> str:
-    average = contender.averages.get(measure.key)
+    average = method.averages.get(measure.key)
     if average is None:
         return f'<td data-value="">{number(None)}</td>'
     spans = "".join(

@@ -12,14 +12,14 @@ from deepdiva.evaluation import media, metrics, plots
 from deepdiva.evaluation.folder import RunFolder, SoundEntry
 from deepdiva.evaluation.media_store import MediaStore
 from deepdiva.evaluation.result import Result
-from deepdiva.evaluation.sections import contender_headers, dot, options
+from deepdiva.evaluation.sections import dot, method_headers, options
 from deepdiva.evaluation.summary import Floor, Summary, value
 from deepdiva.evaluation.tables import number
 from deepdiva.names import html_text
 from deepdiva.parameters import Parameter, ParameterTable
 
 LEAD_COLUMNS = 2
-"""Columns of the index before the contenders: name and noise floor."""
+"""Columns of the index before the methods: name and noise floor."""
 
 _TICKS_HZ = ((100.0, "100 Hz"), (1000.0, "1 kHz"), (10000.0, "10 kHz"))
 
@@ -30,11 +30,11 @@ def index(summary: Summary) -> str:
         '<th scope="col"><button type="button">Sound</button></th>',
         '<th scope="col" data-first="descending"><button type="button">Noise floor</button></th>',
     ]
-    for place, contender in enumerate(summary.contenders):
+    for place, method in enumerate(summary.methods):
         header.append(
-            f'<th scope="col" data-contender data-first="descending" '
+            f'<th scope="col" data-method data-first="descending" '
             f'style="border-top-color:{plots.colour(place)}">'
-            f'<button type="button">{html_text(contender.name)}</button></th>'
+            f'<button type="button">{html_text(method.name)}</button></th>'
         )
     rows = [_row(summary, place, sound) for place, sound in enumerate(summary.info.sounds)]
     measures = options([(measure.key, measure.heading) for measure in summary.measures])
@@ -42,7 +42,7 @@ def index(summary: Summary) -> str:
         [
             ("all", "all sounds"),
             ("trouble", "silent or failed"),
-            ("above", "no contender at the noise floor"),
+            ("above", "no method at the noise floor"),
         ]
     )
     return f"""
@@ -70,10 +70,10 @@ def card(
 ) -> str:
     """Everything about one sound: players, spectrograms, parameters, figures."""
     sound = summary.info.sounds[place]
-    results = [summary.results[contender.name].get(sound.name) for contender in summary.contenders]
+    results = [summary.results[method.name].get(sound.name) for method in summary.methods]
     target, rate = _read(folder, None, sound.name)
     heard = [
-        _read(folder, result.contender, sound.name)[0]
+        _read(folder, result.method, sound.name)[0]
         if result is not None and result.status != "failed"
         else None
         for result in results
@@ -95,9 +95,9 @@ def card(
             _picture(store, place_of_target, pictures[0], rate, top_db, "target"),
         )
     ]
-    for order, contender in enumerate(summary.contenders):
+    for order, method in enumerate(summary.methods):
         result, audio = results[order], heard[order]
-        name = contender.name
+        name = method.name
         preview = folder.preview_path(name, sound.name)
         takes.append(
             _take(
@@ -157,12 +157,12 @@ def _row(summary: Summary, place: int, sound: SoundEntry) -> str:
 
 
 def _cells(summary: Summary) -> list[dict[str, Result]]:
-    return [summary.results[contender.name] for contender in summary.contenders]
+    return [summary.results[method.name] for method in summary.methods]
 
 
-def _read(folder: RunFolder, contender: str | None, sound: str) -> tuple[NDArray[np.float32], int]:
+def _read(folder: RunFolder, method: str | None, sound: str) -> tuple[NDArray[np.float32], int]:
     """Samples and rate of a target (no method) or a preview."""
-    path = folder.target_path(sound) if contender is None else folder.preview_path(contender, sound)
+    path = folder.target_path(sound) if method is None else folder.preview_path(method, sound)
     audio, rate = read_audio(path)
     return audio[:, 0], rate
 
@@ -196,11 +196,11 @@ def _match_words(result: Result | None, folder: RunFolder, floor: Floor, store: 
     words = f'<p class="dim">distance {number(score)}{reached}{badge}</p>'
     if result.error:
         return f'{words}<p class="bad">{html_text(result.error)}</p>'
-    preset = folder.preset_path(result.contender, result.sound)
+    preset = folder.preset_path(result.method, result.sound)
     if not preset.exists():
         return f'{words}<p class="dim">answered with a sound</p>'
     address = store.preset(preset)
-    name = html_text(f"{result.sound} ({result.contender}).h2p")
+    name = html_text(f"{result.sound} ({result.method}).h2p")
     return (
         f'{words}<p><a download="{name}" href="{address}">Preset</a> '
         f'<span class="dim">in {number(result.seconds)} s</span></p>'
@@ -245,7 +245,7 @@ def _parameter_table(
     summary: Summary, sound: SoundEntry, results: list[Result | None], table: ParameterTable
 ) -> str:
     known = '<th scope="col" class="plain">Target</th>' if sound.values else ""
-    header = contender_headers([contender.name for contender in summary.contenders])
+    header = method_headers([method.name for method in summary.methods])
     rows = []
     for entry in summary.info.settings["space"]["free"]:
         name = entry["name"]
@@ -277,7 +277,7 @@ def _setting(parameter: Parameter, value: float) -> str:
 
 
 def _figure_table(summary: Summary, results: list[Result | None]) -> str:
-    header = contender_headers([contender.name for contender in summary.contenders])
+    header = method_headers([method.name for method in summary.methods])
     rows = []
     for measure in summary.measures:
         figures = [None if result is None else value(result, measure) for result in results]

@@ -136,28 +136,28 @@ class Summary:
 
     Attributes:
         info: what the run was.
-        results: contender to sound to result; unfinished cells are missing.
+        results: method to sound to result; unfinished cells are missing.
         floors: sound to noise floor.
-        contenders: best median of the primary metric first.
-        pairs: all pairs of contenders.
+        methods: best median of the primary metric first.
+        pairs: all pairs of methods.
     """
 
     info: RunInfo
     results: dict[str, dict[str, Result]]
     floors: dict[str, Floor]
-    contenders: list[MethodSummary]
+    methods: list[MethodSummary]
     pairs: list[PairSummary]
 
     @property
     def measures(self) -> list[Measure]:
         """Measures that at least one method has."""
-        defined = {key for contender in self.contenders for key in contender.averages}
+        defined = {key for method in self.methods for key in method.averages}
         return [measure for measure in MEASURES if measure.key in defined]
 
     @property
     def complete(self) -> bool:
         """Every method has answered every sound."""
-        return not any(contender.counts["missing"] for contender in self.contenders)
+        return not any(method.counts["missing"] for method in self.methods)
 
 
 def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
@@ -173,27 +173,27 @@ def summarise(folder: RunFolder, *, jobs: int = 1) -> Summary:
     """
     info = folder.read_info()
     sounds = [sound.name for sound in info.sounds]
-    results = {contender: cells for contender, cells in folder.results(info).items() if cells}
+    results = {method: cells for method, cells in folder.results(info).items() if cells}
     seed = int(info.settings["seed"])
     floors = {sound.name: _floor(sound.name, sound.floor, results) for sound in info.sounds}
     finished = [name for name, cells in results.items() if len(cells) == len(sounds)]
     probes = probe_methods(folder, sounds, finished, jobs=jobs, seed=seed)
     baseline = next(
-        (cells for name, cells in results.items() if info.contenders[name].get("kind") == "mean"),
+        (cells for name, cells in results.items() if info.methods[name].get("kind") == "mean"),
         {},
     )
-    contenders = [
-        _contender(name, info, cells, floors, baseline, probes.get(name), seed)
+    methods = [
+        _method(name, info, cells, floors, baseline, probes.get(name), seed)
         for name, cells in results.items()
     ]
-    contenders.sort(key=lambda contender: contender.averages[metrics.PRIMARY].median.value)
-    order = [contender.name for contender in contenders]
+    methods.sort(key=lambda method: method.averages[metrics.PRIMARY].median.value)
+    order = [method.name for method in methods]
     pairs = [
         _pair(first, second, results[first], results[second], seed)
         for first, second in combinations(order, 2)
         if results[first].keys() & results[second].keys()
     ]
-    return Summary(info, results, floors, contenders, pairs)
+    return Summary(info, results, floors, methods, pairs)
 
 
 def value(result: Result, measure: Measure) -> float | None:
@@ -211,15 +211,15 @@ def _floor(sound: str, known: float | None, results: dict[str, dict[str, Result]
     cells = [
         cells[sound]
         for cells in results.values()
-        if sound in cells and cells[sound].restrike is not None
+        if sound in cells and cells[sound].realization_spread is not None
     ]
     if not cells:
         return Floor(None, known=False)
     best = min(cells, key=lambda result: result.scores[metrics.PRIMARY] or 0.0)
-    return Floor(best.restrike, known=False)
+    return Floor(best.realization_spread, known=False)
 
 
-def _contender(
+def _method(
     name: str,
     info: RunInfo,
     cells: dict[str, Result],
@@ -251,7 +251,7 @@ def _contender(
     errors = [result.errors for result in cells.values() if result.errors]
     return MethodSummary(
         name=name,
-        description=info.contenders[name],
+        description=info.methods[name],
         counts=counts,
         averages=averages,
         at_floor=proportion(sum(reached), len(reached)) if reached else None,

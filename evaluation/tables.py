@@ -23,7 +23,7 @@ from deepdiva.evaluation.summary import (
 )
 from deepdiva.names import csv_cell, printable
 
-FORMAT = "deepdiva evaluation 1"
+FORMAT = "deepdiva evaluation 2"
 """First entry of `summary.json`; grows when its layout changes."""
 
 
@@ -33,17 +33,17 @@ def to_json(summary: Summary) -> bytes:
         "format": FORMAT,
         "run": asdict(summary.info),
         "measures": [asdict(measure) for measure in summary.measures],
-        "contenders": [asdict(contender) for contender in summary.contenders],
+        "methods": [asdict(method) for method in summary.methods],
         "pairs": [asdict(pair) for pair in summary.pairs],
         "floors": {sound: asdict(floor) for sound, floor in summary.floors.items()},
         "status": {
-            contender: {sound: result.status for sound, result in cells.items()}
-            for contender, cells in summary.results.items()
+            method: {sound: result.status for sound, result in cells.items()}
+            for method, cells in summary.results.items()
         },
         "values": {
             measure.key: {
-                contender: {sound: value(result, measure) for sound, result in cells.items()}
-                for contender, cells in summary.results.items()
+                method: {sound: value(result, measure) for sound, result in cells.items()}
+                for method, cells in summary.results.items()
             }
             for measure in summary.measures
         },
@@ -57,17 +57,17 @@ def to_csv(summary: Summary) -> bytes:
     names = [entry["name"] for entry in summary.info.settings["space"]["free"]]
     writer = csv.writer(file)
     writer.writerow(
-        ["sound", "contender", "status", "error", "floor", "restrike"]
+        ["sound", "method", "status", "error", "floor", "realization_spread"]
         + [measure.key for measure in MEASURES]
         + [f"value {name}" for name in names]
         + [f"error {name}" for name in names]
         + ["exchanged"]
     )
-    for contender, cells in summary.results.items():
+    for method, cells in summary.results.items():
         for sound, result in cells.items():
             writer.writerow(
-                [*map(csv_cell, (sound, contender, result.status, result.error or ""))]
-                + [summary.floors[sound].distance, result.restrike]
+                [*map(csv_cell, (sound, method, result.status, result.error or ""))]
+                + [summary.floors[sound].distance, result.realization_spread]
                 + [value(result, measure) for measure in MEASURES]
                 + [result.values.get(name) for name in names]
                 + [result.errors.get(name) for name in names]
@@ -77,7 +77,7 @@ def to_csv(summary: Summary) -> bytes:
 
 
 def to_leaderboard(summary: Summary) -> bytes:
-    """One line for each contender, as leaderboards collect them from many runs.
+    """One line for each method, as leaderboards collect them from many runs.
 
     Lines compare where `test_set`, `sounds_sha256`, `note`, `metrics` and `renderer` agree.
     """
@@ -88,25 +88,25 @@ def to_leaderboard(summary: Summary) -> bytes:
     writer = csv.writer(file)
     writer.writerow(
         ["test_set", "sounds", "sounds_sha256", "note", "metrics", "renderer", "deepdiva"]
-        + ["contender", "tool", "version", "url", "failed", "silent", "seconds", "renders"]
+        + ["method", "tool", "version", "url", "failed", "silent", "seconds", "renders"]
         + ["low", "high", "at_floor", "gap_closed", "recall_1", "recall_10"]
         + [measure.key for measure in kept]
     )
-    for contender in summary.contenders:
-        told, mean = contender.description, contender.averages[metrics.PRIMARY].mean
-        probe = contender.probe
-        shares = [contender.at_floor, contender.gap]
+    for method in summary.methods:
+        told, mean = method.description, method.averages[metrics.PRIMARY].mean
+        probe = method.probe
+        shares = [method.at_floor, method.gap]
         shares += [probe.first, probe.ten] if probe else [None, None]
         writer.writerow(
             [csv_cell(info.test_set), len(info.sounds)]
             + [hashlib.sha256(prints.encode()).hexdigest()[:16], _notes(summary)]
-            + [info.panel, csv_cell(info.played_by), info.deepdiva, csv_cell(contender.name)]
+            + [info.panel, csv_cell(info.played_by), info.deepdiva, csv_cell(method.name)]
             + [csv_cell(str(told.get(key, ""))) for key in ("tool", "version", "url")]
-            + [contender.counts["failed"], contender.counts["silent"]]
-            + [_median(contender, key) for key in (SECONDS.key, RENDERS.key)]
+            + [method.counts["failed"], method.counts["silent"]]
+            + [_median(method, key) for key in (SECONDS.key, RENDERS.key)]
             + [mean.low, mean.high]
             + [None if share is None else share.value for share in shares]
-            + [_mean(contender, measure.key) for measure in kept]
+            + [_mean(method, measure.key) for measure in kept]
         )
     return file.getvalue().encode()
 
@@ -116,7 +116,7 @@ def to_markdown(summary: Summary) -> str:
     info = summary.info
     note = info.settings["note"]
     played = (
-        f"{len(info.sounds)} sounds, {info.settings['strikes']} strikes of each match, "
+        f"{len(info.sounds)} sounds, {info.settings['realizations']} realizations of each match, "
         f"{_notes(summary)}, {note['render_seconds']:g} s; "
         f"renderer {info.played_by}, deepdiva {info.deepdiva}. "
         "Mean and 95 % interval over the sounds (bootstrap), median beside it; a failure counts "
@@ -126,28 +126,28 @@ def to_markdown(summary: Summary) -> str:
     if info.left_out:
         lines += [f"Left out, since nothing can match them: {', '.join(info.left_out)}.", ""]
     if not summary.complete:
-        lines += ["**Unfinished run:** some contenders lack sounds.", ""]
+        lines += ["**Unfinished run:** some methods lack sounds.", ""]
     primary = metrics.PRIMARY_MEASURE
     rows = []
-    for contender in summary.contenders:
-        average = contender.averages[primary.key]
-        counts = contender.counts
+    for method in summary.methods:
+        average = method.averages[primary.key]
+        counts = method.counts
         rows.append(
             [
-                contender.name,
+                method.name,
                 f"{average.mean.value:.3f} ({average.mean.low:.3f} to {average.mean.high:.3f})",
                 f"{average.median.value:.3f}",
-                percent(contender.at_floor),
-                percent(contender.gap),
-                percent(contender.probe.nearer if contender.probe else None),
-                number(contender.averages[SECONDS.key].median.value),
-                number(_median(contender, RENDERS.key)),
+                percent(method.at_floor),
+                percent(method.gap),
+                percent(method.probe.nearer if method.probe else None),
+                number(method.averages[SECONDS.key].median.value),
+                number(_median(method, RENDERS.key)),
                 f"{counts['silent']} / {counts['failed']} / {counts['missing']}",
             ]
         )
     lines += markdown_table(
         [
-            "contender",
+            "method",
             f"{primary.label.lower()}, mean",
             "median",
             "at noise floor",
@@ -162,10 +162,10 @@ def to_markdown(summary: Summary) -> str:
     others = [m for m in summary.measures if m.key not in (primary.key, "seconds", "renders")]
     lines += ["", "Means of the other measures (arrows point to better):", ""]
     lines += markdown_table(
-        ["measure"] + [contender.name for contender in summary.contenders],
+        ["measure"] + [method.name for method in summary.methods],
         [
             [f"{measure.heading} {'↓' if measure.better == 'lower' else '↑'}"]
-            + [number(_mean(contender, measure.key)) for contender in summary.contenders]
+            + [number(_mean(method, measure.key)) for method in summary.methods]
             for measure in others
         ],
     )
@@ -198,7 +198,7 @@ def _signed(interval: Interval) -> str:
 
 def _other_notes(summary: Summary) -> list[str]:
     """The table of other keys, where there are any."""
-    found = [(each.name, each.elsewhere) for each in summary.contenders if each.elsewhere]
+    found = [(each.name, each.elsewhere) for each in summary.methods if each.elsewhere]
     if not found:
         return []
     names = list(dict.fromkeys(name for _, each in found for name in each.notes))
@@ -208,7 +208,7 @@ def _other_notes(summary: Summary) -> list[str]:
         heading,
         "",
         *markdown_table(
-            ["contender", "sounds", "given", *names, "flatters by"],
+            ["method", "sounds", "given", *names, "flatters by"],
             [
                 [
                     name,
@@ -262,11 +262,11 @@ def percent(share: Interval | None) -> str:
     return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
 
 
-def _mean(contender: MethodSummary, key: str) -> float | None:
-    average = contender.averages.get(key)
+def _mean(method: MethodSummary, key: str) -> float | None:
+    average = method.averages.get(key)
     return average.mean.value if average else None
 
 
-def _median(contender: MethodSummary, key: str) -> float | None:
-    average = contender.averages.get(key)
+def _median(method: MethodSummary, key: str) -> float | None:
+    average = method.averages.get(key)
     return average.median.value if average else None

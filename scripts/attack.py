@@ -48,8 +48,8 @@ def refine(root: Path) -> tuple[object, ...]:
 
 def evaluate(root: Path) -> tuple[object, ...]:
     """An evaluation that goes on."""
-    who = ("--contender", "mean", "--contender", "search=search:64")
-    how = ("--output", root / "evaluation", "--jobs", 2, "--strikes", 1)
+    who = ("--method", "mean", "--method", "search=search:64")
+    how = ("--output", root / "evaluation", "--jobs", 2, "--realizations", 1)
     return ("evaluate", root / "presets", *who, *how, *NOTE)
 
 

@@ -73,7 +73,7 @@ def play(path: Path, note: Note, seed: int) -> Panel:
     engine = PanelRenderer.of_preset(preset)
     patch = preset.values()
     sound = engine.render_stereo(patch[None], note, seed)[:, 0]
-    unsupported = tuple(entry.parameter for entry in engine.ignored(patch))
+    unsupported = tuple(entry.parameter for entry in engine.unsupported(patch))
     return Panel(path.stem, chain_of(patch), sound, unsupported)
 
 

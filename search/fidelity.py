@@ -48,7 +48,7 @@ class Sketch:
         Raises:
             InvalidValueError: it honours none of the free parameters.
         """
-        heard = tuple(name for name in space.names if name in self.renderer.honoured)
+        heard = tuple(name for name in space.names if name in self.renderer.supported)
         return replace(space, free=heard)
 
 

@@ -95,7 +95,7 @@ def fit_realization(
     drive: Drive,
     evaluator: Evaluator,
     space: ParameterSpace,
-    contenders: NDArray[np.float64],
+    candidates: NDArray[np.float64],
     steps: NDArray[np.float64],
     evaluations: int,
     seed: int,
@@ -109,7 +109,7 @@ def fit_realization(
         drive: the loop of the search.
         evaluator: of the search, with a renderer that takes phases.
         space: the free parameters.
-        contenders: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
+        candidates: matches of different classes, the best first, shape (1 to `COMBINATIONS`,
             dimensions), in [0, 1]. One of them is chosen; its classes stay, and how many voices
             play.
         steps: covariance of first steps of a patch that is nearly there, shape (dimensions,
@@ -118,10 +118,10 @@ def fit_realization(
         seed: of all chance.
     """
     fit = _Fit(drive, evaluator, space, seed)
-    point = contenders[0]
-    count = min(SEEDS, int(CHOICE_SHARE * evaluations / len(contenders)))
-    if len(contenders) > 1 and count >= LEAST_SEEDS:
-        point = fit.nearest(contenders, STEADY, count)
+    point = candidates[0]
+    count = min(SEEDS, int(CHOICE_SHARE * evaluations / len(candidates)))
+    if len(candidates) > 1 and count >= LEAST_SEEDS:
+        point = fit.nearest(candidates, STEADY, count)
     left = evaluations - fit.spent
     moving = _moving(evaluator, space, point)
     settling = round(_SETTLING_SHARE * left)

@@ -18,12 +18,12 @@ from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.renderer import (
     Failure,
-    Ignored,
     PartialRenderError,
     RenderBatch,
     Renderer,
     RendererInfo,
     Seeds,
+    Unsupported,
 )
 
 
@@ -72,13 +72,13 @@ class SequenceRenderer(Renderer):
         return self._renderer.table
 
     @property
-    def honoured(self) -> frozenset[str]:
+    def supported(self) -> frozenset[str]:
         """Those of the renderer."""
-        return self._renderer.honoured
+        return self._renderer.supported
 
-    def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+    def unsupported(self, patch: NDArray[np.float64]) -> tuple[Unsupported, ...]:
         """As the renderer says."""
-        return self._renderer.ignored(patch)
+        return self._renderer.unsupported(patch)
 
     def render(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

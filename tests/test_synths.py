@@ -249,7 +249,7 @@ class Mute(Renderer):
         self._table = table
 
     info = RendererInfo("mute", "1", repeatable=True, workers="threading")
-    honoured = frozenset()
+    supported = frozenset()
 
     @property
     def table(self):
@@ -279,7 +279,7 @@ def test_a_renderer_that_takes_none_says_so():
         mute.realization_size(patch())
     with pytest.raises(InvalidValueError, match="mute takes no realizations"):
         mute.render_realizations(patch()[None], NOTE, np.zeros((1, 3)))
-    assert mute.ignored(patch()) == ()
+    assert mute.unsupported(patch()) == ()
 
 
 def test_every_renderer_of_divas_table_writes_its_presets(tmp_path):

@@ -150,7 +150,7 @@ def _entry(change: Change) -> dict[str, object]:
     """A change for `--json`."""
     sound, amount = change.largest
     return {
-        "contender": change.contender,
+        "method": change.method,
         "measure": change.measure.key,
         "better": change.measure.better,
         "old": change.old,
@@ -174,7 +174,7 @@ def _tell(comparison: Comparison, screen: Console) -> None:
     if comparison.other_targets:
         screen.print(
             f"{comparison.other_targets} of them are not the same samples: the engine or the "
-            "recordings changed, not only the contenders.",
+            "recordings changed, not only the methods.",
             style="yellow",
         )
     if comparison.other_parameters:
@@ -184,17 +184,17 @@ def _tell(comparison: Comparison, screen: Console) -> None:
     for names, where in ((comparison.only_old, "A"), (comparison.only_new, "B")):
         if names:
             screen.print(f"Only in {where}: {', '.join(names)}.", markup=False)
-    for contender, (before, after) in comparison.failures.items():
+    for method, (before, after) in comparison.failures.items():
         if before != after:
             screen.print(
-                f"{contender} failed on {before} sounds, now on {after}.",
+                f"{method} failed on {before} sounds, now on {after}.",
                 style="red" if after > before else "green",
                 markup=False,
             )
 
 
 def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> None:
-    """Tables on stdout, one for each contender that changed."""
+    """Tables on stdout, one for each method that changed."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -208,7 +208,7 @@ def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> 
         screen.print("Nothing changed beyond noise.")
         return
     table = Table()
-    for heading in ("contender", "measure"):
+    for heading in ("method", "measure"):
         table.add_column(heading)
     for heading in ("A", "B", "change", "95 %", "sounds won", "most changed"):
         table.add_column(heading, justify="right")
@@ -216,7 +216,7 @@ def _print(comparison: Comparison, changes: list[Change], *, show_all: bool) -> 
     for change in shown:
         pairing, (sound, amount) = change.pairing, change.largest
         table.add_row(
-            escape(change.contender),
+            escape(change.method),
             escape(change.measure.heading),
             number(change.old),
             number(change.new),

@@ -1,4 +1,4 @@
-"""`deepdiva evaluate`: how near contenders come to sounds, in a report."""
+"""`deepdiva evaluate`: how near methods come to sounds, in a report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deepdiva.cli._common import (
 )
 from deepdiva.cli._tables import echo, safe_console
 from deepdiva.note import Note
-from deepdiva.pipeline.evaluate import DEFAULT_CONTENDERS, EvaluateOptions, Evaluation, prepared
+from deepdiva.pipeline.evaluate import DEFAULT_METHODS, EvaluateOptions, Evaluation, prepared
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from deepdiva.evaluation.statistics import Interval
     from deepdiva.evaluation.summary import Summary
 
-CONTENDERS_HELP = """Who takes part, once for each: mean, nearest[:N], predict[:K], model:FILE,
+METHODS_HELP = """Who takes part, once for each: mean, nearest[:N], predict[:K], model:FILE,
 refine[:quick|standard|thorough|EVALUATIONS], search[:...] (refine without the network),
 presets:DIR, entry:DIR (presets or sounds of any tool). NAME=... names it."""
 
 
 @dataclass(frozen=True)
-class ContenderChoice:
+class MethodChoice:
     """Who takes part: kinds, weights files, folders of presets."""
 
-    contenders: tuple[str, ...]
+    methods: tuple[str, ...]
     models: tuple[Path, ...]
     presets: tuple[Path, ...]
 
@@ -51,20 +51,20 @@ class ContenderChoice:
     def entries(self) -> tuple[str, ...]:
         """The same as one list."""
         models = (f"model:{path}" for path in self.models)
-        return (*self.contenders, *models, *(f"presets:{path}" for path in self.presets))
+        return (*self.methods, *models, *(f"presets:{path}" for path in self.presets))
 
 
-contender_options = gathered(
+method_options = gathered(
     "who",
-    ContenderChoice,
+    MethodChoice,
     {
-        "contenders": click.option(
-            "--contender",
-            "-c",
-            "contenders",
+        "methods": click.option(
+            "--method",
+            "-m",
+            "methods",
             multiple=True,
             metavar="KIND",
-            help=f"{CONTENDERS_HELP}  [default: {', '.join(DEFAULT_CONTENDERS)}]",
+            help=f"{METHODS_HELP}  [default: {', '.join(DEFAULT_METHODS)}]",
         ),
         "models": click.option(
             "--model",
@@ -83,7 +83,7 @@ contender_options = gathered(
         ),
     },
 )
-"""Options for who takes part; the command gets `who: ContenderChoice`."""
+"""Options for who takes part; the command gets `who: MethodChoice`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ExtentChoice:
     """How much is done: so many sounds, each match played so often."""
 
     limit: int | None
-    strikes: int
+    realizations: int
 
 
 extent_options = gathered(
@@ -101,8 +101,8 @@ extent_options = gathered(
         "limit": click.option(
             "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sounds."
         ),
-        "strikes": click.option(
-            "--strikes",
+        "realizations": click.option(
+            "--realizations",
             type=click.IntRange(min=1),
             default=4,
             show_default=True,
@@ -121,7 +121,7 @@ extent_options = gathered(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; an unfinished run in it goes on.  [default: runs/evaluation-NAME]",
 )
-@contender_options
+@method_options
 @extent_options
 @note_options
 @space_options
@@ -144,7 +144,7 @@ extent_options = gathered(
 def command(
     source: str,
     output: Path | None,
-    who: ContenderChoice,
+    who: MethodChoice,
     extent: ExtentChoice,
     note: Note,
     space: SpaceChoice,
@@ -155,15 +155,15 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Let contenders match sounds, score what they answer, and write a report.
+    """Let methods match sounds, score what they answer, and write a report.
 
     The sounds are a test set (diva50, flow64, panel200 ...; deepdiva testset list), or a folder of
     recordings or of presets. Every answer is written as a preset, read back, played again and
     scored. report.html in the output folder opens in any browser; summary.json, summary.md and
     results.csv hold the figures.
 
-    Killed or interrupted, the same command goes on where it stopped. Contenders can be added to a
-    run later: the same sounds, the same folder, other names with -c.
+    Killed or interrupted, the same command goes on where it stopped. Methods can be added to a
+    run later: the same sounds, the same folder, other names with -m.
     """
     from deepdiva.evaluation.report import REPORT
 
@@ -171,7 +171,7 @@ def command(
     options = EvaluateOptions(
         who.entries,
         extent.limit,
-        extent.strikes,
+        extent.realizations,
         note,
         asked,
         space,
@@ -234,7 +234,7 @@ def _run(screen: Console, evaluation: Evaluation) -> None:
         def show(result: Result) -> None:
             if result.status == "failed":
                 progress.console.print(
-                    f"{result.contender} failed on {result.sound}: {result.error}",
+                    f"{result.method} failed on {result.sound}: {result.error}",
                     style="yellow",
                     markup=False,
                 )
@@ -249,7 +249,7 @@ def _run(screen: Console, evaluation: Evaluation) -> None:
 
 
 def _print(summary: Summary) -> None:
-    """The table of contenders on stdout.
+    """The table of methods on stdout.
 
     `floor` is the share of sounds matched no worse than the noise floor, `nearer` is the shuffle
     probe.
@@ -266,20 +266,20 @@ def _print(summary: Summary) -> None:
         f"Spectral distance on {escape(summary.info.test_set)}, {len(summary.info.sounds)} sounds"
     )
     table = Table(title=title, box=SIMPLE_HEAD)
-    table.add_column("contender", overflow="fold", min_width=12)
+    table.add_column("method", overflow="fold", min_width=12)
     for heading in ("mean", "95 %", "median", "floor", "nearer", "s", "failed"):
         table.add_column(heading, justify="right")
-    for contender in summary.contenders:
-        average = contender.averages[PRIMARY]
+    for method in summary.methods:
+        average = method.averages[PRIMARY]
         table.add_row(
-            escape(contender.name),
+            escape(method.name),
             number(average.mean.value),
             f"{number(average.mean.low)}..{number(average.mean.high)}",
             number(average.median.value),
-            _share(contender.at_floor),
-            _share(contender.probe.nearer if contender.probe else None),
-            number(contender.averages[SECONDS.key].median.value),
-            str(contender.counts["failed"]),
+            _share(method.at_floor),
+            _share(method.probe.nearer if method.probe else None),
+            number(method.averages[SECONDS.key].median.value),
+            str(method.counts["failed"]),
         )
     safe_console().print(table)
 
@@ -298,7 +298,7 @@ def _result(summary: Summary, folder: RunFolder) -> dict[str, object]:
     return {
         "test_set": summary.info.test_set,
         "sounds": len(summary.info.sounds),
-        "contenders": [asdict(contender) for contender in summary.contenders],
+        "methods": [asdict(method) for method in summary.methods],
         "pairs": [asdict(pair) for pair in summary.pairs],
         "report": folder.path / REPORT,
         "summary": folder.path / SUMMARY,

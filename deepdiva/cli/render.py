@@ -273,8 +273,8 @@ def _tell(result: dict[str, Any], screen: Console, verbose: bool) -> None:
     quieter = result.get("quieter_db", 0.0)
     lowered = f", {quieter:.1f} dB quieter to fit" if quieter else ""
     echo(f"{source} -> {result['sound']}: {level(result['peak_db'])}{lowered}")
-    if result["ignored"]:
-        say(f"{source}: not honoured: {grouped(result['ignored'])}.", "yellow")
+    if result["unsupported"]:
+        say(f"{source}: not supported: {grouped(result['unsupported'])}.", "yellow")
     if verbose and result["uncalibrated"]:
         say(f"{source}: uncalibrated: {', '.join(result['uncalibrated'])}.", "yellow")
 
@@ -301,7 +301,7 @@ def render(bench: Bench, job: Job) -> dict[str, Any]:
             audio = renderer.render_stereo(patch[None], note, seed)[:, 0].T
         else:
             audio = renderer.render(patch[None], note, seed)[0]
-        ignored = renderer.ignored(patch) if job.preset else ()
+        unsupported = renderer.unsupported(patch) if job.preset else ()
         uncalibrated = renderer.uncalibrated(patch)
     result = {
         "preset": job.source,
@@ -313,7 +313,7 @@ def render(bench: Bench, job: Job) -> dict[str, Any]:
         "seed": seed,
         "channels": 2 if stereo else 1,
         "peak_db": peak_db(audio),
-        "ignored": {entry.parameter: entry.reason for entry in ignored},
+        "unsupported": {entry.parameter: entry.reason for entry in unsupported},
         "uncalibrated": list(uncalibrated),
     }
     if sound.format == "flac":

@@ -18,7 +18,7 @@ from deepdiva.distance.settings import AVERAGED, HIGHEST_BAND_HZ, WINDOWS, Avera
 class AveragedDistance(Distance):
     """Distance of averaged power spectra to those of one target.
 
-    Struck again, a patch gives another waveform: start phases differ, so partials of detuned
+    With another seed, a patch gives another waveform: start phases differ, so partials of detuned
     oscillators swell at other moments, and noise is drawn anew. Spectra of single frames then
     differ as much as those of two patches. Their mean over a window differs less, the more beats
     the window holds; partial k of a pair beats k times as fast as the first, so most bins are

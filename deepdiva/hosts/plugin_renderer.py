@@ -152,7 +152,7 @@ class PluginRenderer(Renderer):
         return self.binding.indices
 
     @property
-    def honoured(self) -> frozenset[str]:
+    def supported(self) -> frozenset[str]:
         return frozenset(self.table.names)
 
     @property

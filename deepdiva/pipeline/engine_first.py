@@ -33,7 +33,7 @@ def engine_sketch(
     if synth.info.cheap_to_copy:
         return None
     engine = make_renderer(preset=base, constants=constants)
-    if synth.table != engine.table or not set(space.names) & engine.honoured:
+    if synth.table != engine.table or not set(space.names) & engine.supported:
         return None
     return Sketch(
         engine,

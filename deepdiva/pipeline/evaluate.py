@@ -1,4 +1,4 @@
-"""Lets contenders match many sounds, scores what they answer, and writes a report."""
+"""Lets methods match many sounds, scores what they answer, and writes a report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepdiva.space import ParameterSpace
     from deepdiva.synths.diva.preset import Preset
 
-DEFAULT_CONTENDERS = ("mean", "nearest", "predict", "refine")
+DEFAULT_METHODS = ("mean", "nearest", "predict", "refine")
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class EvaluateOptions:
     """Everything that decides an evaluation but the sounds.
 
     Attributes:
-        contenders: who takes part, as `deepdiva.evaluation.registry` reads it; the usual ones if
+        methods: who takes part, as `deepdiva.evaluation.registry` reads it; the usual ones if
             nobody is named.
         limit: only so many sounds; None for all.
-        strikes: how often each match is played for its score.
+        realizations: how often each match is played for its score.
         note: what is played; of a test set its own.
         asked: fields of the note that the user asked for, which a test set may not contradict.
         space: which parameters are free; where nothing is said, those of the test set.
@@ -48,9 +48,9 @@ class EvaluateOptions:
         force: results of other settings may lie in the folder; those of this run replace them.
     """
 
-    contenders: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
     limit: int | None = None
-    strikes: int = 4
+    realizations: int = 4
     note: Note = field(default_factory=Note)
     asked: frozenset[str] = frozenset()
     space: SpaceChoice = field(default_factory=SpaceChoice)
@@ -67,7 +67,7 @@ class Evaluation:
     Attributes:
         folder: where everything is written.
         collection: the sounds.
-        contenders: who takes part.
+        methods: who takes part.
         open_renderer: opens what plays the answers.
         settings: shared by all results.
         workers: who asks.
@@ -77,7 +77,7 @@ class Evaluation:
 
     folder: RunFolder
     collection: Collection
-    contenders: list[Method]
+    methods: list[Method]
     open_renderer: OpenRenderer
     settings: EvaluationSettings
     workers: Workers
@@ -97,7 +97,7 @@ class Evaluation:
         run(
             self.folder,
             self.collection,
-            self.contenders,
+            self.methods,
             self.open_renderer,
             self.settings,
             workers=self.workers,
@@ -120,7 +120,7 @@ class Evaluation:
 
 @contextmanager
 def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iterator[Evaluation]:
-    """Read the sounds, open the synthesizer and make the contenders.
+    """Read the sounds, open the synthesizer and make the methods.
 
     Args:
         source: name of a test set, or a folder of recordings or of presets.
@@ -139,7 +139,7 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
     test_set = open_test_set(source)
     note = _note(options, test_set)
     base, around = _space(options.space, test_set)
-    settings = EvaluationSettings(note, around, options.strikes, options.seed)
+    settings = EvaluationSettings(note, around, options.realizations, options.seed)
     open_renderer = partial(options.renderer.open, mode="fresh")
     collection = _collection(source, test_set, note, open_renderer, options.seed)
     collection = collection.first(options.limit)
@@ -147,13 +147,13 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
     with closing(options.renderer.open(base)) as searching:
         if not synthesizer_of(searching.table).preset_suffix:
             raise InvalidValueError(
-                f"{searching.table.name} renders, and contenders answer with presets of Diva: "
+                f"{searching.table.name} renders, and methods answer with presets of Diva: "
                 "leave out --plugin, or name Diva's."
             )
 
         def at_note(note: Note) -> list[Method]:
             return make_methods(
-                options.contenders or DEFAULT_CONTENDERS,
+                options.methods or DEFAULT_METHODS,
                 Context(searching, base, replace(settings, note=note)),
             )
 

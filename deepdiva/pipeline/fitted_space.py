@@ -78,7 +78,7 @@ def fitted(
         wanted += synthesizer.velocity_following
     if options.space.free is None or options.space.named(space.table) is not None:
         known = (*space.names, *held)
-        more = [name for name in wanted if name in synth.honoured and name not in known]
+        more = [name for name in wanted if name in synth.supported and name not in known]
         space = replace(space, free=(*space.free, *more))
     name = synthesizer.fine_tuning
     cents = float(np.median([one.cents for one in chosen]))
@@ -105,7 +105,7 @@ def tuned_base(base: Patch, cents: float, synth: Renderer, kept: Collection[str]
     from deepdiva.synths import synthesizer_of
 
     name = synthesizer_of(synth.table).fine_tuning
-    if not cents or name is None or name not in synth.honoured or name in kept:
+    if not cents or name is None or name not in synth.supported or name in kept:
         return None
     parameter, column = synth.table[name], synth.table.index(name)
     tuned = base.copy()

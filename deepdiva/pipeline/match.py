@@ -350,15 +350,15 @@ def _nowhere() -> Iterator[None]:
 
 def _heard(space: ParameterSpace, synth: Renderer, listener: Listener) -> ParameterSpace:
     """The space without parameters that the renderer ignores: searching them would be in vain."""
-    deaf = [name for name in space.names if name not in synth.honoured]
+    deaf = [name for name in space.names if name not in synth.supported]
     if deaf:
         listener.warn(f"{synth.info.name} does not honour {', '.join(deaf)}: kept as in the base.")
-    return replace(space, free=tuple(name for name in space.names if name in synth.honoured))
+    return replace(space, free=tuple(name for name in space.names if name in synth.supported))
 
 
 def _say_ignored(space: ParameterSpace, engine: Renderer, listener: Listener) -> None:
     """Name what the base preset asks for and the engine that is searched does not do."""
-    reasons = {entry.parameter: entry.reason for entry in engine.ignored(space.base)}
+    reasons = {entry.parameter: entry.reason for entry in engine.unsupported(space.base)}
     if reasons:
         listener.warn(
             f"The engine searches without what the base preset asks for: {grouped(reasons)}. In "

@@ -415,7 +415,7 @@ def _warn_of_base(listener: Listener, matcher: Matcher, header: WeightsHeader) -
     different = [
         parameter.name
         for parameter in space.table
-        if parameter.name in matcher.renderer.honoured
+        if parameter.name in matcher.renderer.supported
         and parameter.name not in space.names
         and transposing.get(parameter.name) != 1.0  # semitones are heard by `for_note`
         and held[parameter.index] != space.base[parameter.index]

@@ -90,19 +90,19 @@ function fillIndex() {
   const chosen = data.measures.find(({ key }) => key === measure.value);
   const best = chosen.better === "lower" ? Math.min : Math.max;
   for (const row of index.tBodies[0].rows) {
-    const values = data.contenders.map(
-      (contender) => data.values[chosen.key][contender]?.[row.dataset.sound] ?? null
+    const values = data.methods.map(
+      (method) => data.values[chosen.key][method]?.[row.dataset.sound] ?? null
     );
     const winner = best(...values.filter((value) => value !== null));
     for (const [place, value] of values.entries()) {
       const cell = row.cells[place + data.lead];
-      const failed = data.failed[data.contenders[place]].includes(row.dataset.sound);
+      const failed = data.failed[data.methods[place]].includes(row.dataset.sound);
       cell.dataset.value = value ?? "";
       cell.textContent = written(value) + (failed ? " ✕" : "");
       cell.className = value !== null && value === winner ? "best" : "";
     }
   }
-  for (const header of index.querySelectorAll("th[data-contender]")) {
+  for (const header of index.querySelectorAll("th[data-method]")) {
     header.dataset.first = chosen.better === "lower" ? "descending" : "ascending";
   }
   resort(index);

@@ -17,7 +17,7 @@ from deepdiva.errors import StorageError
 from deepdiva.evaluation.folder import RunFolder
 from deepdiva.synths.diva.preset import Preset
 
-SHORT = ("--note-length", "0.3", "--render-length", "0.3", "--strikes", "2", "--jobs", "1")
+SHORT = ("--note-length", "0.3", "--render-length", "0.3", "--realizations", "2", "--jobs", "1")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def presets(tmp_path_factory):
         patch = base.values()
         patch[148] = cutoff
         base.with_values(patch).write(folder / f"{name}.h2p")
-    friend = tmp_path_factory.mktemp("a=b")  # `a` is no name of a contender
+    friend = tmp_path_factory.mktemp("a=b")  # `a` is no name of a method
     base.write(friend / "dark.h2p")
     return folder, friend
 
@@ -39,7 +39,7 @@ def done(presets, tmp_path_factory):
     """Output of a run, and its folder."""
     folder, friend = presets
     output = tmp_path_factory.mktemp("out") / "run"
-    arguments = [str(folder), "-o", str(output), "-c", "mean", "--presets", str(friend), *SHORT]
+    arguments = [str(folder), "-o", str(output), "-m", "mean", "--presets", str(friend), *SHORT]
     return CliRunner().invoke(command, arguments, env={"COLUMNS": "120"}), output
 
 
@@ -57,7 +57,7 @@ def test_failures_are_shown_and_do_not_stop_the_run(done):
     # Lines end at the width of a terminal, wherever that falls in the path.
     assert "bright.h2pdoesnotexist" in "".join(result.output.split())
     summary = json.loads((output / "summary.json").read_bytes())
-    failed = {c["name"]: c["counts"]["failed"] for c in summary["contenders"]}
+    failed = {c["name"]: c["counts"]["failed"] for c in summary["methods"]}
     assert sorted(failed.values()) == [0, 1]
 
 
@@ -71,18 +71,18 @@ def test_presets_are_their_own_truth(done):
 def test_same_command_again_answers_only_what_failed(done, presets):
     _, output = done
     folder, friend = presets
-    arguments = [str(folder), "-o", str(output), "-c", "mean", "--presets", str(friend), *SHORT]
+    arguments = [str(folder), "-o", str(output), "-m", "mean", "--presets", str(friend), *SHORT]
     result = CliRunner().invoke(command, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     assert "3 of 4 matches are there already" in result.output
     printed = json.loads(result.stdout)
     assert printed["sounds"] == 2
-    assert {contender["name"] for contender in printed["contenders"]} > {"mean"}
+    assert {method["name"] for method in printed["methods"]} > {"mean"}
 
 
 def test_other_settings_in_the_same_folder_are_refused(done, presets):
     _, output = done
-    arguments = [str(presets[0]), "-o", str(output), "-c", "mean", *SHORT, "--seed", "1"]
+    arguments = [str(presets[0]), "-o", str(output), "-m", "mean", *SHORT, "--seed", "1"]
     result = CliRunner().invoke(command, arguments)
     assert "differs in" in str(result.exception)
     assert "--force" in str(result.exception)
@@ -97,7 +97,7 @@ def test_names_of_other_encodings_and_all_formats_are_taken(tmp_path):
             kind = path.suffix[1:].upper() if path.suffix != ".opus" else "OGG"
             subtype = "OPUS" if kind == "OGG" else None
             soundfile.write(file, sound, 48000, subtype, format=kind)
-    arguments = [str(tmp_path), "-o", str(tmp_path / "run"), "-c", "mean", "--json", *SHORT]
+    arguments = [str(tmp_path), "-o", str(tmp_path / "run"), "-m", "mean", "--json", *SHORT]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sounds"] == 3
@@ -107,7 +107,7 @@ def test_names_of_other_encodings_and_all_formats_are_taken(tmp_path):
 def test_a_test_set_keeps_its_note(tmp_path):
     make = ["testset", "make", str(tmp_path / "set"), "--count", "2", "--note-pitch", "60"]
     assert CliRunner().invoke(main, [*make, *SHORT[:4]]).exit_code == 0
-    arguments = ["evaluate", str(tmp_path / "set"), "-c", "mean", "-o", str(tmp_path / "run")]
+    arguments = ["evaluate", str(tmp_path / "set"), "-m", "mean", "-o", str(tmp_path / "run")]
     refused = CliRunner().invoke(main, [*arguments, "--note-pitch", "48"])
     assert refused.exit_code == 2
     assert "leave out the options of the note" in refused.stderr
@@ -118,7 +118,7 @@ def test_a_test_set_keeps_its_note(tmp_path):
 def test_one_evaluation_at_a_time_works_in_a_folder(done, presets):
     _, output = done
     before = (output / "run.json").read_bytes()
-    arguments = [str(presets[0]), "-o", str(output), "-c", "mean", *SHORT]
+    arguments = [str(presets[0]), "-o", str(output), "-m", "mean", *SHORT]
     with RunFolder(output).alone():
         result = CliRunner().invoke(command, arguments)
     assert isinstance(result.exception, StorageError)
@@ -130,7 +130,7 @@ def test_one_evaluation_at_a_time_works_in_a_folder(done, presets):
     ("arguments", "message"),
     [
         (("nowhere",), "no test set 'nowhere'"),
-        ((".", "-c", "oracle"), "oracle"),
+        ((".", "-m", "oracle"), "oracle"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_written(
@@ -146,5 +146,5 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
 def test_presets_and_recordings_are_not_mixed(presets, tmp_path):
     (tmp_path / "a.wav").write_bytes(b"")
     (tmp_path / "b.h2p").write_bytes((presets[0] / "dark.h2p").read_bytes())
-    result = CliRunner().invoke(command, [str(tmp_path), "-c", "mean", *SHORT])
+    result = CliRunner().invoke(command, [str(tmp_path), "-m", "mean", *SHORT])
     assert "presets and recordings" in str(result.exception)

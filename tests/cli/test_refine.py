@@ -66,7 +66,7 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     assert "bass.wav" in preset.meta["Description"]
     preview, rate = soundfile.read(tmp_path / "bass.wav", dtype="float32")
     assert rate == NOTE.sample_rate
-    # The preview is struck as the target was; the preset, played with other start phases, is near.
+    # The preview has the target's realization; the preset, played with other start phases, is near.
     played = PanelRenderer().render(preset.values()[None], NOTE, 0)[0]
     target, _ = soundfile.read(sounds / "bass.wav", dtype="float32")
     [target, *sounds] = at_reference(np.stack([target, preview, played]))[0]
@@ -76,7 +76,7 @@ def test_a_sound_becomes_a_preset_a_preview_and_a_picture(sounds, tmp_path):
     assert (tmp_path / "bass.png").read_bytes().startswith(b"\x89PNG")
     assert Preset.read(tmp_path / "bass.run" / "best.h2p")
     rows = (tmp_path / "bass.run" / "history.csv").read_text().splitlines()
-    assert 560 <= len(rows) - 1 < 625, "the fit of the strike is no part of the search"
+    assert 560 <= len(rows) - 1 < 625, "the fit of the realization is no part of the search"
 
 
 def test_a_folder_is_a_sound_after_the_other(sounds, tmp_path):

@@ -76,7 +76,7 @@ def test_parameters_that_are_not_honoured_are_named_with_reasons(tmp_path):
     result = run(path)
     assert result.exit_code == 0
     assert result.stderr == (
-        f"{path}: not honoured: ENV1.Trig, ENV2.Trig (what the other triggers do is unknown).\n"
+        f"{path}: not supported: ENV1.Trig, ENV2.Trig (what the other triggers do is unknown).\n"
     )
 
 
@@ -94,11 +94,11 @@ def test_json_says_what_was_rendered(tmp_path, dark):
         "performance": AT_REST.to_dict(),
         "channels": 2,
         "peak_db": pytest.approx(first["peak_db"]),
-        "ignored": {},
+        "unsupported": {},
         "uncalibrated": [],
     }
     assert second["peak_db"] is None
-    assert second["ignored"] == {"ENV1.Trig": "what the other triggers do is unknown"}
+    assert second["unsupported"] == {"ENV1.Trig": "what the other triggers do is unknown"}
 
 
 def test_existing_sound_is_kept_unless_forced(dark):

@@ -124,8 +124,8 @@ def test_refine(refined: tuple[list[Any], Path], cluster: Workers, tmp_path: Pat
 @pytest.fixture(scope="module")
 def evaluated(presets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Path]:
     folder = tmp_path_factory.mktemp("evaluated") / "run"
-    who = ["-c", "mean", "-c", f"presets:{presets}", "-c", "search:64"]
-    run = ["evaluate", presets, *who, *SHORT, "--strikes", 2, "--free", "ms-rev1"]
+    who = ["-m", "mean", "-m", f"presets:{presets}", "-m", "search:64"]
+    run = ["evaluate", presets, *who, *SHORT, "--realizations", 2, "--free", "ms-rev1"]
     command(*run, "-o", folder, "--jobs", 1)
     return run, folder
 

@@ -229,8 +229,8 @@ class Unreliable(Renderer):
         return DIVA
 
     @property
-    def honoured(self) -> frozenset[str]:
-        return self.engine.honoured
+    def supported(self) -> frozenset[str]:
+        return self.engine.supported
 
     def render(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

@@ -153,7 +153,7 @@ def test_every_model_has_a_module():
     for name in panel.MODELS:
         for model in range(round(DIVA[name].maximum) + 1):
             patch[DIVA.index(name)] = model
-            assert PanelRenderer().ignored(patch) == ()
+            assert PanelRenderer().unsupported(patch) == ()
 
 
 def test_constants_are_checked_and_change_the_version():

@@ -174,8 +174,8 @@ def test_a_tuning_goes_before_that_of_the_preset():
 
 def test_a_preset_without_a_table_is_named():
     patch = patch_of(VCC_MTunS=1)
-    assert [entry.parameter for entry in PanelRenderer().ignored(patch)] == ["VCC.MTunS"]
-    assert PanelRenderer.of_preset(Preset.template()).ignored(patch) == ()
+    assert [entry.parameter for entry in PanelRenderer().unsupported(patch)] == ["VCC.MTunS"]
+    assert PanelRenderer.of_preset(Preset.template()).unsupported(patch) == ()
 
 
 def test_trimmers_come_from_the_preset():

@@ -19,7 +19,7 @@ def played(diva_presets):
         engine = PanelRenderer.of_preset(preset)
         patch = preset.values()
         sound = engine.render_stereo(patch[None], NOTE)[:, 0]
-        found.append((path.stem, sound, [entry.parameter for entry in engine.ignored(patch)]))
+        found.append((path.stem, sound, [entry.parameter for entry in engine.unsupported(patch)]))
     return found
 
 

@@ -33,12 +33,12 @@ def space(*free: str) -> dict:
     return ParameterSpace(DIVA, Preset.template().values(), free).to_dict()
 
 
-def summary(values: dict[str, float], contender: str = "cnn") -> dict:
-    """A summary with one contender, whose every measure has the same values."""
+def summary(values: dict[str, float], method: str = "cnn") -> dict:
+    """A summary with one method, whose every measure has the same values."""
     return {
         "format": FORMAT,
         "run": {
-            "format": 1,
+            "format": 2,
             "deepdiva": "0",
             "panel": 1,
             "renderer": {"name": "embedded", "version": "1"},
@@ -46,7 +46,7 @@ def summary(values: dict[str, float], contender: str = "cnn") -> dict:
             "settings": {
                 "note": Note().to_dict(),
                 "space": space("VCF1.Freq"),
-                "strikes": 1,
+                "realizations": 1,
                 "seed": 0,
             },
             "sounds": [
@@ -61,14 +61,14 @@ def summary(values: dict[str, float], contender: str = "cnn") -> dict:
                 for name in values
             ],
             "left_out": {},
-            "contenders": {contender: {}},
+            "methods": {method: {}},
         },
         "measures": [vars(metric.measure) for metric in COMPARED],
-        "contenders": [{"name": contender}],
+        "methods": [{"name": method}],
         "pairs": [],
         "floors": {},
-        "status": {contender: dict.fromkeys(values, "ok")},
-        "values": {metric.key: {contender: values} for metric in COMPARED},
+        "status": {method: dict.fromkeys(values, "ok")},
+        "values": {metric.key: {method: values} for metric in COMPARED},
     }
 
 
@@ -111,9 +111,9 @@ def test_the_sound_that_changed_most_is_named():
     assert change.largest == ("sound 7", pytest.approx(3))
 
 
-def test_only_shared_sounds_and_contenders_count():
+def test_only_shared_sounds_and_methods_count():
     new = summary({name: OLD[name] for name in SOUNDS[:12]} | {"extra": 1.0})
-    new["contenders"].append({"name": "late"})
+    new["methods"].append({"name": "late"})
     new["status"]["late"] = {}
     comparison = compare(summary(OLD), new)
     assert comparison.sounds == 12
@@ -146,7 +146,7 @@ def test_runs_with_other_meanings_are_refused(path, value, message):
 
 
 def test_runs_without_anything_in_common_are_refused():
-    with pytest.raises(InvalidValueError, match="share no contender"):
+    with pytest.raises(InvalidValueError, match="share no method"):
         compare(summary(OLD), summary(OLD, "lstm"))
     with pytest.raises(InvalidValueError, match="share no sound"):
         compare(summary(OLD), summary({"another": 1.0}))

@@ -44,7 +44,7 @@ def tone(frequency_hz: float, level: float = 0.3) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run of two contenders on three sounds; one of the matches is silent."""
+    """A run of two methods on three sounds; one of the matches is silent."""
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     folder.create(["near", "far"])
     names = ("a", "</script>b", "quiet")
@@ -55,10 +55,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         panel=metrics.VERSION,
         renderer={"name": "embedded", "version": "1"},
         test_set="by hand",
-        settings={"note": Note().to_dict(), "space": space.to_dict(), "strikes": 1, "seed": 0},
+        settings={"note": Note().to_dict(), "space": space.to_dict(), "realizations": 1, "seed": 0},
         sounds=[SoundEntry(name, "0", "", [], {}, None) for name in names if "/" not in name],
         left_out={},
-        contenders={"near": {}, "far": {}},
+        methods={"near": {}, "far": {}},
     )
     folder.write_info(info)
     for sound in info.sounds:
@@ -187,7 +187,7 @@ def test_what_cannot_be_summed_up_is_refused(tmp_path: Path) -> None:
     assert "answers of a listening test" in refused.output + str(refused.exception)
 
 
-def test_a_page_needs_answers_of_every_contender(folder: RunFolder, tmp_path: Path) -> None:
+def test_a_page_needs_answers_of_every_method(folder: RunFolder, tmp_path: Path) -> None:
     path = write_page(folder, 5)
     data = path.read_text("utf-8").split('id="data">')[1].split("</script>")[0]
     assert [trial["sound"] for trial in json.loads(data)["trials"]] == ["a"]  # one was silent

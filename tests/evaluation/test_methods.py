@@ -1,4 +1,4 @@
-"""Contenders answer as what they stand for answers, and are made by what a user types."""
+"""Methods answer as what they stand for answers, and are made by what a user types."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def stacked_space() -> ParameterSpace:
 
 
 SPACE = stacked_space()
-SETTINGS = EvaluationSettings(NOTE, SPACE, strikes=1)
+SETTINGS = EvaluationSettings(NOTE, SPACE, realizations=1)
 BENCH = Context(ENGINE, Preset.template().with_values(SPACE.base), SETTINGS)
 
 
@@ -50,9 +50,9 @@ def make(*entries: str):
     return make_methods(entries, BENCH)
 
 
-def answer(contender, sound):
-    contender.prepare()
-    return contender.match(sound, seed=1)
+def answer(method, sound):
+    method.prepare()
+    return method.match(sound, seed=1)
 
 
 def test_mean_answers_the_middle_around_the_runs_base(sound):
@@ -64,7 +64,7 @@ def test_mean_answers_the_middle_around_the_runs_base(sound):
     assert match.renders == 0
 
 
-def test_another_base_is_another_contender_though_its_values_are_the_same(diva_presets):
+def test_another_base_is_another_method_though_its_values_are_the_same(diva_presets):
     """Its detune pots change what is heard, and they are no parameters."""
     usual = make("mean", "search:100")
     own = Preset.read(diva_presets[0])
@@ -89,8 +89,8 @@ def test_of_several_candidates_the_nearest_by_ear_is_taken(sound):
     def several():
         return NearestPredictor(SPACE, NOTE, ENGINE, 32, 0, answers=8)
 
-    contender = PredictorMethod("n", {}, several, ENGINE, BENCH.base, SETTINGS)
-    match = answer(contender, sound)
+    method = PredictorMethod("n", {}, several, ENGINE, BENCH.base, SETTINGS)
+    match = answer(method, sound)
     from deepdiva.models.selection import choose
 
     [candidates] = several().predict(sound.audio[None], NOTE)
@@ -117,7 +117,7 @@ def test_presets_are_matched_by_name(sound, tmp_path):
         presets.match(Sound("other", sound.audio), seed=0)
 
 
-def test_presets_that_changed_are_another_contender(tmp_path):
+def test_presets_that_changed_are_another_method(tmp_path):
     Preset.template().write(tmp_path / "one.h2p")
     [before] = make(f"presets:{tmp_path}")
     Preset.template(name="new").write(tmp_path / "one.h2p", force=True)
@@ -136,9 +136,9 @@ def test_the_network_answers_sounds_of_other_keys(sound):
     note = Note(pitch=60)
     patch = SPACE.patches(np.full((1, SPACE.dimensions), 0.3))
     high = Sound("high", ENGINE.render(patch, note, 5)[0])
-    settings = EvaluationSettings(note, SPACE, strikes=1)
-    [contender] = make_methods(["predict:8"], Context(ENGINE, BENCH.base, settings))
-    assert answer(contender, high).renders == 8
+    settings = EvaluationSettings(note, SPACE, realizations=1)
+    [method] = make_methods(["predict:8"], Context(ENGINE, BENCH.base, settings))
+    assert answer(method, high).renders == 8
     # Of the short note of the other tests it would hear too little.
     with pytest.raises(InvalidValueError, match="and would hear"):
         answer(make("predict:8")[0], sound)
@@ -149,7 +149,7 @@ def test_a_path_may_hold_an_equals_sign(tmp_path):
     folder.mkdir()
     Preset.template().write(folder / "a.h2p")
     entries = (f"presets:{folder}", f"friend=presets:{folder}")
-    assert [contender.name for contender in make(*entries)] == ["presets-lr-0", "friend"]
+    assert [method.name for method in make(*entries)] == ["presets-lr-0", "friend"]
     with pytest.raises(MissingFileError, match=r"lr=0\.001.mine\.safetensors"):
         make(f"model:{folder / 'mine.safetensors'}")
 
@@ -157,16 +157,16 @@ def test_a_path_may_hold_an_equals_sign(tmp_path):
 def test_names_come_from_the_entries(tmp_path):
     Preset.template().write(tmp_path / "a.h2p")
     entries = ("mean", "nearest:100", "quick one=search:quick", "search:500", f"presets:{tmp_path}")
-    names = [contender.name for contender in make(*entries)]
+    names = [method.name for method in make(*entries)]
     assert names[:4] == ["mean", "nearest-100", "quick-one", "search-500"]
     assert names[4].startswith("presets-")
 
 
-def test_contenders_travel_to_other_processes(sound):
-    for contender in make("mean", "search:64"):
-        travelled = pickle.loads(pickle.dumps(contender))
-        assert travelled.describe() == contender.describe()
-        assert answer(travelled, sound).preset == answer(contender, sound).preset
+def test_methods_travel_to_other_processes(sound):
+    for method in make("mean", "search:64"):
+        travelled = pickle.loads(pickle.dumps(method))
+        assert travelled.describe() == method.describe()
+        assert answer(travelled, sound).preset == answer(method, sound).preset
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_an_error_cannot_be_exchanged_out_of_sight():
     assert errors.parameter_error == pytest.approx(0.7)
 
 
-def test_a_failed_contender_has_nothing_right():
+def test_a_failed_method_has_nothing_right():
     errors = parameters.failed(SPACE)
     assert (errors.parameter_error, errors.class_accuracy) == (1.0, 0.0)
 

@@ -27,7 +27,7 @@ from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(48, 100, 0.2, 0.25)
 BASE = Preset.template()
-SETTINGS = EvaluationSettings(NOTE, default_space(BASE.values()), strikes=1, seed=1)
+SETTINGS = EvaluationSettings(NOTE, default_space(BASE.values()), realizations=1, seed=1)
 
 
 def open_engine(preset: Preset) -> PanelRenderer:
@@ -117,14 +117,14 @@ def test_presets_and_sounds_of_a_tool_are_scored_alike(entered):
     assert results["two"].values == {}
     assert results["two"].elsewhere == {}
     assert results["one"].renders == results["two"].renders == 9
-    assert summary.contenders[0].name == "theirs"
-    assert summary.info.contenders["theirs"]["tool"] == "Theirs"
+    assert summary.methods[0].name == "theirs"
+    assert summary.info.methods["theirs"]["tool"] == "Theirs"
     assert "answered with a sound" in (folder.path / "report.html").read_text("utf-8")
 
 
 def test_other_keys_stand_in_report_and_table(entered):
     folder, summary = entered
-    dark = next(each for each in summary.contenders if each.name == "dark")
+    dark = next(each for each in summary.methods if each.name == "dark")
     assert dark.elsewhere is not None
     assert list(dark.elsewhere.notes) == ["-12", "+7", "+12", "+24", "velocity 60"]
     assert dark.elsewhere.flatters.low <= dark.elsewhere.flatters.value
@@ -146,16 +146,16 @@ def test_sounds_are_matched_on_their_own_notes(entered):
         )
 
 
-def test_a_leaderboard_has_a_line_for_each_contender(entered):
+def test_a_leaderboard_has_a_line_for_each_method(entered):
     folder, summary = entered
     with (folder.path / "leaderboard.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert [line["contender"] for line in lines] == ["theirs", "dark"]
+    assert [line["method"] for line in lines] == ["theirs", "dark"]
     assert lines[0]["tool"] == "Theirs"
     assert lines[0]["metrics"] == str(metrics.VERSION)
     assert len({line["sounds_sha256"] for line in lines}) == 1
     value = float(lines[1][metrics.PRIMARY])
-    assert value == pytest.approx(summary.contenders[1].averages[metrics.PRIMARY].mean.value)
+    assert value == pytest.approx(summary.methods[1].averages[metrics.PRIMARY].mean.value)
 
 
 def test_an_empty_entry_and_a_missing_answer_are_told(tmp_path):

@@ -53,7 +53,7 @@ def scores(distance: float) -> dict[str, float | None]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run of two contenders on five sounds, one of which failed; written by hand."""
+    """A run of two methods on five sounds, one of which failed; written by hand."""
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     folder.create(list(DISTANCES))
     space = default_space()
@@ -65,28 +65,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         panel=metrics.VERSION,
         renderer={"name": "embedded", "version": "1"},
         test_set="by <hand>",
-        settings={"note": Note().to_dict(), "space": space.to_dict(), "strikes": 2, "seed": 0},
+        settings={"note": Note().to_dict(), "space": space.to_dict(), "realizations": 2, "seed": 0},
         sounds=[SoundEntry(name, "0", "", ["Cut to 0.25 s."], values, 0.45) for name in SOUNDS],
         left_out={"quiet": "The target is silent."},
-        contenders={name: {"kind": name} for name in DISTANCES},
+        methods={name: {"kind": name} for name in DISTANCES},
     )
     folder.write_info(info)
     for place, sound in enumerate(SOUNDS):
         write_wav(folder.target_path(sound), tone(110.0 * (place + 1)), RATE)
-        for contender, distances in DISTANCES.items():
-            failed = (contender, sound) == FAILED
+        for method, distances in DISTANCES.items():
+            failed = (method, sound) == FAILED
             folder.write_result(
                 Result(
-                    key=info.key(contender, "0"),
+                    key=info.key(method, "0"),
                     sound=sound,
-                    contender=contender,
+                    method=method,
                     status="failed" if failed else "ok",
                     error="ValueError: <script>alert(1)</script>" if failed else None,
                     seconds=0.5,
                     renders=None if failed else 100,
                     scores=scores(distances[place]),
-                    strikes=[distances[place]],
-                    restrike=None if failed else 0.4,
+                    realizations=[distances[place]],
+                    realization_spread=None if failed else 0.4,
                     values={} if failed else values,
                     errors=dict.fromkeys(space.free, 0.0),
                     exchanged=False,
@@ -94,9 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
                 )
             )
             if not failed:
-                preset.write(folder.preset_path(contender, sound))
+                preset.write(folder.preset_path(method, sound))
                 match = 1.8 * tone(100.0 * (place + 1))
-                write_wav(folder.preview_path(contender, sound), match, RATE)
+                write_wav(folder.preview_path(method, sound), match, RATE)
     write_reports(folder, DIVA)
     return folder
 
@@ -405,18 +405,18 @@ def test_headings_sort_the_index_and_the_sounds(opened):
     ]  # fmt: skip
 
 
-def test_table_of_contenders_sorts_by_mean_and_by_median(opened):
+def test_table_of_methods_sorts_by_mean_and_by_median(opened):
     def order() -> list[str]:
         names: list[str] = opened.run(
-            "[...contenders.tBodies[0].rows].map(row => row.cells[0].textContent)"
+            "[...methods.tBodies[0].rows].map(row => row.cells[0].textContent)"
         )
         return names
 
-    click_heading(opened, "contenders", "Spectral distance")
+    click_heading(opened, "methods", "Spectral distance")
     assert order()[0].startswith("refine")
-    click_heading(opened, "contenders", "Spectral distance")
+    click_heading(opened, "methods", "Spectral distance")
     assert order()[0] == "mean"
-    shown = "getComputedStyle(contenders.querySelector('.median')).display"
+    shown = "getComputedStyle(methods.querySelector('.median')).display"
     assert opened.run(shown) == "none"
     opened.run("statistic.value = 'median'; statistic.dispatchEvent(new Event('change'))")
     assert opened.run(shown) != "none"

@@ -32,7 +32,7 @@ from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
-SETTINGS = EvaluationSettings(NOTE, default_space(), strikes=2)
+SETTINGS = EvaluationSettings(NOTE, default_space(), realizations=2)
 BASE = Preset.template()
 
 
@@ -120,16 +120,16 @@ def collection() -> Collection:
     return played(NOTE)
 
 
-def go(path: Path, collection: Collection, contenders: list[Method], **options: Any) -> None:
+def go(path: Path, collection: Collection, methods: list[Method], **options: Any) -> None:
     settings = options.pop("settings", SETTINGS)
     options.setdefault("workers", Workers(jobs=options.pop("jobs", 1)))
-    run(RunFolder(path), collection, contenders, open_engine, settings, **options)
+    run(RunFolder(path), collection, methods, open_engine, settings, **options)
 
 
-def results(path: Path, contender: str) -> dict[str, dict[str, Any]]:
+def results(path: Path, method: str) -> dict[str, dict[str, Any]]:
     """Stored results without their times, by sound."""
     found = {}
-    for file in sorted((path / "results" / contender).glob("*.json")):
+    for file in sorted((path / "results" / method).glob("*.json")):
         found[file.stem] = json.loads(file.read_bytes())
         del found[file.stem]["seconds"]
     return found
@@ -146,17 +146,17 @@ def test_scores_are_those_of_the_preset_on_disk(finished, collection):
     """Read, played and scored by hand."""
     for sound in collection.sounds:
         preset = Preset.read(finished / "presets" / "detuned" / f"{sound.name}.h2p")
-        strikes = PanelRenderer(preset.detune_pots()).render(
+        realizations = PanelRenderer(preset.detune_pots()).render(
             np.tile(preset.values(), (2, 1)), NOTE, sound.seeds(0, 2)
         )
         stored = results(finished, "detuned")[sound.name]
-        each = [metrics.evaluate(sound.audio, strike, 44100) for strike in strikes]
+        each = [metrics.evaluate(sound.audio, realization, 44100) for realization in realizations]
         for metric in metrics.PANEL:
             values = [scores[metric.key] for scores in each]
             expected = None if values[0] is None else pytest.approx(np.mean(values))
             assert stored["scores"][metric.key] == expected
-        assert stored["restrike"] == pytest.approx(
-            metrics.spectral_distance(strikes[0], strikes[1], 44100)
+        assert stored["realization_spread"] == pytest.approx(
+            metrics.spectral_distance(realizations[0], realizations[1], 44100)
         )
         assert stored["status"] == "ok"
         assert stored["renders"] == 7
@@ -176,10 +176,10 @@ def test_parameters_are_compared_with_the_truth(finished, collection):
 
 def test_noise_floor_is_that_of_the_true_preset(collection):
     sound = collection.sounds[0]
-    strikes = open_engine(sound.preset).render(
+    realizations = open_engine(sound.preset).render(
         np.tile(sound.preset.values(), (2, 1)), NOTE, sound.seeds(0, 2)
     )
-    expected = np.mean([metrics.spectral_distance(sound.audio, s, 44100) for s in strikes])
+    expected = np.mean([metrics.spectral_distance(sound.audio, s, 44100) for s in realizations])
     assert noise_floor(sound, open_engine, SETTINGS) == pytest.approx(expected)
     assert noise_floor(replace(sound, preset=None), open_engine, SETTINGS) is None
 
@@ -223,7 +223,7 @@ def test_failures_are_tried_again_and_the_rest_is_kept(collection, tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_later_run_asks_its_own_contenders(collection, tmp_path, jobs):
+def test_a_later_run_asks_its_own_methods(collection, tmp_path, jobs):
     """Not those of the same name and description that an earlier run has left in a worker."""
     answers = {}
     for folder, cutoff in (("first", 60), ("second", 90)):
@@ -241,9 +241,9 @@ def test_a_later_run_answers_around_its_own_base(collection, tmp_path):
     for voicing in (1.0, 2.0):
         base = changed(VCC_Voicing=voicing)
         settings = replace(SETTINGS, space=default_space(base.values()))
-        contenders = make_methods(["mean"], Context(PanelRenderer(), base, settings))
+        methods = make_methods(["mean"], Context(PanelRenderer(), base, settings))
         path = tmp_path / f"voicing {voicing:g}"
-        go(path, collection, contenders, settings=settings)
+        go(path, collection, methods, settings=settings)
         answer = Preset.read(path / "presets" / "mean" / "dark.h2p")
         assert answer.values()[SETTINGS.space.table.index("VCC.Voicing")] == voicing
 
@@ -299,7 +299,7 @@ def test_results_of_other_settings_are_not_mixed(collection, tmp_path):
         def describe(self) -> Mapping[str, Any]:
             return {"kind": "other"}
 
-    with pytest.raises(FileExistsAlreadyError, match="differs in contender detuned"):
+    with pytest.raises(FileExistsAlreadyError, match="differs in method detuned"):
         go(tmp_path, collection, [Other()])
 
 
@@ -316,8 +316,8 @@ def test_after_force_results_of_other_settings_count_as_missing(collection, tmp_
     half_replaced(tmp_path, collection, other)
     go(tmp_path, collection, [Choosy("quick", {})], settings=other)
     summary = summarise(RunFolder(tmp_path))
-    assert {c.name: c.counts["missing"] for c in summary.contenders} == {"quick": 0, "slow": 2}
-    assert {c.name: c.probe is None for c in summary.contenders} == {"quick": False, "slow": True}
+    assert {c.name: c.counts["missing"] for c in summary.methods} == {"quick": 0, "slow": 2}
+    assert {c.name: c.probe is None for c in summary.methods} == {"quick": False, "slow": True}
     assert set(summary.results["slow"]) == {"bright"}
     assert not summary.complete
 
@@ -352,22 +352,22 @@ def test_a_result_never_stands_beside_the_preset_of_another(collection, tmp_path
     assert set(results(tmp_path, "choosy")) == {"dark", "two"}
 
 
-def test_force_keeps_other_contenders_of_the_same_settings(collection, tmp_path):
+def test_force_keeps_other_methods_of_the_same_settings(collection, tmp_path):
     go(tmp_path, collection, [Choosy("first", {})])
     go(tmp_path, collection, [Choosy("second", {})], force=True)
     fewer = replace(collection, sounds=collection.sounds[:2])
     go(tmp_path, fewer, [Choosy("third", {})], force=True)
-    assert list(RunFolder(tmp_path).read_info().contenders) == ["first", "second", "third"]
+    assert list(RunFolder(tmp_path).read_info().methods) == ["first", "second", "third"]
     summary = summarise(RunFolder(tmp_path))
     assert summary.complete
-    assert {contender.name for contender in summary.contenders} == {"first", "second", "third"}
+    assert {method.name for method in summary.methods} == {"first", "second", "third"}
 
 
-def test_force_drops_contenders_without_a_result_of_these_settings(collection, tmp_path):
+def test_force_drops_methods_without_a_result_of_these_settings(collection, tmp_path):
     go(tmp_path, collection, [Choosy("first", {})])
     other = replace(SETTINGS, seed=1)
     go(tmp_path, collection, [Choosy("second", {})], settings=other, force=True)
-    assert list(RunFolder(tmp_path).read_info().contenders) == ["second"]
+    assert list(RunFolder(tmp_path).read_info().methods) == ["second"]
 
 
 def test_force_replaces_a_run_of_another_format(collection, tmp_path):
@@ -385,12 +385,12 @@ def test_a_folder_with_other_things_is_left_alone(collection, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_contenders_can_be_added_later(collection, tmp_path):
+def test_methods_can_be_added_later(collection, tmp_path):
     go(tmp_path, collection, [Detuned()])
     before = results(tmp_path, "detuned")
     go(tmp_path, collection, [Choosy("late", {})])
     info = RunFolder(tmp_path).read_info()
-    assert list(info.contenders) == ["detuned", "late"]
+    assert list(info.methods) == ["detuned", "late"]
     assert results(tmp_path, "detuned") == before
     assert set(results(tmp_path, "late")) == {"bright", "dark", "two"}
 
@@ -399,7 +399,7 @@ def test_run_says_all_about_itself(finished, collection):
     info = RunFolder(finished).read_info()
     assert info.renderer == {"name": "embedded", "version": PanelRenderer().info.version}
     assert Note(**info.settings["note"]) == NOTE
-    assert info.contenders == {"detuned": {"kind": "detuned"}}
+    assert info.methods == {"detuned": {"kind": "detuned"}}
     for entry, sound in zip(info.sounds, collection.sounds, strict=True):
         assert entry.name == sound.name
         assert entry.values["VCF1.Freq"] == sound.preset.values()[148]
@@ -416,8 +416,8 @@ def test_names_that_cannot_be_files_are_refused(name):
 def test_names_must_differ_on_every_file_system():
     with pytest.raises(InvalidValueError, match="called 'Kick'"):
         check_names("sound", ["Kick", "kick"])
-    with pytest.raises(InvalidValueError, match="no contender"):
-        check_names("contender", [])
+    with pytest.raises(InvalidValueError, match="no method"):
+        check_names("method", [])
 
 
 def test_seeds_belong_to_the_name():

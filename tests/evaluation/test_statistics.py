@@ -78,7 +78,7 @@ def test_direction_of_the_measure_decides_who_is_better():
     assert compare_paired(low, high, sign=-1).verdict == "better"
 
 
-def test_equal_contenders_share_the_ties():
+def test_equal_methods_share_the_ties():
     values = np.arange(10.0)
     pairing = compare_paired(values, values, sign=1)
     assert pairing.won.value == 0.5

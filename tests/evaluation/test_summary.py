@@ -31,7 +31,7 @@ INFO = RunInfo(
     settings={
         "note": Note().to_dict(),
         "space": default_space().to_dict(),
-        "strikes": 1,
+        "realizations": 1,
         "seed": 0,
     },
     sounds=[
@@ -39,23 +39,23 @@ INFO = RunInfo(
         for name in SOUNDS
     ],
     left_out={"e": "silent"},
-    contenders={"good": {"kind": "good"}, "deaf": {"kind": "deaf"}},
+    methods={"good": {"kind": "good"}, "deaf": {"kind": "deaf"}},
 )
 
 
-def result(contender: str, sound: str, distance: float, **changes: object) -> Result:
+def result(method: str, sound: str, distance: float, **changes: object) -> Result:
     scores = dict.fromkeys((metric.key for metric in metrics.PANEL), 1.0)
     plain = Result(
-        key=INFO.key(contender, "0"),
+        key=INFO.key(method, "0"),
         sound=sound,
-        contender=contender,
+        method=method,
         status="ok",
         error=None,
         seconds=2.0,
         renders=100,
         scores={**scores, metrics.PRIMARY: distance},
-        strikes=[distance],
-        restrike=0.25,
+        realizations=[distance],
+        realization_spread=0.25,
         values={"VCF1.Freq": 90.0},
         errors={"VCF1.Freq": 0.1},
         exchanged=False,
@@ -70,7 +70,7 @@ def tone(frequency_hz: float) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path) -> RunFolder:
-    """Two contenders: `good` answers every sound with its own pitch, `deaf` always with one."""
+    """Two methods: `good` answers every sound with its own pitch, `deaf` always with one."""
     folder = RunFolder(tmp_path)
     folder.create(["good", "deaf"])
     folder.write_info(INFO)
@@ -80,14 +80,14 @@ def folder(tmp_path) -> RunFolder:
         write_wav(folder.preview_path("good", name), own + tone(5000.0) / 50, RATE)
         write_wav(folder.preview_path("deaf", name), tone(330.0), RATE)
         folder.write_result(result("good", name, 0.1 * (place + 1)))
-        folder.write_result(result("deaf", name, 1.0 + place, restrike=0.75, renders=1))
+        folder.write_result(result("deaf", name, 1.0 + place, realization_spread=0.75, renders=1))
     return folder
 
 
-def test_contenders_are_ranked_by_their_median(folder):
+def test_methods_are_ranked_by_their_median(folder):
     summary = summarise(folder)
-    assert [contender.name for contender in summary.contenders] == ["good", "deaf"]
-    good = summary.contenders[0].averages[metrics.PRIMARY]
+    assert [method.name for method in summary.methods] == ["good", "deaf"]
+    good = summary.methods[0].averages[metrics.PRIMARY]
     assert good.sounds == 4
     assert good.mean.value == pytest.approx(0.25)
     assert good.median.value == pytest.approx(0.25)
@@ -103,13 +103,13 @@ def test_floor_is_the_known_one_or_that_of_the_nearest_match(folder):
 
 def test_share_of_sounds_at_the_floor(folder):
     """Of 0.1 0.2 0.3 0.4 against the floors 0.5 0.25 0.25 0.25, two; of 1 2 3 4 none."""
-    good, deaf = summarise(folder).contenders
+    good, deaf = summarise(folder).methods
     assert good.at_floor.value == 0.5
     assert deaf.at_floor.value == 0.0
 
 
 def test_probe_tells_who_listens(folder):
-    good, deaf = summarise(folder).contenders
+    good, deaf = summarise(folder).methods
     assert good.probe.nearer.value == 1.0
     assert good.probe.first.value == 1.0
     assert deaf.probe.nearer.value == 0.5
@@ -128,17 +128,24 @@ def test_undefined_figures_are_counted_and_not_averaged(folder):
     odd = result("good", "a", 0.1)
     folder.write_result(replace(odd, scores={**odd.scores, "pitch_error_cents": None}))
     summary = summarise(folder)
-    assert summary.contenders[0].averages["pitch_error_cents"].sounds == 3
-    assert summary.contenders[1].averages["pitch_error_cents"].sounds == 4
+    assert summary.methods[0].averages["pitch_error_cents"].sounds == 3
+    assert summary.methods[1].averages["pitch_error_cents"].sounds == 4
 
 
 def test_failures_count_in_every_figure(folder):
     folder.write_result(
         result(
-            "good", "d", 9.0, status="failed", error="no", renders=None, values={}, restrike=None
+            "good",
+            "d",
+            9.0,
+            status="failed",
+            error="no",
+            renders=None,
+            values={},
+            realization_spread=None,
         )
     )
-    good = next(c for c in summarise(folder).contenders if c.name == "good")
+    good = next(c for c in summarise(folder).methods if c.name == "good")
     assert good.counts == {"ok": 3, "silent": 0, "failed": 1, "missing": 0}
     assert good.averages[metrics.PRIMARY].mean.value == pytest.approx((0.1 + 0.2 + 0.3 + 9.0) / 4)
 
@@ -147,8 +154,8 @@ def test_an_unfinished_run_says_so(folder):
     folder.result_path("deaf", "d").unlink()
     summary = summarise(folder)
     assert not summary.complete
-    assert summary.contenders[1].counts["missing"] == 1
-    assert summary.contenders[1].probe is None
+    assert summary.methods[1].counts["missing"] == 1
+    assert summary.methods[1].probe is None
     assert summary.pairs[0].pairing.sounds == 3
     assert "Unfinished run" in to_markdown(summary)
 
@@ -156,9 +163,9 @@ def test_an_unfinished_run_says_so(folder):
 def test_results_of_another_run_are_missing(folder):
     folder.write_result(result("deaf", "d", 0.0, key="0123456789abcdef"))
     summary = summarise(folder)
-    assert summary.contenders[1].counts["missing"] == 1
-    assert summary.contenders[1].averages[metrics.PRIMARY].mean.value == pytest.approx(2.0)
-    assert summary.contenders[1].probe is None
+    assert summary.methods[1].counts["missing"] == 1
+    assert summary.methods[1].averages[metrics.PRIMARY].mean.value == pytest.approx(2.0)
+    assert summary.methods[1].probe is None
 
 
 def test_json_holds_every_figure(folder):
@@ -166,16 +173,16 @@ def test_json_holds_every_figure(folder):
     assert document["values"][metrics.PRIMARY]["good"]["b"] == pytest.approx(0.2)
     assert document["status"]["deaf"]["c"] == "ok"
     assert document["run"]["left_out"] == {"e": "silent"}
-    assert document["contenders"][0]["averages"][metrics.PRIMARY]["mean"]["value"] == 0.25
+    assert document["methods"][0]["averages"][metrics.PRIMARY]["mean"]["value"] == 0.25
     assert document["floors"]["a"] == {"distance": 0.5, "known": True}
 
 
 def test_csv_has_a_line_for_each_cell(folder):
     rows = list(csv.DictReader(io.StringIO(to_csv(summarise(folder)).decode())))
-    assert {(row["sound"], row["contender"]) for row in rows} == {
-        (sound, contender) for sound in SOUNDS for contender in ("good", "deaf")
+    assert {(row["sound"], row["method"]) for row in rows} == {
+        (sound, method) for sound in SOUNDS for method in ("good", "deaf")
     }
-    row = next(row for row in rows if row["sound"] == "c" and row["contender"] == "good")
+    row = next(row for row in rows if row["sound"] == "c" and row["method"] == "good")
     assert float(row[metrics.PRIMARY]) == pytest.approx(0.3)
     assert float(row["value VCF1.Freq"]) == 90.0
     assert float(row["error VCF1.Freq"]) == 0.1

@@ -47,8 +47,8 @@ class Faulty(Renderer):
         return DIVA
 
     @property
-    def honoured(self) -> frozenset[str]:
-        return ENGINE.honoured
+    def supported(self) -> frozenset[str]:
+        return ENGINE.supported
 
     def render(
         self, patches: NDArray[np.float64], note: Note, seeds: Seeds = 0

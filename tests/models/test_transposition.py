@@ -45,10 +45,10 @@ def test_an_answer_sounds_on_its_key_as_it_was_heard(pitch):
     renderer = PanelRenderer()
     played = predictor.heard(renderer.render(answer, note, 1))
     distance = AveragedDistance(renderer.render(heard[None], NOTE, 2)[0], RATE, AVERAGED)
-    struck_again = distance(renderer.render(heard[None], NOTE, 3))[0]
+    over_seeds = distance(renderer.render(heard[None], NOTE, 3))[0]
     as_it_was = predictor.heard(renderer.render(heard[None], note, 1))
     # Above half of the rate a slowed sound has nothing, and pots and slop are no times.
-    assert distance(played)[0] < struck_again + 0.06
+    assert distance(played)[0] < over_seeds + 0.06
     assert distance(played)[0] < 0.5 * distance(as_it_was)[0]
 
 

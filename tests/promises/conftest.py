@@ -111,7 +111,7 @@ def _make(root):
     weights = ("--model-file", root / "training" / "final_model.safetensors")
     deepdiva("predict", sound, "--output", root / "predicted", *weights, *NOTE)
     for name, kind in (("old", "search:64"), ("new", "search:96")):
-        who = ("--contender", "mean", "--contender", f"search={kind}")
-        how = ("--output", root / name, "--jobs", 1, "--strikes", 1, "--limit", 2)
+        who = ("--method", "mean", "--method", f"search={kind}")
+        how = ("--output", root / name, "--jobs", 1, "--realizations", 1, "--limit", 2)
         deepdiva("evaluate", root / "presets", *who, *how, *NOTE)
     deepdiva("testset", "make", root / "testset", "--from-presets", root / "presets", *NOTE)

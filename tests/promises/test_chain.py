@@ -36,8 +36,8 @@ def test_evaluations_are_compared(chain, command):
 
 
 def test_the_same_evaluation_again_finds_everything_there(chain, command):
-    who = ("--contender", "mean", "--contender", "search=search:64")
-    how = ("--output", chain / "old", "--jobs", 1, "--strikes", 1, "--limit", 2)
+    who = ("--method", "mean", "--method", "search=search:64")
+    how = ("--output", chain / "old", "--jobs", 1, "--realizations", 1, "--limit", 2)
     note = ("--note-length", "0.2", "--render-length", "0.2")
     assert "4 of 4 matches are there" in command("evaluate", chain / "presets", *who, *how, *note)
 
@@ -46,4 +46,4 @@ def test_what_one_command_writes_the_next_reads(chain, command):
     assert (chain / "previews" / "cutoff1.wav").stat().st_size > 1000
     assert (chain / "predicted" / "cutoff1.h2p").exists()
     assert (chain / "dataset" / "train_mfcc.npy").exists()
-    command("evaluate", chain / "testset", "-c", "mean", "--limit", 1, "-o", chain / "third")
+    command("evaluate", chain / "testset", "-m", "mean", "--limit", 1, "-o", chain / "third")

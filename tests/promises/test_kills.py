@@ -106,8 +106,8 @@ def test_an_evaluation_goes_on_after_a_kill_at_any_call(tmp_path, command):
     presets = tmp_path / "presets"
     presets.mkdir()
     Preset.template().write(presets / "one.h2p")
-    note = ("--note-length", "0.1", "--render-length", "0.1", "--strikes", 1, "--jobs", 1)
-    run = ("evaluate", presets, "-c", "mean", *note)
+    note = ("--note-length", "0.1", "--render-length", "0.1", "--realizations", 1, "--jobs", 1)
+    run = ("evaluate", presets, "-m", "mean", *note)
     command(*run, "-o", tmp_path / "warm")
     for count in range(1, 40, 4):
         folder = tmp_path / f"run{count}"

@@ -61,7 +61,7 @@ def test_sigterm_writes_the_best_match_and_the_search_can_be_resumed(chain, prog
 def test_nothing_is_left_when_an_evaluation_is_killed(chain, program, tmp_path):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    who = ("--contender", "search=search:1000000", "--strikes", 1, "--jobs", 2)
+    who = ("--method", "search=search:1000000", "--realizations", 1, "--jobs", 2)
     out = ("--output", tmp_path / "run", *NOTE)
     environment = {"TMPDIR": str(temporary)}
     run = program("evaluate", chain / "presets", *who, *out, env=environment)

@@ -18,8 +18,8 @@ def refine(root):
 
 
 def evaluate(root):
-    who = ("--contender", "mean", "--contender", "search=search:64")
-    how = ("--output", root / "old", "--jobs", 1, "--strikes", 1, "--limit", 2)
+    who = ("--method", "mean", "--method", "search=search:64")
+    how = ("--output", root / "old", "--jobs", 1, "--realizations", 1, "--limit", 2)
     return ("evaluate", root.parent / "presets", *who, *how, *NOTE)
 
 
@@ -52,7 +52,7 @@ STATES = {
         *("-o", root / "heard", *NOTE),
     ),
     "testset/testset.json": lambda root: (
-        *("evaluate", root / "testset", "-c", "mean", "-o", root / "fresh"),
+        *("evaluate", root / "testset", "-m", "mean", "-o", root / "fresh"),
     ),
 }
 

@@ -42,7 +42,7 @@ def moved(point, name, step):
 
 
 def in_the_mean(evaluator, point):
-    """Mean distance over strikes that nobody else has."""
+    """Mean distance over realizations that nobody else has."""
     seeds = 9_000_000 + np.arange(64)
     return evaluator.score(np.repeat(point[None], 64, axis=0), STEADY, seeds).distances.mean()
 

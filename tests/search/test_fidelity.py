@@ -53,8 +53,8 @@ class Relative(Renderer):
         return DIVA
 
     @property
-    def honoured(self):
-        return self._engine.honoured | {"Scope1.frq"}
+    def supported(self):
+        return self._engine.supported | {"Scope1.frq"}
 
     def render(self, patches, note, seeds=0):
         self.played += len(patches)

@@ -41,10 +41,10 @@ def known():
     return space, space.normalised(patch[None])[0], target
 
 
-def fitted(known, contenders, evaluations, seed=0):
+def fitted(known, candidates, evaluations, seed=0):
     space, _, target = known
     with Evaluator(target, PanelRenderer(), space, NOTE, seed, 1) as evaluator:
-        points = np.atleast_2d(contenders)
+        points = np.atleast_2d(candidates)
         steps = np.diag(np.full(space.dimensions, 0.03**2))
         loop = SearchLoop(evaluator, RefineSettings(), History(space))
         realization = fit_realization(
@@ -97,7 +97,7 @@ def test_a_patch_that_cannot_be_compared_stays(known):
     assert np.array_equal(realization.point, known[1])
 
 
-def test_the_same_seed_is_the_same_strike(known):
+def test_the_same_seed_is_the_same_realization(known):
     one, two = (fitted(known, known[1], 200, seed=3) for _ in range(2))
     assert np.array_equal(one.sound, two.sound)
     assert not np.array_equal(one.sound, fitted(known, known[1], 200, seed=4).sound)
@@ -130,7 +130,7 @@ def test_of_other_numbers_of_voices_the_nearest_plays(stacked):
     assert realization.point[0] == point[0]
 
 
-def test_where_only_the_number_of_voices_is_free_the_strike_is_fitted(known):
+def test_where_only_the_number_of_voices_is_free_the_realization_is_fitted(known):
     space, _, target = known
     alone = ParameterSpace(DIVA, space.base, ("VCC.Voicing",))
     realization = fitted((alone, None, target), np.array([0.09]), 250)
@@ -148,7 +148,7 @@ def test_a_search_for_the_number_of_voices_ends_with_a_match(known, seed):
     assert found.distance < found.silence
 
 
-def test_a_renderer_that_takes_no_strikes_is_refused(known):
+def test_a_renderer_that_takes_no_realizations_is_refused(known):
     space, point, target = known
 
     class Other(PanelRenderer):

@@ -75,7 +75,7 @@ def test_the_result_is_what_the_preset_sounds_like(engine, target):
 
 
 def test_auto_beats_chance_at_equal_cost(engine, target):
-    """As reported and struck again, over six seeds: a single one is a matter of luck."""
+    """As reported and with other seeds, over six seeds: a single one is a matter of luck."""
     distance = as_reported(target)
 
     def means(optimizer):
@@ -209,7 +209,7 @@ def test_progress_tells_the_truth(engine, target):
     assert [p.stage for p in seen] == [g.stage for g in result.history.generations]
 
 
-def test_how_the_target_was_struck_is_fitted_and_not_written(engine):
+def test_the_realization_of_the_target_is_fitted_and_not_written(engine):
     patch = SPACE.base.copy()
     for name, value in {"VCC.Voicing": 2.0, "OSC.Vol2": 60.0, "OSC.Tune2": 0.1}.items():
         patch[DIVA.index(name)] = value

@@ -30,8 +30,8 @@ class CountingEngine(PanelRenderer):
         return super().render(patches, note, seeds, nuisance)
 
 
-class Unstruck(Renderer):
-    """The engine as if it were a plug-in: nobody tells it how a note is struck."""
+class WithoutRealizations(Renderer):
+    """The engine as if it were a plug-in: nobody tells it the realization."""
 
     def __init__(self):
         self._engine = CountingEngine()
@@ -45,8 +45,8 @@ class Unstruck(Renderer):
         return self._engine.table
 
     @property
-    def honoured(self):
-        return self._engine.honoured
+    def supported(self):
+        return self._engine.supported
 
     def render(self, patches, note, seeds=0):
         return self._engine.render(patches, note, seeds)
@@ -89,20 +89,20 @@ def test_a_resumed_search_ends_where_an_unbroken_one_does(target, tmp_path, opti
 
 
 def test_a_descent_that_was_broken_off_goes_on_and_workers_do_not_matter(target, tmp_path):
-    unbroken = search(target, renderer=Unstruck)
+    unbroken = search(target, renderer=WithoutRealizations)
     stages = {generation.stage for generation in unbroken.history.generations}
     assert stages == {"survey", "descent", "polish"}
-    search(target, tmp_path, stop_after=300, renderer=Unstruck, jobs=2)
-    search(target, tmp_path, stop_after=500, resume=True, renderer=Unstruck)
+    search(target, tmp_path, stop_after=300, renderer=WithoutRealizations, jobs=2)
+    search(target, tmp_path, stop_after=500, resume=True, renderer=WithoutRealizations)
     lines = [json.loads(line) for line in (tmp_path / GENERATIONS).read_bytes().splitlines()]
     assert any("residuals" in line for line in lines)
-    same(search(target, tmp_path, resume=True, renderer=Unstruck, jobs=3), unbroken)
+    same(search(target, tmp_path, resume=True, renderer=WithoutRealizations, jobs=3), unbroken)
     CountingEngine.rendered = 0
-    same(search(target, tmp_path, resume=True, renderer=Unstruck), unbroken)
+    same(search(target, tmp_path, resume=True, renderer=WithoutRealizations), unbroken)
     assert CountingEngine.rendered <= 16, "one to compile, and the match"
 
 
-class Failing(Unstruck):
+class Failing(WithoutRealizations):
     """Loses one patch in seven."""
 
     def render(self, patches, note, seeds=0):

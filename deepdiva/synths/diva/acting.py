@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepdiva.engine import control_program as program
 from deepdiva.performance import AT_REST, Performance
-from deepdiva.renderer import Ignored
+from deepdiva.renderer import Unsupported
 from deepdiva.synths.diva import panel
 from deepdiva.synths.diva.phrase import DUO, LEGATO, MONO, POLYPHONY
 from deepdiva.synths.diva.table import DIVA
@@ -225,7 +225,7 @@ def unsupported(
     patch: NDArray[np.float64],
     performance: Performance = AT_REST,
     trimmers: Trimmers = UNTRIMMED,
-) -> tuple[Ignored, ...]:
+) -> tuple[Unsupported, ...]:
     """What a patch asks for and the panel's modules do not do, in the order of the table.
 
     Args:
@@ -234,20 +234,20 @@ def unsupported(
         trimmers: of the preset.
     """
     found = [
-        Ignored(name, reason)
+        Unsupported(name, reason)
         for name, expected, reason in _UNHEARD
         if round(float(patch[DIVA.index(name)])) != expected
     ]
     tuned = performance.tuning is not None or trimmers.tuning is not None
     if patch[DIVA.index("VCC.MTunS")] > 0.5 and not tuned:
-        found.append(Ignored("VCC.MTunS", "the preset holds no table: give one by --tuning"))
+        found.append(Unsupported("VCC.MTunS", "the preset holds no table: give one by --tuning"))
     played = panel.played_models(patch)
     for name, model in zip(panel.MODELS, played, strict=True):
         parameter = DIVA[name]
         asked = float(patch[parameter.index])
         if round(asked) != model:
             reason = f"{parameter.label(asked)} has no module, {parameter.label(model)} plays"
-            found.append(Ignored(name, reason))
+            found.append(Unsupported(name, reason))
     found.sort(key=lambda entry: DIVA.index(entry.parameter))
     return tuple(found)
 

@@ -23,7 +23,7 @@ from deepdiva.files import page_aligned
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.performance import AT_REST, Performance
-from deepdiva.renderer import Ignored, Renderer, RendererInfo, Seeds
+from deepdiva.renderer import Renderer, RendererInfo, Seeds, Unsupported
 from deepdiva.synths.diva import DIVA, acting, panel
 from deepdiva.synths.diva.phrase import Event, has_phrase, phrase
 from deepdiva.synths.diva.phrase_player import add_events, alike
@@ -137,11 +137,11 @@ class PanelRenderer(Renderer):
         return DIVA
 
     @property
-    def honoured(self) -> frozenset[str]:
+    def supported(self) -> frozenset[str]:
         """The parameters that act in some patch."""
         return acting.known()
 
-    def ignored(self, patch: NDArray[np.float64]) -> tuple[Ignored, ...]:
+    def unsupported(self, patch: NDArray[np.float64]) -> tuple[Unsupported, ...]:
         """What one patch asks for and this engine does not do.
 
         Args:
@@ -174,7 +174,8 @@ class PanelRenderer(Renderer):
     ) -> NDArray[np.float32]:
         """Play one note with each patch; see `Renderer.render`.
 
-        Where a patch chooses a model that has no module, the nearest one plays (`ignored` says so).
+        Where a patch chooses a model that has no module, the nearest one plays, and `unsupported`
+        says so.
 
         Args:
             patches: (batch, 281) in the units of `DIVA`.
