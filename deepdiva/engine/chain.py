@@ -131,6 +131,14 @@ class LaneInputs:
         return np.asarray(routed | (self.base[:, self.chain.index("mixer.filter_fm")] != 0.0))
 
     @property
+    def fed(self) -> NDArray[np.bool_]:
+        """(lanes,): the feedback is open or a route may open it."""
+        place = self.chain.index("mixer.feedback")
+        routes = self.route_inputs == place
+        routed = ((self.sources != 0) & (self.depths != 0.0))[:, routes].any(axis=1)
+        return np.asarray(routed | (self.base[:, place] != 0.0))
+
+    @property
     def noisy(self) -> NDArray[np.bool_]:
         """(lanes,): which lanes may want noise."""
         oscillator = self.chain.oscillator

@@ -294,7 +294,9 @@ def play(lane, lanes, edges, phases, p, q, white, mix, first, start):
     return HEADER.format(title=title) + blocks + "\n\n" + kernel
 
 
-def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> str:
+def filter_text(
+    highpass: Module, lowpass: Module, amplifier: Module, moving: bool, feedback: bool
+) -> str:
     """The filter stage of one pair: mixer, high-pass, filter, amplifier, and the feedback round.
 
     Args:
@@ -302,6 +304,8 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
         lowpass: of the slot filter.
         amplifier: of the slot amplifier.
         moving: whether coefficients move, and the first oscillator bends the cutoff.
+        feedback: whether the amplifier's output comes back. Without it a sample need not wait until
+            the one before has gone through everything.
     """
     sources = Sources()
     rows = _Rows()
@@ -321,8 +325,9 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
         return _row(row) + (f" + t * {_row(count + row)}" if moving else "")
 
     rise, rise_factor, rise_step, fall, fall_factor, fall_step, bottom = map(_row, envelope)
+    back = f" + ({load(mixer[0])}) * {_row(last[0])}" if feedback else ""
     inner = [
-        f"y = block[at + n] + ({load(mixer[0])}) * {_row(last[0])}",
+        f"y = block[at + n]{back}",
         f"rise = {rise} * {rise_factor} + {rise_step}",
         f"{rise} = rise",
         f"fall = {fall} * {fall_factor} + {fall_step}",
@@ -342,7 +347,8 @@ def filter_text(highpass: Module, lowpass: Module, amplifier: Module, moving: bo
         x = "(y, envelope)" if m is amplifier else "y"
         inner.append(f"y, {s} = {step}({x}, {p}, {_tuple([_row(row) for row in states[m]])})")
         inner += [f"{_row(row)} = {s}[{k}]" for k, row in enumerate(states[m])]
-    inner += [f"{_row(last[0])} = y[1]", "block[at + n] = y[0]"]
+    inner += [f"{_row(last[0])} = y[1]"] if feedback else []
+    inner.append("block[at + n] = y[0]")
     body = "\n".join(" " * 16 + line for line in inner)
     blocks = "\n\n".join(sources.blocks)
     kernel = f'''
@@ -376,4 +382,5 @@ def play(lane, lanes, edges, envelopes, p, q, mix, first, start):
 {body}
 '''
     title = f"{highpass.name}, {lowpass.name}, {'moving' if moving else 'static'}"
+    title += ", feedback" if feedback else ""
     return HEADER.format(title=title) + blocks + "\n\n" + kernel

@@ -111,9 +111,11 @@ class Bank:
 
     Attributes:
         parts: side by side, of any oscillator panel, in at most `LANES` columns.
+        fed: whether the amplifier's output comes back in any of them; in none or in all patches.
     """
 
     parts: tuple[Part, ...]
+    fed: bool
 
     @property
     def width(self) -> int:
@@ -174,14 +176,18 @@ class _Columns:
         self._parts.setdefault((number, step), (lanes, []))[1].extend(rows)
         self._used += len(rows)
 
-    def bank(self) -> Bank:
+    def bank(self, fed: bool) -> Bank:
         """What has been filled in."""
         parts = []
         column = 0
         for (_, step), (lanes, rows) in self._parts.items():
             parts.append(Part(lanes.rows(np.array(rows)), step, column))
             column += len(rows)
-        return Bank(tuple(parts))
+        return Bank(tuple(parts), fed)
+
+
+_Patch = tuple[int, int, LaneInputs, range]
+"""A patch that waits for a bank: number of its chain, step, lanes, which of them."""
 
 
 def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
@@ -190,28 +196,34 @@ def groups(inputs: Iterable[LaneInputs]) -> list[Group]:
     A patch's lanes stay together and are played by the least step that suffices for all of them, so
     that what a patch sounds like does not depend on the others.
     """
-    waiting: dict[tuple[str, str, str, bool], list[tuple[int, int, LaneInputs, range]]] = {}
+    waiting: dict[tuple[Module, Module, Module, bool, bool], list[_Patch]] = {}
     for number, lanes in enumerate(inputs):
         chain = lanes.chain
-        names = (chain.highpass.full_name, chain.filter.full_name, chain.amplifier.full_name)
+        modules = chain.highpass, chain.filter, chain.amplifier
         first = np.flatnonzero(np.diff(lanes.patch, prepend=-1))
         last = np.append(first[1:], len(lanes.patch))
         moves = np.logical_or.reduceat(lanes.moving, first)
+        fed = np.logical_or.reduceat(lanes.fed, first)
         steps = np.maximum.reduceat(lanes.steps, first)
         for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-            kind = waiting.setdefault((*names, bool(moves[k])), [])
+            kind = waiting.setdefault((*modules, bool(moves[k]), bool(fed[k])), [])
             kind.append((number, int(steps[k]), lanes, range(begin, end)))
     return [
         Group(banks, moving)
         for moving in (False, True)
         for banks in _shared(
-            [bank for (*_, m), kind in waiting.items() if m == moving for bank in _banks(kind)]
+            [
+                bank
+                for (*_, moves_too, fed), kind in waiting.items()
+                if moves_too == moving
+                for bank in _banks(kind, fed)
+            ]
         )
     ]
 
 
-def _banks(waiting: list[tuple[int, int, LaneInputs, range]]) -> list[Bank]:
-    """Banks of patches that share their filters: number of the chain, step, lanes, rows."""
+def _banks(waiting: list[_Patch], fed: bool) -> list[Bank]:
+    """Banks of patches that share their filters, all with feedback or all without."""
     found: list[_Columns] = []
     for number, step, lanes, patch in sorted(waiting, key=lambda one: (-one[1], one[0])):
         for columns in found:
@@ -221,7 +233,7 @@ def _banks(waiting: list[tuple[int, int, LaneInputs, range]]) -> list[Bank]:
             columns = _Columns()
             found.append(columns)
         columns.add(number, step, lanes, patch)
-    return [columns.bank() for columns in found]
+    return [columns.bank(fed) for columns in found]
 
 
 def _shared(banks: Sequence[Bank]) -> list[tuple[Bank, ...]]:
@@ -703,7 +715,7 @@ class _Voices:
             for part, controls in zip(bank.parts, self.controls, strict=True)
             if part.step == PLAIN
         ]
-        self._filter = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving)
+        self._filter = filter_stage(chain.highpass, chain.filter, chain.amplifier, moving, bank.fed)
         self._filter_lane = np.zeros(self._filter.ROWS * LANES, np.float32)
         self._curves = np.zeros_like(self.controls[0].curves)
         self._coefficients = np.zeros_like(self.controls[0].filter)

@@ -158,7 +158,10 @@ def source_stage(module: Module, moving: bool, light: bool = False) -> ModuleTyp
 
 
 @_once
-def filter_stage(highpass: Module, lowpass: Module, amplifier: Module, moving: bool) -> ModuleType:
-    """The compiled filter stage of a pair of filters."""
+def filter_stage(
+    highpass: Module, lowpass: Module, amplifier: Module, moving: bool, feedback: bool
+) -> ModuleType:
+    """The compiled filter stage of a pair of filters; see `compose.filter_text`."""
     title = f"{highpass.name}_{lowpass.name}_{'moving' if moving else 'static'}"
-    return _load(filter_text(highpass, lowpass, amplifier, moving), title)
+    title += "_feedback" if feedback else ""
+    return _load(filter_text(highpass, lowpass, amplifier, moving, feedback), title)

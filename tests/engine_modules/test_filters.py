@@ -126,8 +126,8 @@ def test_every_input_acts(module: Module) -> None:
 def test_compiled_kernel_is_single_precision(module: Module) -> None:
     highpass = module if module.slot is Slot.HIGHPASS else panel.HIGHPASSES[0].module
     lowpass = module if module.slot is Slot.FILTER else panel.FILTERS[0].module
-    stage = stages.filter_stage(highpass, lowpass, vca.MODULE, True)
-    f4 = [np.zeros(n, np.float32) for n in (stage.ROWS * 32, 64 * 32, 64 * 32, 64 * 32)]
+    stage = stages.filter_stage(highpass, lowpass, vca.MODULE, True, True)
+    f4 = [np.zeros(n, np.float32) for n in (stage.ROWS * 32, 64 * 32, 64 * 32)]
     p = np.zeros((2, stage.COEFFICIENTS, 32), np.float32)
     play = stage.play.py_func
     fresh = njit(**FAST)(play)
