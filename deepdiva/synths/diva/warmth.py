@@ -40,4 +40,6 @@ def _chain(oscillator: int, highpass: int, lowpass: int) -> None:
     patch = DIVA.defaults()
     for name, choice in zip(MODELS, (oscillator, highpass, lowpass), strict=True):
         patch[DIVA.index(name)] = choice
-    PanelRenderer().render(patch[None], _NOTE)
+    patches = np.stack([patch, patch])
+    patches[:, DIVA.index("VCF1.Fback")] = 0.0, 50.0  # its round is compiled apart
+    PanelRenderer().render(patches, _NOTE)
