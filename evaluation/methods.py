@@ -73,6 +73,8 @@ class PredictorMethod(Method):
         if self._predictor is None:
             raise RuntimeError(f"{self._name} was not prepared.")
         note, space = self._settings.note, self._predictor.space
+        if self._predictor.whole:
+            return self._whole(self._predictor, sound, seed)
         [candidates] = self._predictor.predict(sound.audio[np.newaxis], note)
         patches = np.tile(self._settings.space.base, (len(candidates), 1))
         patches[:, space.columns] = space.patches(candidates.x)[:, space.columns]
@@ -80,6 +82,18 @@ class PredictorMethod(Method):
             return Match(self._base.with_values(patches[0]), renders=0)
         chosen = choose(sound.audio, patches, self._renderer, note, seed=seed)
         return Match(self._base.with_values(chosen.patch), renders=len(patches))
+
+    def _whole(self, predictor: Predictor, sound: Sound, seed: int) -> Match:
+        """As `deepdiva predict` answers, its level solved; what is not free stays as it is."""
+        from deepdiva.models.answers import Matcher
+
+        around = self._settings.space
+        base = {p.name: float(value) for p, value in zip(around.table, around.base, strict=True)}
+        locks = {name: base[name] for name in set(predictor.space.names) - set(around.names)}
+        draws = int(self._description.get("draws", 1))
+        matcher = Matcher(predictor, self._base, self._renderer, draws, locks, seed=seed)
+        [found] = matcher.answers([sound.audio])
+        return Match(found.preset, renders=len(found.chosen.distances))
 
 
 class PresetsMethod(Method):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,9 @@ STORED_PATCHES = 10_000
 
 DRAWS = 64
 """Candidates of `predict` and of models, unless told otherwise."""
+
+_NAMED = 6
+"""So many parameters are named where a model does not fit."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,12 @@ def _model(name: str, argument: str, context: Context) -> Method:
 def _trained(name: str, path: Path | None, draws: int, context: Context) -> Method:
     make = partial(_load, path, context, draws)
     make()
-    description = {"kind": "model", "draws": draws, "sha256": _digest(path)}
+    description = {"kind": "model", "draws": draws, "sha256": _digest(path, context.settings)}
     return _predictor(name, description, make, context)
 
 
 def _refine(name: str, argument: str, context: Context) -> Method:
-    path = _weights(None)
+    path = _weights(None, context.settings)
     if not path.exists():
         raise MissingFileError(
             f"{path}, the trained default that begins the search, does not exist: take `search`, "
@@ -118,7 +121,9 @@ def _refine(name: str, argument: str, context: Context) -> Method:
         )
     make = partial(_load, None, context, DRAWS)
     make()
-    return _search_from(name, argument, make, {"draws": DRAWS, "sha256": _digest(None)}, context)
+    return _search_from(
+        name, argument, make, {"draws": DRAWS, "sha256": _digest(None, context.settings)}, context
+    )
 
 
 def _search(name: str, argument: str, context: Context) -> Method:
@@ -239,31 +244,43 @@ def _load(path: Path | None, context: Context, draws: int) -> Predictor:
     from deepdiva.models.transposition import for_note
 
     settings = context.settings
-    predictor, _ = load_predictor(path, context.renderer.info, draws=draws, seed=settings.seed)
+    weights = _weights(path, settings)
+    predictor, _ = load_predictor(weights, context.renderer.info, draws=draws, seed=settings.seed)
     try:
         predictor = for_note(predictor, settings.note, settings.space.base)
     except InvalidValueError as error:
         raise InvalidValueError(
-            f"{_weights(path)} does not fit {settings.note}: {error}. Leave it out, or train a "
+            f"{weights} does not fit {settings.note}: {error}. Leave it out, or train a "
             "model for that note."
         ) from error
-    if predictor.space.free != settings.space.free:
+    if predictor.whole:
+        return predictor
+    answered, free = set(predictor.space.free), set(settings.space.free)
+    if answered != free:
         raise InvalidValueError(
-            f"{_weights(path)} answers {', '.join(predictor.space.free)}, and free are "
-            f"{', '.join(settings.space.free)}: leave it out, or name its parameters with --free."
+            f"{weights} answers {_some(answered)}, and free are {_some(free)}: "
+            "leave it out, or name its parameters with --free."
         )
     return predictor
 
 
-def _weights(path: Path | None) -> Path:
-    from deepdiva.models.weights import DEFAULT_WEIGHTS
+def _some(names: Collection[str]) -> str:
+    """Names for a sentence; of many, the first and how many more."""
+    shown = sorted(names)[:_NAMED]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
-    return DEFAULT_WEIGHTS if path is None else path
+
+def _weights(path: Path | None, settings: EvaluationSettings) -> Path:
+    """A weights file, or where none is named that of the package for what is free."""
+    from deepdiva.models.weights import weights_for
+
+    return weights_for(settings.space.names) if path is None else path
 
 
-def _digest(path: Path | None) -> str:
+def _digest(path: Path | None, settings: EvaluationSettings) -> str:
     """SHA-256 of a weights file, 16 hexadecimal digits."""
-    with _weights(path).open("rb") as file:
+    with _weights(path, settings).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,25 @@ MS_REV1_WEIGHTS = _FOLDER / "posterior_ms_rev1.safetensors"
 
 DEFAULT_WEIGHTS = MS_REV1_WEIGHTS
 """What answers where nothing is asked."""
+
+
+def weights_for(free: Collection[str]) -> Path:
+    """Of the networks that come with the package, that which answers what is free.
+
+    Args:
+        free: names of the free parameters. A release or what follows the key may be free beside the
+            11 that the smaller network knows.
+
+    Returns:
+        `PANEL_WEIGHTS` if more is free and the file is there, otherwise `MS_REV1_WEIGHTS`.
+
+    Raises:
+        MissingFileError: no such file.
+        InvalidValueError: a damaged file.
+    """
+    known = read_header(MS_REV1_WEIGHTS).parameter_space().names
+    whole = len(set(free) - set(known)) > len(known)
+    return PANEL_WEIGHTS if whole and PANEL_WEIGHTS.is_file() else MS_REV1_WEIGHTS
 
 
 @dataclass(frozen=True)

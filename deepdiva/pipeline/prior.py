@@ -138,12 +138,10 @@ def _known(
 
 def _usual_weights(tasks: Sequence[Task]) -> Path:
     """Of the networks that come with the package: that of the whole panel, if all of it is free."""
-    from deepdiva.models.weights import MS_REV1_WEIGHTS, PANEL_WEIGHTS, read_header
+    from deepdiva.models.weights import MS_REV1_WEIGHTS, weights_for
 
-    known = read_header(MS_REV1_WEIGHTS).parameter_space().names
-    # A release or what follows the key may be free beside them.
-    whole = any(len(set(task.space.names) - set(known)) > len(known) for task in tasks)
-    return PANEL_WEIGHTS if whole and PANEL_WEIGHTS.is_file() else MS_REV1_WEIGHTS
+    found = {weights_for(task.space.names) for task in tasks} - {MS_REV1_WEIGHTS}
+    return found.pop() if found else MS_REV1_WEIGHTS
 
 
 def _near(task: Task) -> Start:

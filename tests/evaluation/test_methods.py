@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from deepdiva.space import ParameterSpace
 from deepdiva.synths.diva import default_space
 from deepdiva.synths.diva.panel_renderer import PanelRenderer
 from deepdiva.synths.diva.preset import Preset
+from deepdiva.synths.diva.space import whole_panel
 
 NOTE = Note(length_seconds=0.3, render_seconds=0.3)
 ENGINE = PanelRenderer()
@@ -190,3 +192,23 @@ def test_entries_that_mean_nothing_are_refused(entry, error, message):
 
 def test_every_kind_is_explained():
     assert all(kind.usage.startswith(name) for name, kind in KINDS.items())
+
+
+def test_where_the_whole_panel_is_free_its_network_answers_and_keeps_what_is_not_free(sound):
+    base = SPACE.base
+    space = whole_panel(base)
+    held = ("OSC.Model", "HPF.Model", "VCF1.Model", "FX1.Module", "FX2.Module")
+    space = replace(space, free=tuple(name for name in space.names if name not in held))
+    settings = EvaluationSettings(NOTE, space, realizations=1)
+    [method] = make_methods(["predict:2"], Context(ENGINE, BENCH.base, settings))
+    match = answer(method, sound)
+    assert match.renders == 2
+    for name in held:
+        assert match.preset.values()[space.table.index(name)] == base[space.table.index(name)]
+
+
+def test_a_network_of_other_parameters_is_refused_in_a_sentence_one_can_read():
+    few = replace(SPACE, free=SPACE.names[:9])
+    settings = EvaluationSettings(Note(), few, realizations=1)
+    with pytest.raises(InvalidValueError, match=r"and 5 more, and free are .* and 3 more: leave"):
+        make_methods(["predict"], Context(ENGINE, BENCH.base, settings))
