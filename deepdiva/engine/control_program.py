@@ -128,6 +128,7 @@ def modulate(  # type: ignore[no-untyped-def]
         u: (lanes, inputs, blocks + 1) float64, overwritten.
     """
     count = edges.shape[0]
+    read = np.zeros(2, np.bool_)
     for n in range(base.shape[0]):
         for k in range(base.shape[1]):
             for b in range(count):
@@ -138,6 +139,12 @@ def modulate(  # type: ignore[no-untyped-def]
                 any_route = True
         if not any_route:
             continue
+        for k in range(2):
+            read[k] = False
+            for r in range(route_inputs.shape[0]):
+                read[k] |= sources[n, r] == LFO_1 + k
+            for r in range(inner_sources.shape[1]):
+                read[k] |= inner_sources[n, r] == LFO_1 + k
         value = known[n]
         if first:
             for k in range(SOURCES):
@@ -155,6 +162,8 @@ def modulate(  # type: ignore[no-untyped-def]
                     level = round(level * steps) / steps
                 value[ENV_1 + k] = level * extras[n, LEVEL_ENV_1 + k]
             for k in range(2):
+                if not read[k]:
+                    continue
                 octaves = inner_depths[n, TO_LFO_1_RATE + k]
                 if octaves != 0.0:
                     octaves *= value[inner_sources[n, TO_LFO_1_RATE + k]]

@@ -454,15 +454,15 @@ class _Controls:
             lanes.shapes, self._heard, self._quantised, edges, self._note_off, self._levels,
             self._stages, self._reached, self.curves,
         )  # fmt: skip
-        if self._moving or self._begins:
+        if self._moving:
             c.modulate(
                 lanes.base, lanes.route_inputs, lanes.sources, lanes.depths, lanes.inner_sources,
                 lanes.inner_depths, lanes.static, lanes.lfos, lanes.extras, self._reached, edges,
                 self._note_off, self._rate, self._begins, self._known, self._cycles, u,
             )  # fmt: skip
-            if not self._moving:
-                # A segment with the key's release in it has a block more than the first one.
-                u[:, :, count:] = u[:, :, count - 1 : count]
+            self._coefficients(count)
+        elif self._begins:
+            u[:] = lanes.base[:, :, None]
             self._coefficients(count)
         c.play_pitches(
             u, lanes.chain.oscillator.oscillators, edges, self._rate, lanes.glide,

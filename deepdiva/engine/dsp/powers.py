@@ -50,10 +50,14 @@ def hertz(pitch: float) -> float:
     return 440.0 * exp2((pitch - 69.0) * 0.08333333333333333)
 
 
+def corner_cycles(pitch: float, rate: float) -> float:
+    """Cycles per sample of a MIDI pitch, held below 0.45."""
+    return min(0.45, hertz(min(160.0, max(-20.0, pitch))) / rate)
+
+
 def warped(pitch: float, rate: float) -> float:
     """Prewarped gain tan(pi f / rate) of a MIDI pitch, with f held below 0.45 of the rate.
 
     V. Zavalishin, "The Art of VA Filter Design", 2018, chapter 3.
     """
-    cycles = hertz(min(160.0, max(-20.0, pitch))) / rate
-    return tan(3.141592653589793 * min(0.45, cycles))
+    return tan(3.141592653589793 * corner_cycles(pitch, rate))

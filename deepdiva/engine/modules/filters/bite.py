@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from deepdiva.engine.dsp.powers import warped
+from deepdiva.engine.dsp.powers import corner_cycles, warped
 from deepdiva.engine.dsp.saturation import chord
 from deepdiva.engine.module import Confidence, Constant, Input, Module, Slot
 
@@ -24,7 +24,7 @@ def controls(u, c, rate):
     pitch, resonance, revision = u
     shift, gain, power, clip, bias, clip2 = c
     warp = warped(pitch + shift, rate)
-    corner = 2.0 / math.pi * math.atan(warp)
+    corner = 2.0 * corner_cycles(pitch + shift, rate)  # 2 / pi times the arc tangent of warp
     zero = corner / (math.sqrt(1.0 + corner * corner) * warp)
     feedback = gain * min(1.0, max(0.0, resonance)) ** power
     second = revision > 1.5
