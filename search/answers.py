@@ -65,18 +65,23 @@ def _columns(space: ParameterSpace, structure: Structure) -> list[int]:
 
 
 def answers_of(
-    archive: Archive, evaluator: Evaluator, structure: Structure, price: float
+    archive: Archive,
+    evaluator: Evaluator,
+    structure: Structure,
+    price: float,
+    farthest: float = np.inf,
 ) -> tuple[Answer, ...]:
     """The best candidate, and the best of other chains; the one nearest of all is among them.
 
     The best is the nearest after the price of its modules. Where another candidate is nearer
-    without, that is the second answer.
+    without, that is the second answer; and the first, where the best is farther than may be.
 
     Args:
         archive: candidates and their reported distances; at least one.
         evaluator: of the search.
         structure: of the synthesizer.
         price: of a module, as a part of the distance.
+        farthest: distance beyond which the nearest is preferred, whatever its modules.
     """
     space = archive.space
     points, distances = archive.points, archive.distances
@@ -100,6 +105,8 @@ def answers_of(
     chosen.sort()
     rows = [row for _, row in chosen]
     nearest = int(distances.argmin())
+    if rows and distances[rows[0]] > farthest:
+        rows = [nearest, *(row for row in rows if row != nearest)]
     if rows and nearest not in rows[:ANSWERS]:
         rows.insert(1, nearest)
     rows = [row for row in rows if distances[row] <= _FARTHEST * distances[nearest]][:ANSWERS]

@@ -260,6 +260,18 @@ class Evaluator:
         """Reported distances, shape (batch,), of sounds, shape (batch, note.samples)."""
         return self._bench.objectives.score(REPORTED, self.compared(sounds))
 
+    def at_gains(
+        self, sound: NDArray[np.float32], gains: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Reported distances, shape (gains,), of a sound that is louder by factors.
+
+        Args:
+            sound: shape (note.samples,).
+            gains: shape (gains,), relative to the level at which sounds are compared.
+        """
+        sounds = self.compared(sound[None]) * gains[:, None].astype(np.float32)
+        return self._bench.objectives.score(REPORTED, sounds)
+
     def _work(
         self,
         points: NDArray[np.float64],

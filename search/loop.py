@@ -128,6 +128,11 @@ class SearchLoop:
         self._recalled = False
         self._began = time.monotonic()
 
+    @property
+    def distance(self) -> float:
+        """Reported distance of the best match so far; infinite before the first."""
+        return self._full
+
     def leaders(self, count: int) -> NDArray[np.float64]:
         """The best match and the next few, shape (at most count, dimensions)."""
         if self.best is None:

@@ -16,11 +16,18 @@ from deepdiva.note import Note
 from deepdiva.renderer import Renderer
 from deepdiva.search.answers import Answer, answers_of
 from deepdiva.search.evaluator import WORST, Evaluator
-from deepdiva.search.exact import CONTENDERS, exact_match
+from deepdiva.search.exact import CONTENDERS, ExactMatch, exact_match
 from deepdiva.search.explain import Explanation, explain
+from deepdiva.search.final import (
+    distance_of_start,
+    nearest_known,
+    nearest_of_start,
+    no_farther_than_silence,
+)
 from deepdiva.search.journal import Journal
 from deepdiva.search.loop import End, Progress, SearchLoop
 from deepdiva.search.movement import with_movements
+from deepdiva.search.objective import REPORTED
 from deepdiva.search.optimizers import AUTO
 from deepdiva.search.pitch import with_pitches
 from deepdiva.search.realization import (
@@ -57,6 +64,8 @@ class RefineResult:
             takes none, and where the search ended before.
         shortfall_db: how far its level stays below the target's, where the volume ends; 0 where it
             does not, and where the level is not solved.
+        lowered_db: by how much it is softer than the target, because at the target's level it is
+            farther away than silence; 0 where it is not.
         noise: distances between repeated renders of `patch` as the search made them; None for a
             renderer that repeats itself. No difference below it is progress.
         explanation: what the match rests on; None if it was not asked for.
@@ -89,14 +98,19 @@ class RefineResult:
     grade: Grade | None = None
     answers: tuple[Answer, ...] = ()
     rendering: float = 0.0
+    lowered_db: float = 0.0
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What to know of the match, one sentence each."""
-        if not self.shortfall_db:
-            return ()
-        softer = f"{self.shortfall_db:.0f} dB softer than the recording"
-        return (f"The match is {softer}: its volume ends there.",)
+        said = []
+        if self.shortfall_db:
+            softer = f"{self.shortfall_db:.0f} dB softer than the recording"
+            said.append(f"The match is {softer}: its volume ends there.")
+        if self.lowered_db:
+            softer = f"{self.lowered_db:.0f} dB softer than the recording"
+            said.append(f"The match is {softer}: as loud, it would be farther than silence.")
+        return tuple(said)
 
     @property
     def preview(self) -> NDArray[np.float32]:
@@ -145,6 +159,7 @@ def refine(
         InvalidValueError: a target, start or renderer that does not fit.
         UnknownNameError: an optimizer that does not exist.
         RenderError: the synthesizer failed.
+        NoMatchError: nothing that was found is nearer than silence, at any level.
     """
     settings = settings or RefineSettings()
     start = start or Start.uniform(space)
@@ -184,28 +199,21 @@ def refine(
             chain = [space.names.index(name) for name in structure.chain if name in space.names]
         loop = SearchLoop(evaluator, settings, History(space), journal, on_progress, chain)
         end = loop.run(parts)
-        points = loop.leaders(CONTENDERS)
-        if not len(points):
+        if loop.best is None:
             raise InvalidValueError("The budget ended before the first candidate was scored.")
-        answers: tuple[Answer, ...] = ()
-        if panel and structure is not None:
-            archive = loop.history.wide()
-            if archive.best_distance >= WORST:
-                raise InvalidValueError(
-                    "Every candidate is silent, and silence is no match: lock less with --lock, "
-                    "or begin with another --base."
-                )
-            answers = answers_of(archive, evaluator, structure, settings.price)
-            points = np.array([answer.point for answer in answers])
+        choice = _chosen(loop, evaluator, start, settings, structure if panel else None, silence)
+        points, answers = choice.points, choice.answers
         realization = None
         if fits_realization and end in ("budget", "done"):
             steps = None if panel else POLISH_STEP**2 * start.steps
             realization = _realization(loop, evaluator, points[0], steps, settings, share)
+            realization = choice.kept(realization, evaluator)
         if realization is not None:
             points[0] = realization.point
         match = exact_match(evaluator, points)
+        match, lowered_db = no_farther_than_silence(match, evaluator, silence)
         point = points[match.row]
-        answers = _led_by(answers, match.row, match.patch)
+        answers = _led_by(answers, match)
         explained = explained and not loop.interrupted
         explanation = None
         if explained:
@@ -220,14 +228,78 @@ def refine(
             explanation=explanation,
             failures=loop.failures,
             silence=silence,
-            realization=_at_level(realization, match.sound, evaluator),
+            realization=_at_level(realization, match.sound, evaluator, lowered_db),
             evaluations=loop.budget.evaluations,
             seconds=loop.budget.seconds,
             end="interrupted" if loop.interrupted else end,
             history=loop.history,
             answers=answers,
             rendering=loop.rendering,
+            lowered_db=lowered_db,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which points a search ends with.
+
+    Attributes:
+        points: shape (1 or more, dimensions), the match first.
+        answers: of a search over a whole panel, for the points; empty elsewhere.
+        farthest: reported distance that the match may have at most.
+    """
+
+    points: NDArray[np.float64]
+    answers: tuple[Answer, ...]
+    farthest: float
+
+    def kept(self, realization: Realization | None, evaluator: Evaluator) -> Realization | None:
+        """The realization, unless its patch, played with other phases, is farther than may be."""
+        if realization is None or np.array_equal(realization.point, self.points[0]):
+            return realization
+        alone = evaluator.score(realization.point[None], REPORTED).full
+        return None if alone > self.farthest else realization
+
+
+def _chosen(
+    loop: SearchLoop,
+    evaluator: Evaluator,
+    start: Start,
+    settings: RefineSettings,
+    structure: Structure | None,
+    silence: float,
+) -> _Choice:
+    """What a search ends with: no farther than silence or than its start, where that is known.
+
+    Args:
+        loop: of the search, with a match.
+        evaluator: of the search.
+        start: where it began.
+        settings: of the search.
+        structure: of the synthesizer whose whole panel was searched; None for other searches.
+        silence: reported distance of silence.
+    """
+    if structure is not None:
+        archive = loop.history.wide()
+        if archive.best_distance >= WORST:
+            raise InvalidValueError(
+                "Every candidate is silent, and silence is no match: lock less with --lock, "
+                "or begin with another --base."
+            )
+        farthest = min(silence, distance_of_start(start, archive))
+        answers = answers_of(archive, evaluator, structure, settings.price, farthest)
+        return _Choice(np.array([answer.point for answer in answers]), answers, np.inf)
+    points = loop.leaders(CONTENDERS)
+    first = nearest_of_start(start, evaluator)
+    farthest = min(silence, first.distance)
+    if loop.distance > farthest:
+        # What was minimised is another distance.
+        known = min(first, nearest_known(loop.history), key=lambda known: known.distance)
+        farthest = max(farthest, known.distance)
+        if known.distance < silence:
+            others = points[np.any(points != known.point, axis=1)]
+            points = np.concatenate([known.point[None], others])[:CONTENDERS]
+    return _Choice(points, (), farthest)
 
 
 def _told(pieces: Sequence[Note], space: ParameterSpace) -> tuple[str, ...]:
@@ -300,11 +372,17 @@ def _realization(
 
 
 def _at_level(
-    realization: Realization | None, match: NDArray[np.float32], evaluator: Evaluator
+    realization: Realization | None,
+    match: NDArray[np.float32],
+    evaluator: Evaluator,
+    lowered_db: float,
 ) -> Realization | None:
     """A realization at the level of the match that was rendered."""
     if realization is None or evaluator.level is None:
         return realization
+    if lowered_db:
+        [distance] = evaluator.at_gains(realization.sound, 10.0 ** (-np.array([lowered_db]) / 20.0))
+        realization = replace(realization, distance=float(distance))
     ratio = rms(match) / max(float(rms(realization.sound)), 1e-9)
     return replace(realization, sound=realization.sound * np.float32(ratio))
 
@@ -317,14 +395,13 @@ def _combinations(history: History, point: NDArray[np.float64]) -> NDArray[np.fl
     return np.concatenate([point[None], others])[:COMBINATIONS]
 
 
-def _led_by(
-    answers: tuple[Answer, ...], row: int, patch: NDArray[np.float64]
-) -> tuple[Answer, ...]:
+def _led_by(answers: tuple[Answer, ...], match: ExactMatch) -> tuple[Answer, ...]:
     """Answers with one of them, as it was rendered at last, as the first."""
     if not answers:
         return answers
-    others = [answer for number, answer in enumerate(answers) if number != row]
-    return (replace(answers[row], patch=patch), *others)
+    others = [answer for number, answer in enumerate(answers) if number != match.row]
+    first = replace(answers[match.row], patch=match.patch, distance=match.distance)
+    return (first, *others)
 
 
 def _explanation(
