@@ -46,10 +46,12 @@ class Journal:
         description: everything that decides the search, ready for JSON.
         resume: go on with what the folder holds.
         force: throw away what the folder holds; `resume` goes before.
+        extends: the course of the search does not depend on its budget, so a resumed one may have
+            a larger one. What the record holds beyond their common course is dropped.
 
     Raises:
         FileExistsAlreadyError: the folder holds a run, without `resume` or `force`.
-        InvalidValueError: the run in the folder is another search.
+        InvalidValueError: the run in the folder is another search, or had a larger budget.
     """
 
     def __init__(
@@ -59,14 +61,21 @@ class Journal:
         *,
         resume: bool = False,
         force: bool = False,
+        extends: bool = False,
     ) -> None:
         self.folder = folder
+        self._longer = False
         folder.mkdir(parents=True, exist_ok=True)
         # Through JSON and back: tuples become lists there.
         wanted = json.loads(json.dumps(description))
         run = folder / RUN
         if resume and run.exists():
-            _compare(read_run(folder) or {}, wanted, folder)
+            stored = read_run(folder) or {}
+            if extends:
+                stored, self._longer = _extended(stored, wanted, folder)
+            _compare(stored, wanted, folder)
+            if self._longer:
+                atomic_write(run, json.dumps(wanted, indent=1).encode(), force=True)
         else:
             check_run(folder, force=force)
             (folder / GENERATIONS).unlink(missing_ok=True)
@@ -103,6 +112,9 @@ class Journal:
         path = self.folder / GENERATIONS
         line, residuals = KINDS["generation"].parse(self._lines[self._next], path, _recalled)
         self._next += 1
+        if self._longer and not _same_points(line, points):
+            self._drop_rest()
+            return None
         if not _same_points(line, points):
             raise InvalidValueError(
                 f"{self.folder} cannot be resumed: this version searches other points than those "
@@ -115,6 +127,12 @@ class Journal:
         guides = np.array(line["guides"], dtype=np.float64) if "guides" in line else None
         scores = Scores(distances, best, line["full"], failures, residuals, gain, guides)
         return scores, line["seconds"]
+
+    def _drop_rest(self) -> None:
+        """Take the last recalled generation, and all after it, off the record."""
+        self._lines = self._lines[: self._next - 1]
+        self._next = len(self._lines)
+        self._file.truncate(sum(len(line) + 1 for line in self._lines))
 
     def record(self, points: NDArray[np.float64], scores: Scores, seconds: float) -> None:
         """Append a generation; when this returns, it is on the disk.
@@ -197,6 +215,30 @@ def check_run(folder: Path, *, force: bool) -> None:
             f"{folder} holds a search already: go on with it with --resume, start anew with "
             "--force, or choose another folder."
         )
+
+
+def _extended(
+    stored: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, Any], bool]:
+    """What a folder holds, as if its budget were the one that is wanted; whether that is larger.
+
+    Raises:
+        InvalidValueError: it is smaller.
+    """
+    before, after = dict(stored.get("settings", {})), wanted.get("settings", {})
+    longer = False
+    for limit in ("evaluations", "seconds"):
+        had, has = (one.get(limit) for one in (before, after))
+        if had == has:
+            continue
+        if has is not None and (had is None or has < had):
+            raise InvalidValueError(
+                f"{folder} holds a longer search ({limit} {'without limit' if had is None else had}"
+                f", not {has}): give it as much or more, or choose another folder."
+            )
+        longer = True
+        before[limit] = has
+    return {**stored, "settings": before}, longer
 
 
 def _compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:

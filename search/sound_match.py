@@ -41,6 +41,7 @@ from deepdiva.search.journal import RUN, Journal, check_run, forget_run
 from deepdiva.search.loop import Progress
 from deepdiva.search.refine import RefineResult, refine
 from deepdiva.search.refine_settings import RefineSettings
+from deepdiva.search.stages import is_panel
 from deepdiva.search.start import Start
 from deepdiva.space import ParameterSpace
 from deepdiva.state_files import KINDS
@@ -419,7 +420,11 @@ def _journal(
     if not recorded:
         return contextlib.nullcontext()
     return Journal(
-        folder, _description(task, renderer, start), resume=task.resume, force=task.force
+        folder,
+        _description(task, renderer, start),
+        resume=task.resume,
+        force=task.force,
+        extends=is_panel(task.space, task.settings, synthesizer_of(task.space.table).structure),
     )
 
 

@@ -51,6 +51,26 @@ def test_more_evaluations_hold_all_that_fewer_held(space, target, found):
     assert min(answer.distance for answer in found.answers) == long.best_distance
 
 
+def test_a_search_goes_on_with_a_larger_budget_where_it_ended(space, target, found, tmp_path):
+    def search(evaluations, *, resume=False):
+        settings = replace(SETTINGS, evaluations=evaluations)
+        description = {"settings": settings.to_dict()}
+        with Journal(tmp_path, description, resume=resume, extends=True) as journal:
+            return refine(target, make_renderer(), space, NOTE, settings, journal=journal)
+
+    search(130)
+    recorded = (tmp_path / GENERATIONS).read_bytes().splitlines()
+    longer = search(SETTINGS.evaluations, resume=True)
+    assert np.array_equal(longer.history.wide().points, found.history.wide().points)
+    assert longer.distance == found.distance
+    kept = (tmp_path / GENERATIONS).read_bytes().splitlines()
+    assert kept[: len(recorded) - 1] == recorded[:-1], "but for the batch that the budget cut"
+    again = search(SETTINGS.evaluations, resume=True)
+    assert np.array_equal(again.patch, found.patch)
+    with pytest.raises(InvalidValueError, match="holds a longer search"):
+        search(130, resume=True)
+
+
 def test_the_first_candidates_are_those_of_the_start(space):
     known = Start(space, np.full((2, space.dimensions), 0.25))
     search = PanelSearch(known, STRUCTURE, NOTE, 0.0, np.random.default_rng(0))
