@@ -76,6 +76,11 @@ def _turn(typingctx, source, begin, stride, target, at, step):  # type: ignore[n
     return signature, code
 
 
+def sharpening_taps() -> tuple[float, ...]:
+    """Taps at distances of 0 to 4 samples that undo the splines' droop; see `sharpen`."""
+    return tuple(float(tap) for tap in _TAPS)
+
+
 @njit(cache=True, **_FAST)
 def sharpen(rows, lanes, samples, hissing, hiss, flat):  # type: ignore[no-untyped-def]
     """Undo the splines' droop, sinc(f/fs)^4, by the inverse of the sampled spline, (2 + cos w)/3.

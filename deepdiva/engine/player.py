@@ -52,7 +52,7 @@ SEGMENT: Final = 2048
 
 
 @lru_cache(maxsize=64)
-def _edges(samples: int, note_off: int, block: int) -> tuple[NDArray[np.int64], ...]:
+def segment_edges(samples: int, note_off: int, block: int) -> tuple[NDArray[np.int64], ...]:
     """First samples of the blocks of each segment, and where it ends; the release is an edge."""
     marks = set(range(0, samples, block)) | {samples}
     if 0 < note_off < samples:
@@ -278,7 +278,7 @@ def play_group(
             gains.
         out: (channels, rows, samples) float32, one or two channels; these rows are overwritten.
     """
-    segments = _edges(samples, note_off, BLOCK if group.moving else STATIC_BLOCK)
+    segments = segment_edges(samples, note_off, BLOCK if group.moving else STATIC_BLOCK)
     most = max(len(edges) for edges in segments)
     longest = min(SEGMENT, samples)
     banks = [

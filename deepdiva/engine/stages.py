@@ -128,6 +128,12 @@ def _load(text: str, title: str) -> ModuleType:
 
 
 @_once
+def generated(text: str, title: str) -> ModuleType:
+    """A generated file of another backend, loaded; kept beside those of the processor."""
+    return _load(text, title)
+
+
+@_once
 def coefficients_of(module: Module) -> Callable[..., None]:
     """The compiled `controls` of a module, for all lanes and blocks of a segment."""
     loaded = _load(coefficients_text(module), f"{module.slot}_{module.name}_coefficients")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepdiva.engine.backends import cuda
 from deepdiva.engine.chain import LaneInputs
 from deepdiva.engine.effects import Setting, bus, play_effects
 from deepdiva.engine.module import Confidence
@@ -49,9 +50,12 @@ class PanelRenderer(Renderer):
         threads: how many threads one call of `render` may use.
         performance: tempo, wheels, chord and tuning of all that is rendered.
         trimmers: of the preset, beside detune pots.
+        device: `cpu` or `cuda`; None for what the variable `DEEPDIVA_DEVICE` says, or the
+            processor. On `cuda` chords and arpeggios are played by the processor.
 
     Raises:
         InvalidValueError: a value outside its range.
+        MissingFeatureError: `cuda` where there is no numba-cuda or no NVIDIA card.
         UnknownNameError: no such constant.
     """
 
@@ -62,7 +66,9 @@ class PanelRenderer(Renderer):
         threads: int = 1,
         performance: Performance = AT_REST,
         trimmers: Trimmers = UNTRIMMED,
+        device: str | None = None,
     ) -> None:
+        self._device = cuda.chosen_device(device)
         pots = np.array(MS_REV1_POTS if detune_pots is None else detune_pots, np.float64)
         if pots.ndim != 2 or pots.shape[0] != 8 or pots.shape[1] < 2 or not np.isfinite(pots).all():
             raise InvalidValueError(
@@ -276,6 +282,7 @@ class PanelRenderer(Renderer):
             )
             for lanes in inputs:
                 lanes.patch = plain[lanes.patch]
+            inputs = self._left_by_card(inputs, settings, gains, note, note_off, out)
             work += [
                 partial(self._play_group, group, settings, gains, note, note_off, out)
                 for group in groups(inputs)
@@ -294,6 +301,18 @@ class PanelRenderer(Renderer):
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(lambda play: play(), work))
         return out
+
+    def _left_by_card(
+        self, inputs: list[LaneInputs], settings: list[tuple[Setting, ...]], gains: list[float],
+        note: Note, note_off: int, out: NDArray[np.float32],
+    ) -> list[LaneInputs]:  # fmt: skip
+        """What the processor has to play: all of it, or nothing where there is a card."""
+        if self._device != "cuda":
+            return inputs
+        rate = float(note.sample_rate)
+        for batch in cuda.batches(inputs):
+            cuda.play_batch(batch, settings, gains, self._modules, rate, note_off, out)
+        return []
 
     def _phrases(
         self, patches: NDArray[np.float64], note: Note, seeds: NDArray[np.int64]
