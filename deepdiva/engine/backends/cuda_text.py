@@ -131,7 +131,7 @@ class _Sources:
         renamed: dict[str, str] = {}
         numbers: dict[str, float] = {}
         for used in sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}):
-            value = plain.__globals__.get(used)
+            value: Any = plain.__globals__.get(used)
             if isinstance(value, FunctionType) or hasattr(value, "py_func"):
                 renamed[used] = self.add(value, single)
             elif isinstance(value, int | float):
