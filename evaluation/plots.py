@@ -66,7 +66,7 @@ def distributions(summary: Summary) -> str:
     _logarithmic(axes, "x")
     axes.set_xlabel(_DISTANCE)
     axes.grid(axis="x", color=_LINE, linewidth=0.6)
-    return _svg(figure, "Distribution of the spectral distance for each method")
+    return _svg(figure, f"Distribution of {_DISTANCE} for each method")
 
 
 def distance_against_time(summary: Summary) -> str:
@@ -88,7 +88,7 @@ def distance_against_time(summary: Summary) -> str:
     axes.set_ylabel(_DISTANCE)
     axes.grid(color=_LINE, linewidth=0.6)
     _legend(figure)
-    return _svg(figure, "Median spectral distance against median time of each method")
+    return _svg(figure, f"Median {_DISTANCE} against median time of each method")
 
 
 def extremes(summary: Summary) -> str:

@@ -22,7 +22,7 @@ def probe_methods(
 ) -> dict[str, ShuffleProbe]:
     """Probe methods that have a result for all of the sounds.
 
-    The distance is the cheap form of the primary one, `deepdiva.distance.SEARCH`. A method's
+    The distance is a quick spectral one, `deepdiva.distance.SEARCH`. A method's
     missing preview (a failure) counts as silence.
 
     Args:

@@ -211,9 +211,10 @@ def _pairs(summary: Summary) -> str:
     return f"""
 <section aria-labelledby="pairs">
 <h2 id="pairs">In pairs</h2>
-<p class="dim">Share of sounds on which the method of the row has the smaller spectral distance
-than that of the column. Green and red: the 95&nbsp;% interval of the mean difference leaves out 0,
-and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too often moves all one way.
+<p class="dim">Share of sounds on which the method of the row is nearer than that of the column,
+by {metrics.PRIMARY_MEASURE.label.lower()}. Green and red: the 95&nbsp;% interval of the mean
+difference leaves out 0, and at least {FEWEST_SOUNDS} sounds differ; of fewer, chance alone too
+often moves all one way.
 {budget}</p>
 <div class="scroll stick" role="region" aria-label="Pairs" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">better than →</th>{header}</tr></thead>
@@ -290,7 +291,7 @@ def _probes(summary: Summary) -> str:
 <section aria-labelledby="probe">
 <h2 id="probe">Does it listen?</h2>
 <p class="dim">The shuffle probe: every match is scored against the other sounds' targets too, by
-the cheap form of the distance. Who always gives the same answer is as near to them as to its
+a quick spectral distance. Who always gives the same answer is as near to them as to its
 own. R@1 and R@10 are those of retrieval, a match asking for its target.</p>
 <div class="scroll stick" role="region" aria-label="Shuffle probe" tabindex="0">
 <table><thead><tr><th scope="col" class="plain">Method</th>
@@ -319,7 +320,7 @@ def _parameters(summary: Summary) -> str:
         )
         rows.append(f'<tr><th scope="row">{html_text(entry["name"])}</th>{cells}</tr>')
     exchanged = sum(method.exchanged for method in summary.methods)
-    said = f" {exchanged} matches were compared so." if exchanged else " No match was."
+    said = f" {exchanged} matches were compared so." if exchanged else " No match was compared so."
     return f"""
 <section aria-labelledby="parameters">
 <h2 id="parameters">By parameter</h2>

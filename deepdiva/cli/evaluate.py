@@ -258,12 +258,13 @@ def _print(summary: Summary) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from deepdiva.evaluation.metrics import PRIMARY
+    from deepdiva.evaluation.metrics import PRIMARY, PRIMARY_MEASURE
     from deepdiva.evaluation.summary import SECONDS
     from deepdiva.evaluation.tables import number
 
     title = (
-        f"Spectral distance on {escape(summary.info.test_set)}, {len(summary.info.sounds)} sounds"
+        f"{PRIMARY_MEASURE.label} on {escape(summary.info.test_set)}, "
+        f"{len(summary.info.sounds)} sounds"
     )
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("method", overflow="fold", min_width=12)

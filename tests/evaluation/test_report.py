@@ -412,9 +412,9 @@ def test_table_of_methods_sorts_by_mean_and_by_median(opened):
         )
         return names
 
-    click_heading(opened, "methods", "Spectral distance")
+    click_heading(opened, "methods", "Scattering")
     assert order()[0].startswith("refine")
-    click_heading(opened, "methods", "Spectral distance")
+    click_heading(opened, "methods", "Scattering")
     assert order()[0] == "mean"
     shown = "getComputedStyle(methods.querySelector('.median')).display"
     assert opened.run(shown) == "none"
@@ -439,7 +439,7 @@ def test_another_measure_fills_the_index(opened):
     opened.run("measure.value = 'hayes_mss'; measure.dispatchEvent(new Event('change'))")
     assert opened.run(cell) == "0.400"
     assert opened.run("index.tBodies[0].rows[4].cells[3].textContent") == "8.00 ✕"
-    opened.run("measure.value = 'spectral_distance'; measure.dispatchEvent(new Event('change'))")
+    opened.run("measure.value = 'scattering'; measure.dispatchEvent(new Event('change'))")
     assert opened.run(cell) == "0.200"
 
 

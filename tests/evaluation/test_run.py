@@ -156,7 +156,7 @@ def test_scores_are_those_of_the_preset_on_disk(finished, collection):
             expected = None if values[0] is None else pytest.approx(np.mean(values))
             assert stored["scores"][metric.key] == expected
         assert stored["realization_spread"] == pytest.approx(
-            metrics.spectral_distance(realizations[0], realizations[1], 44100)
+            metrics.primary(realizations[0], realizations[1], 44100)
         )
         assert stored["status"] == "ok"
         assert stored["renders"] == 7
@@ -179,7 +179,7 @@ def test_noise_floor_is_that_of_the_true_preset(collection):
     realizations = open_engine(sound.preset).render(
         np.tile(sound.preset.values(), (2, 1)), NOTE, sound.seeds(0, 2)
     )
-    expected = np.mean([metrics.spectral_distance(sound.audio, s, 44100) for s in realizations])
+    expected = np.mean([metrics.primary(sound.audio, s, 44100) for s in realizations])
     assert noise_floor(sound, open_engine, SETTINGS) == pytest.approx(expected)
     assert noise_floor(replace(sound, preset=None), open_engine, SETTINGS) is None
 
