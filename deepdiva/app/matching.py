@@ -217,7 +217,7 @@ def _searched(space: ParameterSpace, patch: NDArray[np.float64]) -> list[str]:
 
 
 def warm_up(folder: Path) -> None:
-    """Load and compile whatever a search needs, by a small one.
+    """Load and compile whatever a search of one chain needs, by a small one.
 
     Args:
         folder: that exists, for a sound of the engine.
@@ -225,10 +225,16 @@ def warm_up(folder: Path) -> None:
     from deepdiva.audio import write_wav
     from deepdiva.pipeline.match import match
     from deepdiva.renderers import make_renderer
+    from deepdiva.synths import synthesizer_of
 
     renderer = make_renderer()
     note = replace(Note(), length_seconds=0.3, render_seconds=0.5)
     sound = folder / "warm.wav"
     audio = renderer.render(renderer.table.defaults()[None], note)[0]
     write_wav(sound, audio, note.sample_rate, force=True)
-    match(sound, note=note, evaluations=60, jobs=1)
+    base = renderer.table.defaults()
+    # Other chains are compiled afterwards, in the background.
+    structure = synthesizer_of(renderer.table).structure
+    chain = () if structure is None else structure.chain
+    lock = {name: float(base[renderer.table.index(name)]) for name in chain}
+    match(sound, note=note, lock=lock, evaluations=60, jobs=1)

@@ -443,6 +443,8 @@ def serve(
     port: int,
     on_open: Callable[[str], None],
     evaluations: int | None = None,
+    *,
+    compiles: bool = False,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -452,6 +454,7 @@ def serve(
         port: 0 for any that is free.
         on_open: called with the address when the page can be opened.
         evaluations: candidates that a search tries at most; None for as many as the page asks for.
+        compiles: compile the whole engine in the background, where it is not.
 
     Raises:
         StorageError: another server has the folder.
@@ -470,7 +473,7 @@ def serve(
         for path in sounds:
             library.adopt(path)
         config = uvicorn.Config(
-            make_app(Studio(library, evaluations=evaluations), token, port),
+            make_app(Studio(library, evaluations=evaluations, compiles=compiles), token, port),
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=1,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.app import player, searcher
+from deepdiva.app import compiler, player, searcher
 from deepdiva.app.child import Child
 from deepdiva.app.library import Library, Sound, Take
 from deepdiva.app.listening import warm_up_listening
@@ -85,11 +85,18 @@ class Studio:
         library: where they are kept.
         searchers: processes that search.
         evaluations: candidates that a search tries at most; None for as many as the page asks for.
+        compiles: compile the whole engine in the background, where it is not.
     """
 
     def __init__(
-        self, library: Library, searchers: int = SEARCHERS, evaluations: int | None = None
+        self,
+        library: Library,
+        searchers: int = SEARCHERS,
+        evaluations: int | None = None,
+        *,
+        compiles: bool = False,
     ) -> None:
+        self._compiles = compiles
         self._evaluations = evaluations
         self.library = library
         self._live: dict[str, Live] = {}
@@ -97,6 +104,10 @@ class Studio:
         self._searchers = [self._searcher(number) for number in range(searchers)]
         self._cold = {"search", "play", "listen"}
         self._player = Child(player.main, self._on_thread(self._played), self._call(self._mute))
+        self._compiler = Child(
+            compiler.main, self._on_thread(self._compiled), self._call(lambda: None)
+        )
+        self._compiling: tuple[int, int] | None = None
         self._plays: dict[int, Future[Played]] = {}
         self._numbers = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,6 +135,14 @@ class Studio:
         self._cold.discard(part)
         if not self._cold:
             self._tell({"type": "ready"})
+            # Not before: what the page needs at once is compiled first.
+            if self._compiles:
+                self._compiler.send("compile")
+
+    def _compiled(self, progress: tuple[int, int]) -> None:
+        done, total = progress
+        self._compiling = progress if done < total else None
+        self._tell({"type": "compiling", "compiling": self._compiling})
 
     async def _warm_player(self) -> None:
         from deepdiva.app.player import Play
@@ -144,6 +163,7 @@ class Studio:
         for one in self._searchers:
             one.child.close()
         self._player.close()
+        self._compiler.close()
         for listener in self._listeners:
             listener.put_nowait(None)
 
@@ -154,6 +174,7 @@ class Studio:
         return {
             "type": "all",
             "ready": not self._cold,
+            "compiling": self._compiling,
             "folder": str(self.library.folder),
             "sounds": [
                 asdict(sound) for sound in self.library.sounds.values() if not sound.is_hidden

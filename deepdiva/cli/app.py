@@ -34,12 +34,18 @@ USUAL_PORT = 8421
     type=click.IntRange(min=1),
     help="Candidates that a search tries at most, whatever the page asks for.",
 )
+@click.option(
+    "--no-compile",
+    is_flag=True,
+    help="Do not compile the rest of the engine in the background, which happens once.",
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def command(
     sounds: tuple[Path, ...],
     folder: Path,
     port: int,
     evaluations: int | None,
+    no_compile: bool,
     no_browser: bool,
 ) -> None:
     """Open a page that matches sounds: drop one, hear it become a preset.
@@ -64,4 +70,4 @@ def command(
 
             webbrowser.open(address)
 
-    serve(folder, sounds, port, on_open, evaluations)
+    serve(folder, sounds, port, on_open, evaluations, compiles=not no_compile)

@@ -110,7 +110,7 @@ def compile_all(screen: Console) -> float:
         Seconds.
     """
     from deepdiva.cli._refine_report import Bar
-    from deepdiva.synths.diva.warmth import warm_steps
+    from deepdiva.synths.diva.warmth import mark_warm, warm_steps
 
     began = time.monotonic()
     steps = warm_steps()
@@ -118,6 +118,7 @@ def compile_all(screen: Console) -> float:
         for number, step in enumerate(steps, start=1):
             step()
             bar.part(number, len(steps))
+    mark_warm()
     return time.monotonic() - began
 
 

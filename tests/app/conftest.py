@@ -26,7 +26,7 @@ class Server:
         self.start()
 
     def start(self, *options):
-        command = [sys.executable, "-m", "deepdiva", "app", "--no-browser"]
+        command = [sys.executable, "-m", "deepdiva", "app", "--no-browser", "--no-compile"]
         command += ["--folder", self.folder, "--port", str(self._port)]
         command += ["--evaluations", str(self._evaluations), *options]
         environment = {**os.environ, "DEEPDIVA_DIVA_PRESETS": str(self.presets)}

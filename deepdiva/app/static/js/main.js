@@ -14,8 +14,12 @@ import * as sound from "./sound.js";
 import * as store from "./store.js";
 import * as wave from "./wave.js";
 
+const WARMING = "The engine is being compiled for this processor: some seconds, once.";
+const COMPILING = (done, total) =>
+  `Everything works. The rest of the engine is compiled in the background, once: ${done} of ${total}.`;
+
 function drawStatus() {
-  const { linked, linkError, ready, takes } = store.state;
+  const { linked, linkError, ready, compiling, takes } = store.state;
   const running = [...takes.values()].filter((take) => take.state === "running").length;
   const waiting = [...takes.values()].filter((take) => take.state === "waiting").length;
   let text = linkError || "Connecting";
@@ -25,7 +29,8 @@ function drawStatus() {
   }
   setText(byId("status"), text);
   byId("status").classList.toggle("bad", Boolean(linkError) && !linked);
-  byId("warming").hidden = !linked || ready;
+  byId("warming").hidden = !linked || (ready && !compiling);
+  setText(byId("warming"), ready && compiling ? COMPILING(...compiling) : WARMING);
 }
 
 for (const part of [wave, sound, queue, match, panel, morph, keys, record, keep]) part.begin();

@@ -5,7 +5,8 @@ import { ask, askJson, listen } from "./api.js";
 /**
  * @property {Map<string, Object>} sounds - by id, in the order in which they came
  * @property {Map<string, Object>} takes - by id
- * @property {boolean} ready - whether the engine is compiled
+ * @property {boolean} ready - whether one chain of the engine is compiled
+ * @property {[number, number]?} compiling - chains that are compiled in the background, and all of them
  * @property {string|null} sound - id of the sound that is looked at
  * @property {string|null} take - id of its take
  */
@@ -13,6 +14,7 @@ export const state = {
   sounds: new Map(),
   takes: new Map(),
   ready: false,
+  compiling: null,
   folder: "",
   linked: false,
   linkError: "",
@@ -63,6 +65,7 @@ export function chooseTake(takeId) {
 function take(event) {
   if (event.type === "all") {
     state.ready = event.ready;
+    state.compiling = event.compiling;
     state.folder = event.folder;
     state.sounds = new Map(event.sounds.map((sound) => [sound.id, sound]));
     state.takes = new Map(event.takes.map((one) => [one.id, one]));
@@ -75,6 +78,9 @@ function take(event) {
     tell("all");
   } else if (event.type === "ready") {
     state.ready = true;
+    tell("ready");
+  } else if (event.type === "compiling") {
+    state.compiling = event.compiling;
     tell("ready");
   } else if (event.type === "sound") {
     const { sound } = event;
