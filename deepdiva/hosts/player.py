@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdiva.errors import DeepDivaError
-from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.loading import Loader
+from deepdiva.hosts.render_checks import RenderChecks
 from deepdiva.note import Note
 
 _TAIL_SECONDS = 10.0  # of silence after which an old sound that will not end is put up with
@@ -35,7 +35,7 @@ class Attempt:
 
 
 def play_once(
-    host: Host, loader: Loader, gates: Gates, row: NDArray[np.float64], note: Note
+    host: Host, loader: Loader, checks: RenderChecks, row: NDArray[np.float64], note: Note
 ) -> Attempt:
     """Play a patch after the silence that the last one needs to die away."""
     try:
@@ -44,7 +44,7 @@ def play_once(
         audio = host.play(note)
     except (RuntimeError, DeepDivaError) as error:  # host libraries raise the former
         return Attempt(_NOT_A_SOUND, f"was refused: {error}", suspect=True)
-    fault = gates.fault(audio, note.samples)
+    fault = checks.fault(audio, note.samples)
     return Attempt(_NOT_A_SOUND, fault) if fault else Attempt(audio)
 
 
@@ -62,9 +62,14 @@ class Player:
     """
 
     def __init__(
-        self, host: Host, loader: Loader, gates: Gates, reference: NDArray[np.float64], note: Note
+        self,
+        host: Host,
+        loader: Loader,
+        checks: RenderChecks,
+        reference: NDArray[np.float64],
+        note: Note,
     ) -> None:
-        self._host, self._loader, self._gates, self._note = host, loader, gates, note
+        self._host, self._loader, self._checks, self._note = host, loader, checks, note
         self._reference = reference
         # The first render after loading differs from all later ones in most plug-ins.
         self._once(reference)
@@ -100,7 +105,7 @@ class Player:
         return self._noted(row, second)
 
     def _once(self, row: NDArray[np.float64], note: Note | None = None) -> Attempt:
-        return play_once(self._host, self._loader, self._gates, row, note or self._note)
+        return play_once(self._host, self._loader, self._checks, row, note or self._note)
 
     def _noted(self, row: NDArray[np.float64], attempt: Attempt) -> Attempt:
         self._before, self._row_before = attempt.audio, row

@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 
 from deepdiva.errors import InvalidValueError, RenderError
 from deepdiva.hosts.binding import PluginBinding, bind
-from deepdiva.hosts.desk import Desk, Office
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader
 from deepdiva.hosts.memory import AudioBuffer, AudioStore, Loan
@@ -47,6 +46,7 @@ from deepdiva.hosts.tasks import (
     Setup,
 )
 from deepdiva.hosts.worker import PluginSpec, Task
+from deepdiva.hosts.worker_pool import Slot, WorkerPool
 from deepdiva.note import Note
 from deepdiva.parameters import ParameterTable
 from deepdiva.patch_writer import PatchWriter, PresetFile
@@ -83,7 +83,7 @@ class PluginRenderer(Renderer):
         self.settings = settings
         self._preset = preset
         self._lock = threading.RLock()
-        self._office = Office(settings.workers)
+        self._processes = WorkerPool(settings.workers)
         # A caller's threads may be rendering, one for each worker, while each holds another result.
         self._store = AudioStore(2 * settings.workers)
         self._setup: tuple[object, bytes] = (None, b"")
@@ -265,7 +265,7 @@ class PluginRenderer(Renderer):
         """End all processes. Nothing may be rendering."""
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
-        self._office.close()
+        self._processes.close()
         self._store.clear()
         self._threads = None
 
@@ -298,8 +298,8 @@ class PluginRenderer(Renderer):
         waiting = deque(group)
         tries: Counter[int] = Counter()
         while waiting:
-            with self._office.desk() as desk:
-                for outcome in self._stream(desk, list(waiting), rows, note, loan.buffer):
+            with self._processes.slot() as slot:
+                for outcome in self._stream(slot, list(waiting), rows, note, loan.buffer):
                     row = waiting.popleft()
                     if not outcome.fault:
                         self._failures_in_a_row = 0
@@ -315,14 +315,14 @@ class PluginRenderer(Renderer):
                     else:
                         waiting.append(row)
                     if outcome.suspect:
-                        desk.clear()
+                        slot.clear()
                         self._count_failure()
                         break
         return failures
 
     def _stream(
         self,
-        desk: Desk,
+        slot: Slot,
         waiting: Sequence[int],
         rows: NDArray[np.float64],
         note: Note,
@@ -334,7 +334,7 @@ class PluginRenderer(Renderer):
         alone = fresh and not self.settings.fork
         waiting = waiting[:1] if alone else waiting
         next_seconds = limits.per_patch(note) + (limits.start_seconds if fresh else 0.0)
-        process = desk.started()
+        process = slot.started()
         done = 0
         try:
             task = self._task(rows[list(waiting)], note, waiting, buffer)
@@ -355,24 +355,24 @@ class PluginRenderer(Renderer):
             end = min(max(done, process.beats - 1), len(waiting) - 1)
             yield from map(Outcome, waiting[done:end])
             yield Outcome(waiting[end], death.reason, suspect=True)
-        desk.rendered += done
-        if alone or desk.rendered >= limits.recycle_after:
-            desk.clear()
+        slot.rendered += done
+        if alone or slot.rendered >= limits.recycle_after:
+            slot.clear()
 
     def _task(
         self, rows: NDArray[np.float64], note: Note, places: Sequence[int], buffer: AudioBuffer
     ) -> Task:
-        spec, gates = self.settings.spec, self.settings.gates
+        spec, checks = self.settings.spec, self.settings.checks
         if self.settings.mode == "fresh":
             fork = self.settings.fork
-            return PlayApart(spec, self._loader, gates, note, rows, places, buffer, fork)
+            return PlayApart(spec, self._loader, checks, note, rows, places, buffer, fork)
         return PlayInTurn(self._packed_setup(note), rows, places, buffer)
 
     def _packed_setup(self, note: Note) -> bytes:
         settings = self.settings
         key, packed = self._setup
         if key != (note, settings):
-            setup = Setup(settings.spec, self._loader, settings.gates, note, self._reference)
+            setup = Setup(settings.spec, self._loader, settings.checks, note, self._reference)
             packed = setup.packed()
             self._setup = (note, settings), packed
         return packed

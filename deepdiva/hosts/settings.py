@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from deepdiva.errors import InvalidValueError
-from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.host import Host
 from deepdiva.hosts.quality import DivaQuality
+from deepdiva.hosts.render_checks import RenderChecks
 from deepdiva.hosts.worker import PluginSpec
 from deepdiva.note import Note
 from deepdiva.renderers import KINDS
@@ -58,7 +58,7 @@ class PluginSettings:
         block_size: samples that the plug-in is asked for at a time. It changes the sound a little.
         quality: of Diva; other plug-ins ignore it.
         state: content of a preset file of the plug-in, which holds whatever is no parameter.
-        gates: what counts as audio.
+        checks: what counts as audio.
         limits: of time and patience.
         fork: in `fresh`, fork a process that has loaded the host library but no plug-in, which is
             several times faster than a new interpreter for each patch. Linux only.
@@ -74,7 +74,7 @@ class PluginSettings:
     block_size: int = 512
     quality: DivaQuality = field(default_factory=DivaQuality)
     state: bytes = b""
-    gates: Gates = field(default_factory=Gates)
+    checks: RenderChecks = field(default_factory=RenderChecks)
     limits: Limits = field(default_factory=Limits)
     fork: bool = sys.platform == "linux"
 

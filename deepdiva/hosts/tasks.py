@@ -10,12 +10,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.host import PluginDescription
 from deepdiva.hosts.loading import Loader
 from deepdiva.hosts.memory import AudioBuffer
 from deepdiva.hosts.player import Attempt, Player, play_once
 from deepdiva.hosts.process import end_of_process
+from deepdiva.hosts.render_checks import RenderChecks
 from deepdiva.hosts.saving import SavedPatch, save_patch
 from deepdiva.hosts.worker import Bench, PluginSpec, Task
 from deepdiva.note import Note
@@ -58,7 +58,7 @@ class Setup:
 
     plugin: PluginSpec
     loader: Loader
-    gates: Gates
+    checks: RenderChecks
     note: Note
     reference: NDArray[np.float64]
 
@@ -100,7 +100,7 @@ class PlayInTurn(Task):
     def _player(self, bench: Bench) -> Player:
         setup: Setup = pickle.loads(self.setup)
         host = bench.host(setup.plugin, setup.note.sample_rate)
-        return Player(host, setup.loader, setup.gates, setup.reference, setup.note)
+        return Player(host, setup.loader, setup.checks, setup.reference, setup.note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class PlayApart(Task):
 
     plugin: PluginSpec
     loader: Loader
-    gates: Gates
+    checks: RenderChecks
     note: Note
     rows: NDArray[np.float64]
     places: Sequence[int]
@@ -137,7 +137,7 @@ class PlayApart(Task):
 
     def _play(self, bench: Bench, row: NDArray[np.float64], place: int) -> None:
         host = bench.host(self.plugin, self.note.sample_rate)
-        attempt = play_once(host, self.loader, self.gates, row, self.note)
+        attempt = play_once(host, self.loader, self.checks, row, self.note)
         bench.report(written(attempt, place, self.buffer.open()))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from deepdiva.errors import InvalidValueError, MissingFileError, RenderError
-from deepdiva.hosts.gates import Gates
 from deepdiva.hosts.plugin_renderer import PluginRenderer
+from deepdiva.hosts.render_checks import RenderChecks
 from deepdiva.hosts.settings import Limits, PluginSettings
 from deepdiva.note import Note
 from deepdiva.renderer import PartialRenderError
@@ -136,17 +136,17 @@ def test_long_notes_are_waited_for():
 
 
 def test_gates():
-    gates = Gates()
+    checks = RenderChecks()
     audio = np.full(100, 0.1, dtype=np.float32)
-    assert gates.fault(audio, 100) == ""
-    assert gates.fault(-audio, 100) == ""
-    assert gates.fault(audio, 101) == "returned (100,) samples instead of 101"
-    assert gates.fault(audio * 1e-4, 100) == "is silent (below -80 dBFS)"
-    assert gates.fault(audio * 1e5, 100) == "ran away (above +40 dBFS)"
+    assert checks.fault(audio, 100) == ""
+    assert checks.fault(-audio, 100) == ""
+    assert checks.fault(audio, 101) == "returned (100,) samples instead of 101"
+    assert checks.fault(audio * 1e-4, 100) == "is silent (below -80 dBFS)"
+    assert checks.fault(audio * 1e5, 100) == "ran away (above +40 dBFS)"
     for value in (np.nan, np.inf, -np.inf):
         broken = audio.copy()
         broken[50] = value
-        assert gates.fault(broken, 100) == "returned values that are not finite"
+        assert checks.fault(broken, 100) == "returned values that are not finite"
 
 
 def test_plugins_that_cannot_be_loaded(tmp_path, nekobi):

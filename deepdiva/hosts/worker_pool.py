@@ -11,7 +11,7 @@ from deepdiva.hosts.process import WorkerProcess
 
 
 @dataclass
-class Desk:
+class Slot:
     """One worker process, when there is one.
 
     Attributes:
@@ -35,32 +35,32 @@ class Desk:
             process.close()
 
 
-class Office:
-    """A number of desks; whoever wants to work takes a free one, or waits."""
+class WorkerPool:
+    """A number of slots; whoever wants to work takes a free one, or waits."""
 
-    def __init__(self, desks: int) -> None:
-        self._desks = desks
-        # The desk that was left last is taken first: its process has started.
-        self._free: queue.LifoQueue[Desk] = queue.LifoQueue()
-        for _ in range(desks):
-            self._free.put(Desk())
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        # The slot that was left last is taken first: its process has started.
+        self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
+        for _ in range(slots):
+            self._free.put(Slot())
 
     @contextmanager
-    def desk(self) -> Iterator[Desk]:
-        """A desk at which nobody else works."""
-        desk = self._free.get()
+    def slot(self) -> Iterator[Slot]:
+        """A slot in which nobody else works."""
+        slot = self._free.get()
         try:
-            yield desk
+            yield slot
         except BaseException:
             # Whatever the process was doing, nobody listens to it any more.
-            desk.clear()
+            slot.clear()
             raise
         finally:
-            self._free.put(desk)
+            self._free.put(slot)
 
     def close(self) -> None:
-        """End all processes, when the work at each desk is done."""
-        desks = [self._free.get() for _ in range(self._desks)]
-        for desk in desks:
-            desk.clear()
-            self._free.put(desk)
+        """End all processes, when the work in each slot is done."""
+        slots = [self._free.get() for _ in range(self._slots)]
+        for slot in slots:
+            slot.clear()
+            self._free.put(slot)

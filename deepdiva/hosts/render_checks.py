@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Gates:
+class RenderChecks:
     """The checks that every render of a plug-in must pass.
 
     Attributes:
