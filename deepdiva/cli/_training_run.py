@@ -7,21 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepdiva.cli._common import console
+from deepdiva.cli._common import console, print_json
 from deepdiva.cli._tables import echo
 from deepdiva.pipeline.train import Training, TrainRequest
+from deepdiva.units import counted
 
 if TYPE_CHECKING:
     from deepdiva.models.training import Progress
 
 
-def run(folder: Path, request: TrainRequest, *, resume: bool) -> None:
+def run(folder: Path, request: TrainRequest, *, resume: bool, as_json: bool = False) -> None:
     """Prepare, train, and say what came out.
 
     Args:
         folder: of the training.
         request: what is to be trained.
         resume: go on from the folder's checkpoint, if it was reached.
+        as_json: say it in JSON.
     """
     with console().status("Making ready"):
         training = Training.prepare(folder, request, resume=resume)
@@ -31,9 +33,20 @@ def run(folder: Path, request: TrainRequest, *, resume: bool) -> None:
     except KeyboardInterrupt:
         console().print(f"Finished epochs are kept; --resume {folder} goes on with them.")
         raise
+    if as_json:
+        print_json(
+            {
+                "model_file": training.written,
+                "epochs": result.epochs,
+                "sounds": result.sounds,
+                "stopped_early": result.stopped_early,
+                "metrics": dict(result.metrics),
+            }
+        )
+        return
     stopped = ", stopped early" if result.stopped_early else ""
-    epochs = f"{result.epochs} epoch{'s' * (result.epochs > 1)}"
-    echo(f"{epochs}, {result.sounds:,} sounds{stopped}.")
+    epochs = counted(result.epochs, "epoch")
+    echo(f"{epochs}, {counted(result.sounds, 'sound')}{stopped}.")
     for name, value in result.metrics.items():
         echo(f"{name:>32} {value:9.4f}")
     echo(str(training.written))

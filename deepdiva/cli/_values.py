@@ -47,7 +47,7 @@ def range_text(
         key: that is played.
     """
     low, high = (_short(end) for end in ends)
-    knob = f"{low} to {high}"
+    knob = low if low == high else f"{low} to {high}"
     readings = [synthesizer.reading(patch, parameter.name, end, key) for end in ends]
     if readings[0] is None or readings[1] is None:
         return f"{knob} {parameter.unit}".rstrip()

@@ -12,9 +12,16 @@ from deepdiva.cli._tables import by_section, echo, results_console, table_of
 from deepdiva.names import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deepdiva.parameters import Parameter
     from deepdiva.synths.diva.preset import Preset
 
 ABSENT = "-"
+
+KEY = 60
+"""Key for which frequencies and times are given, which may follow the keyboard."""
 
 
 @click.command("inspect")
@@ -30,7 +37,8 @@ ABSENT = "-"
 def command(preset: Path, other: Path | None, as_json: bool) -> None:
     """Show the parameters of a preset, with the names of choices and units.
 
-    PRESET is a .h2p file of Diva. The last column holds the value of MS-REV1 where it is another.
+    PRESET is a .h2p file of Diva. Where it is known what a value is in Hz or seconds, at key 60,
+    that stands beside it. The last column holds the value of MS-REV1 where it is another.
     With --diff, the values of both presets stand side by side: parameters, then other lines of the
     file, then the words at its top.
     """
@@ -76,13 +84,28 @@ def show(preset: Preset) -> None:
             if preset.get(section, parameter.key) is None:
                 continue
             plain = parameter.label(parameter.default)
-            shown = parameter.label(float(values[parameter.index]))
+            shown = in_words(parameter, values)
             row = (str(parameter.index), parameter.name, parameter.title, shown)
-            if shown == plain:
+            if parameter.label(float(values[parameter.index])) == plain:
                 table.add_row(*row)
             else:
                 table.add_row(*row, plain, style="bold")
     screen.print(table)
+
+
+def in_words(parameter: Parameter, values: NDArray[np.float64]) -> str:
+    """A value of a preset with its unit, and what it is at `KEY`: `93 semitones (1.2 kHz)`.
+
+    Args:
+        parameter: one of Diva's.
+        values: of the preset, shape (len(table),), in units.
+    """
+    from deepdiva.synths.diva.synthesizer import SYNTHESIZER
+
+    value = float(values[parameter.index])
+    reading = SYNTHESIZER.reading(values, parameter.name, value, KEY)
+    label = parameter.label(value)
+    return label if reading is None else f"{label} ({reading.text})"
 
 
 def show_differences(first: Preset, second: Preset, differences: dict[str, Any]) -> None:
@@ -93,7 +116,7 @@ def show_differences(first: Preset, second: Preset, differences: dict[str, Any])
     for parameters in by_section(DIVA[name] for name in differences["parameters"]).values():
         table.add_section()
         for parameter in parameters:
-            shown = [parameter.label(value) for value in differences["parameters"][parameter.name]]
+            shown = [in_words(parameter, preset.values()) for preset in (first, second)]
             table.add_row(str(parameter.index), parameter.name, parameter.title, *shown)
     for part in ("lines", "meta"):
         table.add_section()
@@ -121,6 +144,7 @@ def described(preset: Preset) -> dict[str, Any]:
         "notes": list(preset.notes),
         "values": values,
         "labels": {name: DIVA[name].label(value) for name, value in values.items()},
+        "words": {name: in_words(DIVA[name], preset.values()) for name in values},
     }
 
 

@@ -146,8 +146,8 @@ def command(
     SOUNDS are recordings of one note each: wav, flac, mp3, ogg or aiff files, or folders that hold
     some. A network answers each with many patches; all are rendered, and the nearest becomes
     NAME.h2p, with a preview NAME.wav. The likeliest choices of modules are listed. Beside each
-    value stands where nine tenths of the network's patches lie, and how sure it is: 0 % means that
-    the sound says nothing about the parameter.
+    value stands where it is likely to lie, which nine tenths of the network's patches do, and how
+    sure it is: 0 % means that the sound says nothing about the parameter.
     """
     options = PredictOptions(
         network.model_file,
@@ -207,34 +207,41 @@ def plan(sounds: tuple[Path, ...], output: Path, *, picture: bool, force: bool) 
 
 def show(found: Predicted) -> None:
     """Print the line and the table of a sound."""
-    from deepdiva.cli._tables import results_console, table_of
+    from deepdiva.cli._tables import plain_table, results_console
+    from deepdiva.cli._values import range_text, value_text
+    from deepdiva.synths import synthesizer_of
+    from deepdiva.units import counted, key_name
 
     job, answer = found.job, found.answer
+    key = found.note.pitch
+    tried = counted(len(answer.chosen.distances), "candidate")
     echo(
-        f"{job.sound} -> {job.preset}: distance {answer.chosen.distance:.4f}, nearest of "
-        f"{len(answer.chosen.distances)} in {answer.seconds:.1f} s"
+        f"{job.sound} -> {job.preset}: key {key} ({key_name(key)})\n"
+        f"  distance {answer.chosen.distance:.4f}, the nearest of {tried} in {answer.seconds:.1f} s"
     )
     for share in answer.candidates.chains[:CHAINS]:
         if share.probability >= LEAST_SHARE:
             echo(f"{100 * share.probability:3.0f} %  {chain_words(share)}")
-    table = table_of("Parameter", "Value", "Nine in ten lie in", "Sure")
+    patch, synthesizer = answer.chosen.patch, synthesizer_of(found.matcher.renderer.table)
+    table = plain_table("parameter", "value", "likely", "sure")
     spreads, unheard = told(found)
     for spread in spreads:
         parameter = spread.parameter
-        value = float(answer.chosen.patch[parameter.index])
-        interval = f"{spread.low:.2f} … {spread.high:.2f}"
+        ends = (spread.low, spread.high)
         known = not math.isnan(spread.certainty)
         table.add_row(
             parameter.name,
-            parameter.label(round(value, 2)),
-            interval if known and not parameter.is_class else "",
+            value_text(parameter, float(patch[parameter.index]), synthesizer, patch, key),
+            range_text(parameter, ends, synthesizer, patch, key)
+            if known and not parameter.is_class
+            else "",
             f"{100 * spread.certainty:.0f} %" if known else "",
         )
     results_console().print(table)
     if unheard:
         echo(
-            f"The sound tells nothing of {unheard} further values: they are what presets of this "
-            "kind usually have."
+            f"The sound tells nothing of {counted(unheard, 'more value')}, which are as presets of "
+            "this kind usually have them."
         )
 
 
@@ -272,6 +279,7 @@ def summary(found: Predicted) -> dict[str, Any]:
         "preset": job.preset,
         "preview": job.preview,
         "picture": job.picture,
+        "key": found.note.pitch,
         "distance": answer.chosen.distance,
         "candidates": len(answer.chosen.distances),
         "seconds": round(answer.seconds, 3),

@@ -10,6 +10,7 @@ import click
 
 from deepdiva.cli._common import (
     jobs_option,
+    json_option,
     note_options,
     renderer_options,
     seed_option,
@@ -252,6 +253,7 @@ _ONLINE_ONLY = (
     metavar="FOLDER",
     help="Go on with the training in a folder; beside it only --device and --jobs may be said.",
 )
+@json_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -275,6 +277,9 @@ def command(
     deepdiva train --resume models/training_2026-05-01_10-30-00
     deepdiva train --begin-with models/training_2026-05-01_10-30-00 --online --seed 1
     """  # noqa: D301  (click's mark for lines that stay as they are)
+    # How results are shown is no part of what is trained.
+    as_json = context.params.pop("as_json")
+    del options["as_json"]
     given = {name for name in context.params if typed(name)}
     if resume is not None:
         others = sorted(given - {"resume", *MAY_CHANGE})
@@ -285,13 +290,13 @@ def command(
             )
         changes = {name: context.params[name] for name in given & set(MAY_CHANGE)}
         with resumed(resume, changes) as request:
-            run(resume, request, resume=True)
+            run(resume, request, resume=True, as_json=as_json)
         return
     _refuse(given, options["online"])
     _refuse_for_panel(given, options["model"] == PANEL, options["online"])
     request = TrainRequest(note, space, renderer, options)
     with begun(options["model_path"], options["folder_name"], context.params) as folder:
-        run(folder, request, resume=False)
+        run(folder, request, resume=False, as_json=as_json)
 
 
 def _refuse_for_panel(given: set[str], panel: bool, online: bool) -> None:

@@ -47,12 +47,17 @@ def row(text, name):
 @pytest.mark.usefixtures("folder", "other")
 def test_table_names_choices_units_and_what_differs_from_ms_rev1():
     same = run("a.h2p")
-    assert row(same.stdout, "VCF1.Freq") == ["148", "VCF1.Freq", "Frequency", "147 semitones"]
+    assert row(same.stdout, "VCF1.Freq") == [
+        "148",
+        "VCF1.Freq",
+        "Frequency",
+        "147 semitones (40 kHz)",
+    ]
     assert row(same.stdout, "OSC.Wave1") == ["131", "OSC.Wave1", "EcoWave1", "sawtooth"]
     assert "Author: Ana" in same.stdout
     assert same.stderr == ""
     changed = run("b.h2p")
-    assert row(changed.stdout, "VCF1.Freq")[3:] == ["60.5 semitones", "147 semitones"]
+    assert row(changed.stdout, "VCF1.Freq")[3:] == ["60.5 semitones (269 Hz)", "147 semitones"]
     assert row(changed.stdout, "OSC.Wave1")[3:] == ["noise", "sawtooth"]
     assert changed.stderr == "b.h2p: no line for OSC.Drift: MS-REV1's value is taken.\n"
 
@@ -87,7 +92,7 @@ def test_difference_of_two_presets(other):
     output = run("a.h2p", "--diff", other).stdout
     assert "A: a.h2p" in output
     assert "B: b.h2p" in output
-    assert row(output, "VCF1.Freq")[3:] == ["147 semitones", "60.5 semitones"]
+    assert row(output, "VCF1.Freq")[3:] == ["147 semitones (40 kHz)", "60.5 semitones (269 Hz)"]
     assert row(output, "OSC.Wave1")[3:] == ["sawtooth", "noise"]
     assert row(output, "OSC.Drift")[1:] == ["35.00", "-"]
     assert row(output, "PCore.Rev")[1:] == ["9709", "12105"]

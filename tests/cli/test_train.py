@@ -56,6 +56,15 @@ def test_every_network_trains_online_and_describes_itself(tmp_path, model):
     assert {"losses.csv", "losses.png", "cp-0001.safetensors", "cp-0002.safetensors"} <= files
 
 
+def test_json_says_what_came_out(tmp_path):
+    options = ("--model", "cnn", *TINY, "--epochs", "1", "--model-path", str(tmp_path), "--json")
+    told = json.loads(CliRunner().invoke(main, ["train", *options]).stdout)
+    (folder,) = tmp_path.iterdir()
+    assert told["model_file"] == str(folder / "final_model.safetensors")
+    assert (told["epochs"], told["sounds"], told["stopped_early"]) == (1, 48, False)
+    assert told["metrics"]["test_loss"] > 0
+
+
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     options = (*TINY, "--epochs", "5", "--model-path", tmp_path, "--schedule", "cosine")
     run(*options, "--folder-name", "whole")
