@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -58,9 +59,18 @@ def assembled(ptx, folder):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True)
 
 
+@pytest.fixture(scope="module")
+def compiler():
+    """A skip without the compiler for cards; in continuous integration a failure."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        missing = "numba-cuda is not installed: pip install 'deepdiva[cuda]'"
+        pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_every_kernel_compiles_to_ptx(tmp_path, monkeypatch):
-    pytest.importorskip("numba_cuda", reason="pip install 'deepdiva[cuda]'")
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.usefixtures("compiler")
+def test_every_kernel_compiles_to_ptx(part, tmp_path, monkeypatch):
     from numba import cuda as nvidia
     from numba.core import sigutils
 
@@ -69,7 +79,7 @@ def test_every_kernel_compiles_to_ptx(tmp_path, monkeypatch):
     card = SimpleNamespace(compute_capability=generation)
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
     count, doubles = 0, []
-    for kernel in kernels():
+    for kernel in list(kernels())[part::4]:
         play = generated(kernel.text, kernel.title).play
         types = sigutils.normalize_signature(kernel.signature)[0]
         ptx, _ = nvidia.compile_ptx(play.py_func, types, cc=generation, opt=False)
@@ -77,17 +87,17 @@ def test_every_kernel_compiles_to_ptx(tmp_path, monkeypatch):
         sampled = "static" in kernel.title or "moving" in kernel.title
         if sampled and ".f64" in ptx:
             doubles.append(kernel.title)
-        if count % 12 == 0 or "plate" in kernel.title:
+        if count % 6 == 0 or "plate" in kernel.title:
             done = assembled(ptx, tmp_path)
             assert done.returncode == 0, f"{kernel.title}: {done.stderr}"
         count += 1
-    assert count > 50
+    assert count > 12
     assert doubles == []  # what happens once a sample is float32, as on the processor
 
 
 @pytest.mark.parametrize("moving", [True, False])
+@pytest.mark.usefixtures("compiler")
 def test_a_simulated_card_equals_the_processor(moving, tmp_path):
-    pytest.importorskip("numba_cuda", reason="pip install 'deepdiva[cuda]'")
     rng = np.random.default_rng(5)
     low = np.array([parameter.minimum for parameter in DIVA])
     high = np.array([parameter.maximum for parameter in DIVA])
