@@ -44,7 +44,7 @@ BLOCK: Final = 64
 STATIC_BLOCK: Final = 256
 """The same where nothing but the amplifier's envelope and drift moves."""
 
-_BANKS: Final = 4
+_BANKS: Final = 6
 """Banks that share source stages at most: threads take whole groups."""
 
 SEGMENT: Final = 2048
