@@ -30,6 +30,7 @@ _REQUIRED = (
 )
 _PATCHES = 16  # for the speed
 _TOLERANCE = 0.006  # of a position in [0, 1]: presets keep two decimals of ranges of 1 and more
+_ANY = 4  # random patches that are played to hear whether parameters act
 _NOISY = 0.1  # of the distance of silence: a noise floor above it drowns what a search looks for
 _IMPORT_SECONDS = 120.0
 
@@ -140,6 +141,7 @@ def check_plugin(renderer: PluginRenderer, note: Note) -> Iterator[Check]:
             "to begin with",
         )
         return
+    yield from _guarded(topic, "parameters act", lambda: _acts(topic, renderer, note))
     yield from check_renderer(topic, renderer, note)
     exact = renderer.exact()
     try:
@@ -216,6 +218,22 @@ def _round_trip(topic: str, renderer: PluginRenderer) -> Check:
         "problem",
         f"{way} -> plug-in -> parameters: {len(names)} differ: {some(names)}",
         "leave these parameters out of --free, or update the plug-in",
+    )
+
+
+def _acts(topic: str, renderer: PluginRenderer, note: Note) -> Check:
+    patches = np.vstack([renderer.table.defaults(), _random_patches(renderer, _ANY)])
+    found = renderer.render_checked(patches, note)
+    usual, *others = found.audio[found.played]
+    if len(others) < _ANY or any(not np.array_equal(usual, other) for other in others):
+        return Check(topic, "parameters act", "fine", "random patches sound otherwise")
+    return Check(
+        topic,
+        "parameters act",
+        "problem",
+        f"{_ANY} random patches sound as the default patch, sample for sample",
+        "no search can find anything through parameters that do nothing: some plug-ins give their "
+        "hosts empty slots, which must be bound to knobs first",
     )
 
 

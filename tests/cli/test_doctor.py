@@ -47,7 +47,8 @@ def test_a_plugin_that_works(nekobi, monkeypatch, tmp_path):
     assert str(nekobi.parent) in checks["plug-ins", "usual folders"]["finding"]
     mine = {subject: check for (topic, subject), check in checks.items() if topic == nekobi.name}
     assert list(mine) == [
-        *("loads", "takes patches", "presets", "speed", "repeats itself", "fresh renders"),
+        *("loads", "takes patches", "presets", "parameters act", "speed", "repeats itself"),
+        "fresh renders",
     ]
     assert "Nekobi-vst 1.1.0, vst2 in DawDreamer" in mine["loads"]["finding"]
     assert mine["takes patches"]["finding"].endswith("unchanged")
@@ -104,6 +105,14 @@ def test_a_plugin_that_alters_what_it_is_given(nekobi, standins):  # noqa: ARG00
     assert "1 differ: Cutoff " in check.finding
     assert "became 0.500" in check.finding
     assert "--free" in check.remedy
+
+
+def test_a_plugin_whose_parameters_do_nothing(nekobi, standins):  # noqa: ARG001
+    deaf = importlib.import_module("faulty_host").DeafHost
+    check = checked(nekobi, host=deaf)["parameters act"]
+    assert check.status == "problem"
+    assert "sound as the default patch, sample for sample" in check.finding
+    assert checked(nekobi)["parameters act"].status == "fine"
 
 
 def test_diva_is_recognised_and_its_preset_survives(standins, tmp_path):  # noqa: ARG001

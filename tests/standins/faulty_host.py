@@ -54,6 +54,13 @@ class SilentHost(DawDreamerHost):
         return np.zeros(note.samples, dtype=np.float32)
 
 
+class DeafHost(DawDreamerHost):
+    """Takes values and plays one sound, as a plug-in does whose parameters are empty slots."""
+
+    def play(self, note):
+        return np.sin(np.arange(note.samples) / 10.0).astype(np.float32)
+
+
 class StubbornHost(DawDreamerHost):
     """Holds one parameter in the middle, whatever it is told."""
 
