@@ -141,11 +141,11 @@ def check_plugin(renderer: PluginRenderer, note: Note) -> Iterator[Check]:
             "to begin with",
         )
         return
-    yield from _guarded(topic, "parameters act", lambda: _acts(topic, renderer, note))
     yield from check_renderer(topic, renderer, note)
     exact = renderer.exact()
     try:
         yield from _guarded(topic, "fresh renders", lambda: _fresh(topic, exact))
+        yield from _guarded(topic, "parameters act", lambda: _acts(topic, exact, note))
     finally:
         exact.close()
 
