@@ -208,6 +208,7 @@ class PanelSearch(Strategy):
 
     def _halved(self, branches: list[_Branch]) -> Search:
         """A first round: after every descent the worse half waits."""
+        yield from self._tidy(branches)
         racing = list(branches)
         while True:
             yield from self._descend(racing)
@@ -220,6 +221,21 @@ class PanelSearch(Strategy):
         for branch in branches:
             # Who dropped out has to be within reach to get another turn.
             branch.promise = 0.97 * branch.value if branch.turns > 1 else branch.value
+
+    def _tidy(self, branches: Sequence[_Branch]) -> Search:
+        """Switch off what does not pay: whoever never gets a turn is still worth tweaking."""
+        simpler = [
+            self._proposed(branch.point, self._structure.simplifications(self._patch(branch.point)))
+            for branch in branches
+        ]
+        points = [point for own in simpler for point in own]
+        if not points:
+            return
+        told = yield from self._score(np.array(points))
+        for branch, own in zip(branches, simpler, strict=True):
+            if own:
+                yield from self._joined_moves(branch, np.array(own), told[: len(own)])
+            told = told[len(own) :]
 
     def _turn(self, branch: _Branch) -> Search:
         before = branch.value
