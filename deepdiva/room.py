@@ -20,7 +20,9 @@ def available_bytes() -> int | None:
     return min(found, default=None)
 
 
-def check_room(what: str, samples: int, sounds: int, way_out: str) -> None:
+def check_room(
+    what: str, samples: int, sounds: int, way_out: str, each: float = BYTES_PER_SAMPLE
+) -> None:
     """Refuse work that does not fit into memory.
 
     Args:
@@ -28,11 +30,12 @@ def check_room(what: str, samples: int, sounds: int, way_out: str) -> None:
         samples: of one sound.
         sounds: that are held at once.
         way_out: what to make smaller.
+        each: bytes that a sample takes.
 
     Raises:
         InvalidValueError: it needs more than most of what is free.
     """
-    needed = BYTES_PER_SAMPLE * samples * sounds
+    needed = each * samples * sounds
     free = available_bytes()
     if free is not None and needed > SHARE * free:
         raise InvalidValueError(

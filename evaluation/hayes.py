@@ -27,6 +27,8 @@ MSS_SCALES = ((10, 5, 32), (25, 10, 64), (100, 50, 128))
 MSS_BOUND_DB = 80.0
 """Nothing scores above it: each mel spectrogram is cut 80 dB below its own maximum."""
 
+_ROWS = 64
+
 
 def hayes_mss(target: Audio, match: Audio, sample_rate: int) -> float:
     """Multi-scale spectral distance in dB, 0 to 80; lower is better.
@@ -80,7 +82,10 @@ def hayes_wmfcc(target: Audio, match: Audio, sample_rate: int) -> float:
         )
         features.append(mfcc.reshape(-1, mfcc.shape[-1]).T.astype(np.float64))
     frames_target, frames_match = features
-    cost = np.abs(frames_target[:, np.newaxis] - frames_match[np.newaxis]).mean(axis=-1)
+    cost = np.empty((len(frames_target), len(frames_match)))
+    for start in range(0, len(cost), _ROWS):  # all rows at once would take gigabytes
+        rows = frames_target[start : start + _ROWS, np.newaxis]
+        cost[start : start + _ROWS] = np.abs(rows - frames_match[np.newaxis]).mean(axis=-1)
     return float(dtw(cost, distance_only=True).normalizedDistance)
 
 

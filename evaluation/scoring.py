@@ -20,6 +20,18 @@ OpenRenderer = Callable[[Preset], Renderer]
 """Opens what plays a preset, with whatever in it is no parameter (detune pots, tuning)."""
 
 
+BYTES_PER_SAMPLE = 1700
+"""That a score takes at most, as measured with notes of 2 to 60 s, but for the time warping."""
+
+_WARPED_PER_SECOND, _BYTES_PER_CELL = 100, 24
+
+
+def bytes_per_sample(note: Note) -> float:
+    """Memory that a score takes, in bytes for each sample; time warping grows with the square."""
+    frames_per_sample = _WARPED_PER_SECOND / note.sample_rate
+    return BYTES_PER_SAMPLE + _BYTES_PER_CELL * frames_per_sample**2 * note.samples
+
+
 @dataclass(frozen=True)
 class EvaluationSettings:
     """What all results of a run share.

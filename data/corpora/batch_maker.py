@@ -30,8 +30,11 @@ from deepdiva.features import MelSpectrogram, Mfcc
 from deepdiva.files import page_aligned
 from deepdiva.renderer import RenderBatch, Renderer
 
+LEAST_TOGETHER = 16
+"""Sounds that one worker plays together, of whatever length."""
+
 PIECE_BYTES = 24 * 2**20
-"""Audio that one worker holds at a time, unless 16 sounds are more.
+"""Audio that one worker holds at a time, unless `LEAST_TOGETHER` sounds are more.
 
 64 sounds of 2 s: the embedded engine plays as many at once, and less than 32 MiB is memory that
 the C library hands out again and again, rather than new pages each time (20 % of a render).
@@ -360,7 +363,7 @@ class BatchMaker:
         """Rows of a block that are rendered and written together."""
         count = min(BLOCK, self.settings.sample_size - block * BLOCK)
         fitting = max(1, PIECE_BYTES // (4 * self.settings.note.samples))
-        step = max(16, min(BLOCK, 2 ** (fitting.bit_length() - 1)))
+        step = max(LEAST_TOGETHER, min(BLOCK, 2 ** (fitting.bit_length() - 1)))
         for start in range(0, count, step):
             yield slice(start, min(start + step, count))
 

@@ -29,7 +29,13 @@ import joblib
 from deepdiva.cluster import Workers
 from deepdiva.cluster.crew import Crew
 from deepdiva.data.corpora.backends import make_batch, make_block, make_packed_block, packed
-from deepdiva.data.corpora.batch_maker import WAV_FOLDER, BatchMaker, BatchRecord, BlockReport
+from deepdiva.data.corpora.batch_maker import (
+    LEAST_TOGETHER,
+    WAV_FOLDER,
+    BatchMaker,
+    BatchRecord,
+    BlockReport,
+)
 from deepdiva.data.corpora.dataset_settings import DatasetSettings
 from deepdiva.data.corpora.description import FILE_NAME, Description
 from deepdiva.errors import (
@@ -41,7 +47,8 @@ from deepdiva.errors import (
 from deepdiva.files import alone_in
 from deepdiva.lifetime import worker_options
 from deepdiva.renderer import Renderer
-from deepdiva.workers import dead_workers_told
+from deepdiva.room import check_room
+from deepdiva.workers import dead_workers_told, worker_count
 
 LOCK_NAME = ".dataset.lock"
 """Empty file in a data set's folder that a run locks. It stays there, for the next run."""
@@ -107,7 +114,8 @@ def generate(
 
     Raises:
         FileExistsAlreadyError: the folder holds another data set, or files of these names.
-        InvalidValueError: a number of batches below 1, or a first batch outside them.
+        InvalidValueError: a number of batches below 1, a first batch outside them, or sounds that
+            do not fit into memory.
         RenderError: the renderer failed, a worker process died, or a sound was refused too often.
         StorageError: the folder cannot be written, another run is at work in it, or there is not
             enough room.
@@ -119,6 +127,13 @@ def generate(
         )
     folder = folder.resolve()
     workers = workers or Workers()
+    if not workers.is_cluster:
+        check_room(
+            "The data set",
+            settings.note.samples,
+            min(LEAST_TOGETHER, settings.sample_size) * worker_count(workers.jobs),
+            "shorten --render-length, or take fewer --jobs.",
+        )
     maker = BatchMaker(settings, renderer, folder)
     started = time.perf_counter()
     try:

@@ -164,14 +164,19 @@ def command(
     todo = plan(sounds, output, picture=picture, force=force)
     screen = console()
     results = []
-    with prepared(todo, options, listener(screen)) as answers:
-        for found in answers:
-            found.write(found.job, force=force)
-            for sentence in found.remarks:
-                say(screen, f"{found.job.sound}: {sentence}")
-            results.append(summary(found))
-            if not as_json:
-                show(found)
+    try:
+        with prepared(todo, options, listener(screen)) as answers:
+            for found in answers:
+                found.write(found.job, force=force)
+                for sentence in found.remarks:
+                    say(screen, f"{found.job.sound}: {sentence}")
+                results.append(summary(found))
+                if not as_json:
+                    show(found)
+    except KeyboardInterrupt:
+        done = f"{len(results)} of {len(todo)} sounds are answered and written"
+        say(screen, f"{done}: name the others, or begin anew with --force.")
+        raise
     if as_json:
         print_json(results)
 

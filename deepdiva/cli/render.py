@@ -29,6 +29,8 @@ from deepdiva.errors import DeepDivaError, InvalidValueError, PresetError
 from deepdiva.files import atomic_write, collect_files
 from deepdiva.pipeline.options import STATE_SUFFIXES, RendererChoice, grouped
 from deepdiva.renderers import renderer_kind
+from deepdiva.room import check_room
+from deepdiva.workers import worker_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 PATCH_SUFFIX = ".json"
 SILENCE_DB = -100.0  # a peak below this is called silent
 FORMATS = ("wav", "flac")
+BYTES_PER_SAMPLE = 40  # of a sound in stereo, until it is written
 EXIT_PARTLY = 1  # some presets could not be played
 
 
@@ -145,12 +148,20 @@ def command(
     the others; the exit code is then 1.
     """
     sources = collect_files(presets, [PRESET_SUFFIX, *STATE_SUFFIXES])
-    jobs = plan(sources, output, suffix, force=force)
-    sound = SoundChoice(suffix, stereo)
-    bench = Bench(played, renderer, work.seed, sound, force, work.workers.is_remote)
     workers = work.workers
     if renderer_kind(renderer.name, renderer.plugin).plays_plugins and workers.backend is None:
         workers = replace(workers, jobs=1)
+    if not workers.is_cluster:
+        check_room(
+            "Rendering",
+            played.note.samples,
+            min(len(sources), worker_count(workers.jobs)),
+            "shorten --render-length, or take fewer --jobs.",
+            BYTES_PER_SAMPLE,
+        )
+    jobs = plan(sources, output, suffix, force=force)
+    sound = SoundChoice(suffix, stereo)
+    bench = Bench(played, renderer, work.seed, sound, force, work.workers.is_remote)
     screen = console()
     results = []
     for result in _tracked(jobs, bench, workers, screen):

@@ -14,6 +14,7 @@ from deepdiva.errors import InvalidValueError
 from deepdiva.files import collect_files
 from deepdiva.note import Note
 from deepdiva.pipeline.options import RendererChoice, SpaceChoice
+from deepdiva.room import check_room
 
 if TYPE_CHECKING:
     from deepdiva.data.testsets.testset import TestSet
@@ -138,6 +139,7 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
 
     test_set = open_test_set(source)
     note = _note(options, test_set)
+    _check_room(note, options.workers)
     base, around = _space(options.space, test_set)
     settings = EvaluationSettings(note, around, options.realizations, options.seed)
     open_renderer = partial(options.renderer.open, mode="fresh")
@@ -166,6 +168,25 @@ def prepared(source: str, output: Path | None, options: EvaluateOptions) -> Iter
             options.workers,
             options.force,
             at_note,
+        )
+
+
+def _check_room(note: Note, workers: Workers) -> None:
+    """Refuse lengths of which a score takes more memory than there is.
+
+    Raises:
+        InvalidValueError: one that does.
+    """
+    from deepdiva.evaluation.scoring import bytes_per_sample
+    from deepdiva.workers import worker_count
+
+    if not workers.is_cluster:
+        check_room(
+            "The evaluation",
+            note.samples,
+            worker_count(workers.jobs),
+            "shorten --render-length, or take fewer --jobs.",
+            bytes_per_sample(note),
         )
 
 

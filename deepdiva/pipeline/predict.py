@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from deepdiva import __version__
 from deepdiva.cluster import Workers
-from deepdiva.errors import InvalidValueError, UnknownNameError
+from deepdiva.errors import AudioError, DeepDivaError, InvalidValueError, UnknownNameError
 from deepdiva.pipeline.note_choice import NoteChoice
 from deepdiva.pipeline.options import Listener, RecordingChoice, RendererChoice, SpaceChoice
+from deepdiva.room import check_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,12 +200,12 @@ def prepared(
         listener: is told where the base preset is not what the network has learned around.
 
     Raises:
-        DeepDivaError: a sound, a file or a value that does not fit; nothing was predicted then.
+        DeepDivaError: a file or a value that does not fit, or no sound that does; nothing was
+            predicted then.
     """
     from deepdiva.models.answers import Matcher
     from deepdiva.models.registry import load_predictor
     from deepdiva.space import parse_lock
-    from deepdiva.synths import synthesizer_of
     from deepdiva.synths.diva import DIVA
 
     seed = options.seed
@@ -226,8 +227,7 @@ def prepared(
         matcher = Matcher(predictor, preset, synth, options.candidates, locks, threads, seed)
         if not predictor.whole:
             _warn_of_base(listener, matcher, header)
-        transposed = 0.0 if predictor.whole else synthesizer_of(DIVA).transposition(matcher.held)
-        heard = [_listened(job.sound, options, predictor, matcher.held, transposed) for job in jobs]
+        jobs, heard = _all_listened(jobs, options, predictor, matcher.held, listener)
         targets = [one.target for one in heard]
         notes = [one.chosen.note for one in heard]
         tunings = [_tuned(matcher, one, options.recording) for one in heard]
@@ -348,6 +348,47 @@ def _tuned(matcher: Matcher, listened: Listened, recording: RecordingChoice) -> 
     if recording.keep_tuning:
         return _Tuning(locks)
     return _Tuning(locks, ((column, float(base[column])),), (IN_TUNE,))
+
+
+def _all_listened(
+    jobs: Sequence[Job],
+    options: PredictOptions,
+    predictor: Predictor,
+    held: NDArray[np.float64],
+    listener: Listener,
+) -> tuple[list[Job], list[Listened]]:
+    """All recordings that can be heard; among several, a bad one is left out, with a warning.
+
+    Raises:
+        DeepDivaError: the only recording is bad, or all of them.
+    """
+    from deepdiva.synths import synthesizer_of
+
+    transposed = (
+        0.0 if predictor.whole else synthesizer_of(predictor.space.table).transposition(held)
+    )
+    kept: list[Job] = []
+    heard: list[Listened] = []
+    for job in jobs:
+        try:
+            found = _listened(job.sound, options, predictor, held, transposed)
+            _for_note(predictor, found.chosen.note, held)
+            check_room(
+                f"The prediction of {job.sound.name}",
+                found.chosen.note.samples,
+                options.candidates,
+                "take fewer --candidates.",
+            )
+        except DeepDivaError as error:
+            if len(jobs) == 1:
+                raise
+            listener.warn(f"Left out: {error}")
+            continue
+        kept.append(job)
+        heard.append(found)
+    if not kept:
+        raise AudioError("None of the sounds can be predicted.")
+    return kept, heard
 
 
 def _listened(

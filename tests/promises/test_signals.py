@@ -1,5 +1,6 @@
 """SIGTERM and SIGHUP act as Ctrl-C, and no process outlives the one that started it."""
 
+import json
 import os
 import signal
 import sys
@@ -125,3 +126,71 @@ def test_nothing_is_left_of_a_pool(program, tmp_path, number, delay):
     run.communicate()
     until(lambda: not living(run.pid), seconds=5.0)
     assert [path.name for path in temporary.iterdir() if "deepdiva" in path.name] == []
+
+
+def test_an_evaluation_ends_between_two_cells_and_goes_on(chain, program, command, tmp_path):
+    who = ("--contender", "mean", "--contender", "search=search:1000000")
+    run = ("evaluate", chain / "presets", "--output", tmp_path, "--jobs", 2, "--strikes", 1, *NOTE)
+    running = program(*run, *who)
+    kept = tmp_path / "results" / "mean"
+    until(lambda: list(kept.glob("*.json")) or running.poll() is not None)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM, output
+    assert "goes on where this one stopped" in " ".join(output.split())
+    until(lambda: not living(running.pid), seconds=5.0)
+    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    command(*run, "--contender", "mean")
+    after = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(after) == 4
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_data_set_keeps_its_batches_and_goes_on(program, command, tmp_path):
+    rows = ("--sample-size", 64, "--nr-data-batches", 60, "--data-path", tmp_path, *NOTE)
+    run = ("dataset", *rows, "--backend", "loky", "--jobs", 2)
+    about = tmp_path / "dataset" / "dataset.json"
+    running = program(*run)
+    until(
+        lambda: (about.exists() and b'"0": {' in about.read_bytes()) or running.poll() is not None
+    )
+    running.send_signal(signal.SIGHUP)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGHUP, output
+    until(lambda: not living(running.pid), seconds=5.0)
+    made = json.loads(about.read_bytes())["batches"]["made"]
+    assert 0 < len(made) < 60
+    command(*run)
+    now = json.loads(about.read_bytes())["batches"]["made"]
+    assert len(now) == 60
+    assert {number: now[number] for number in made} == made
+
+
+def test_a_training_keeps_its_network_and_goes_on(chain, program, tmp_path):
+    learn = ("--train-features", "train_melspectrogram.npy", "--batch-size", 8)
+    folder = ("--model-path", tmp_path, "--folder-name", "training")
+    data = ("--data-path", chain / "dataset", "--model", "cnn")
+    running = program("train", *data, *learn, *folder, "--epochs", 100_000)
+    checkpoint = tmp_path / "training" / "checkpoint.pt"
+    until(lambda: checkpoint.exists() or running.poll() is not None)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM, output
+    assert "--resume" in output
+    kept = checkpoint.stat().st_mtime_ns
+    running = program("train", "--resume", tmp_path / "training")
+    until(lambda: checkpoint.stat().st_mtime_ns > kept or running.poll() is not None)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM, output
+
+
+def test_a_prediction_keeps_the_sounds_that_are_answered(chain, program, tmp_path):
+    few = ("--candidates", 800, "--output", tmp_path, *NOTE)
+    running = program("predict", chain / "recordings", *few)
+    until(lambda: list(tmp_path.glob("*.h2p")) or running.poll() is not None)
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGTERM, output
+    assert "of 4 sounds are answered and written" in " ".join(output.split())
+    assert 1 <= len(list(tmp_path.glob("*.h2p"))) < 4
