@@ -129,8 +129,18 @@ def test_nothing_is_left_of_a_pool(program, tmp_path, number, delay):
 
 
 def test_an_evaluation_ends_between_two_cells_and_goes_on(chain, program, command, tmp_path):
-    who = ("--contender", "mean", "--contender", "search=search:1000000")
-    run = ("evaluate", chain / "presets", "--output", tmp_path, "--jobs", 2, "--strikes", 1, *NOTE)
+    who = ("--method", "mean", "--method", "search=search:1000000")
+    run = (
+        "evaluate",
+        chain / "presets",
+        "--output",
+        tmp_path,
+        "--jobs",
+        2,
+        "--realizations",
+        1,
+        *NOTE,
+    )
     running = program(*run, *who)
     kept = tmp_path / "results" / "mean"
     until(lambda: list(kept.glob("*.json")) or running.poll() is not None)
@@ -140,7 +150,7 @@ def test_an_evaluation_ends_between_two_cells_and_goes_on(chain, program, comman
     assert "goes on where this one stopped" in " ".join(output.split())
     until(lambda: not living(running.pid), seconds=5.0)
     before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
-    command(*run, "--contender", "mean")
+    command(*run, "--method", "mean")
     after = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
     assert len(after) == 4
     assert {path: after[path] for path in before} == before
