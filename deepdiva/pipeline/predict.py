@@ -382,7 +382,8 @@ def _all_listened(
         except DeepDivaError as error:
             if len(jobs) == 1:
                 raise
-            listener.warn(f"Left out: {error}")
+            name = "" if job.sound.name in str(error) else f"{job.sound}: "
+            listener.warn(f"Left out: {name}{error}")
             continue
         kept.append(job)
         heard.append(found)
